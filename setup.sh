@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Makes a fresh Debian 12 machine ready to build, run and test Pinkpoint.
+# Run it as often as you like: what is there already is left alone.
+#
+#   ./setup.sh          CPU libtorch; the CUDA set where an NVIDIA driver is present
+#   ./setup.sh --cuda   the CUDA set in any case        ./setup.sh --cpu   the CPU set in any case
+#
+# It changes three things: system packages (apt), third_party/ (libtorch), cascades/ (Haar cascades).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+TORCH_VERSION=2.13.0
+CUDART_VERSION=13.0.96
+CUPTI_VERSION=13.0.85
+PACKAGES=(
+  build-essential pkg-config ca-certificates python3-pip  # build tools; pip fetches libtorch
+  libopencv-dev opencv-data clang libclang-dev            # OpenCV, its cascades, and what binds it to Rust
+  libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0       # what the window needs
+  xvfb                                                    # the tests open the real window on a virtual screen
+)
+CASCADES=(haarcascade_frontalface_default haarcascade_frontalface_alt haarcascade_frontalface_alt2
+          haarcascade_profileface haarcascade_eye)
+CASCADE_SOURCE=/usr/share/opencv4/haarcascades
+
+say() { printf '[setup] %s\n' "$*"; }
+die() { printf '\n[setup] FAILED: %s\n[setup] WHAT TO DO: %s\n' "$1" "$2" >&2; exit 1; }
+
+flavour=auto
+for argument in "$@"; do
+  case "$argument" in
+    --cuda) flavour=cuda ;;
+    --cpu) flavour=cpu ;;
+    -h|--help) sed -n '2,8p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;;
+    *) die "unknown option $argument" "use --cuda, --cpu or no option" ;;
+  esac
+done
+if [ "$flavour" = auto ]; then
+  if [ -e /proc/driver/nvidia/version ] || command -v nvidia-smi >/dev/null 2>&1; then flavour=cuda; else flavour=cpu; fi
+fi
+
+check_rust() {
+  command -v cargo >/dev/null 2>&1 ||
+    die "cargo, Rust's build tool, was not found" "install Rust as described on https://rustup.rs, open a new shell, run ./setup.sh again"
+}
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null 2>&1; then
+    say "not a Debian system: install the counterparts of these yourself: ${PACKAGES[*]}"
+    return
+  fi
+  local missing=() package
+  for package in "${PACKAGES[@]}"; do
+    [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then say "system packages: all there"; return; fi
+  local install="apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null 2>&1 && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+      as_root=(sudo)
+      say "using sudo to install system packages"
+    else
+      die "these system packages are missing and only root can install them: ${missing[*]}" \
+          "have root run:  $install   and then run ./setup.sh again"
+    fi
+  fi
+  say "system packages: installing ${missing[*]} (about 200 MB on a bare machine)"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive sh -c "$install" ||
+    die "apt-get could not install the packages" "look at its messages above; mend the cause (network, disk space, package lists) and run ./setup.sh again"
+}
+
+fetch_libtorch() {
+  local stamp="third_party/torch/.pinkpoint-$TORCH_VERSION-$flavour" partial=third_party.partial
+  # The CUDA set serves a CPU as well: never replace it unasked.
+  if [ -e "$stamp" ] || { [ "$flavour" = cpu ] && [ -e "third_party/torch/.pinkpoint-$TORCH_VERSION-cuda" ]; }; then
+    say "libtorch $TORCH_VERSION: there"
+    return
+  fi
+  local wanted=("torch==$TORCH_VERSION") options=() size="540 MB" room=3000
+  if [ "$flavour" = cpu ]; then
+    # libtorch_cpu.so of this wheel is linked against these two small CUDA libraries; nothing else of CUDA is needed.
+    wanted+=("nvidia-cuda-runtime==$CUDART_VERSION" "nvidia-cuda-cupti==$CUPTI_VERSION")
+    options=(--no-deps)
+  else
+    size="2.8 GB" room=9000
+  fi
+  [ "$(df -Pm . | awk 'NR==2 {print $4}')" -ge "$room" ] ||
+    die "less than $room MB of disk space free here" "free some space and run ./setup.sh again"
+  say "libtorch $TORCH_VERSION ($flavour set): downloading $size from PyPI"
+  rm -rf "$partial"
+  python3 -m pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --no-compile \
+      "${options[@]}" --target "$partial" "${wanted[@]}" ||
+    die "pip could not fetch libtorch" "look at its messages above (network, proxy, disk space) and run ./setup.sh again; nothing was left half installed"
+  if [ "$flavour" = cpu ]; then prune_to_cpu "$partial"; fi
+  touch "$partial/torch/.pinkpoint-$TORCH_VERSION-$flavour"
+  rm -rf third_party
+  mv "$partial" third_party
+  say "libtorch $TORCH_VERSION: $(du -sh third_party | cut -f1) in third_party/"
+}
+
+# Keeps only what a C++ program on a CPU uses (about 490 of 1100 MB).
+prune_to_cpu() {
+  local kept
+  mv "$1/torch" "$1/all"
+  mkdir -p "$1/torch/lib"
+  mv "$1/all/include" "$1/torch/"
+  for kept in "$1"/all/lib/libtorch_cpu.so "$1"/all/lib/libtorch.so "$1"/all/lib/libc10.so "$1"/all/lib/libgomp*; do
+    mv "$kept" "$1/torch/lib/"
+  done
+  rm -rf "$1/all"
+}
+
+copy_cascades() {
+  local name copied=0
+  mkdir -p cascades
+  for name in "${CASCADES[@]}"; do
+    [ -s "cascades/$name.xml" ] && continue
+    [ -s "$CASCADE_SOURCE/$name.xml" ] ||
+      die "$CASCADE_SOURCE/$name.xml is missing" "install the package opencv-data, or put OpenCV's $name.xml into cascades/ yourself"
+    cp "$CASCADE_SOURCE/$name.xml" "cascades/$name.xml.partial"
+    mv "cascades/$name.xml.partial" "cascades/$name.xml"
+    copied=$((copied + 1))
+  done
+  say "cascades: ${#CASCADES[@]} in cascades/ ($copied new)"
+}
+
+check_rust
+install_packages
+fetch_libtorch
+copy_cascades
+say "ready: cargo run --release opens the window, cargo test runs the tests"

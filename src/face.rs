@@ -1,0 +1,16 @@
+//! A face with its keypoints, as every stage after the net hands it on. Plain data.
+
+use crate::geometry::{Point, Rect};
+
+/// One face of one frame; all coordinates are frame pixels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Face {
+    /// Identity: stays with a face from frame to frame as far as it is known.
+    pub id: u32,
+    /// The box that the face's keypoints are expected to fill, as found by the detector.
+    pub face_box: Rect,
+    /// The keypoints in the order of the net's point scheme.
+    pub points: Vec<Point>,
+    /// 0 (guess) to 1 (sure); `None` when the net gives no confidence.
+    pub confidence: Option<f32>,
+}

@@ -1,0 +1,18 @@
+//! One picture on its way through the program. Knows no other room.
+
+use std::time::{Duration, Instant};
+
+use image::RgbaImage;
+
+/// A picture with its place in time. Shared by `Arc` and never changed once captured.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Opaque RGBA pixels, ready for upload to the window.
+    pub picture: RgbaImage,
+    /// Frames captured from this source before this one.
+    pub sequence: u64,
+    /// When the picture reached this program; ages and latencies count from here.
+    pub captured_at: Instant,
+    /// Position in the source: presentation time of a video, time since opening of a camera.
+    pub source_time: Duration,
+}

@@ -1,0 +1,30 @@
+//! Pinkpoint: keypoints on faces, live, and the road to the nets that find them.
+//!
+//! ```text
+//! app ──> pipeline ──> { source, detect, model, look, record } ──> { geometry, keypoints, face, frame, overlay }
+//! train ──> { dataset, transform, network, evaluate }
+//! cli ──> anything
+//! ```
+//!
+//! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and
+//! `record` the only ones that know OpenCV; `model`, `network`, `train` and `look` the only ones that know tch.
+
+pub mod app;
+pub mod cli;
+pub mod dataset;
+pub mod detect;
+pub mod evaluate;
+pub mod face;
+pub mod frame;
+pub mod geometry;
+pub mod keypoints;
+pub mod look;
+pub mod model;
+pub mod network;
+pub mod overlay;
+pub mod pipeline;
+pub mod record;
+pub mod resources;
+pub mod source;
+pub mod train;
+pub mod transform;

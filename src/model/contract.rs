@@ -1,0 +1,264 @@
+//! The weights contract: what a weights file says about itself, as JSON inside the archive. The one place that
+//! knows how a net's numbers become pixels. Plain data: nothing here runs a net.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    geometry::{CropTransform, Point, Rect},
+    keypoints::PointScheme,
+};
+
+/// Version of the JSON; a file with a larger one was written by a newer program.
+pub const FORMAT: u32 = 1;
+/// Name of the JSON in the archive, below `NAME/extra/`.
+pub const FILE_NAME: &str = "pinkpoint.json";
+/// Input sides that make sense; anything else is a damaged file.
+const SIDES: std::ops::RangeInclusive<u32> = 16..=1024;
+/// A crop shifted by more face sizes than this would miss the face.
+const LARGEST_SHIFT: f32 = 2.0;
+
+/// What a net needs and gives: `forward([n, 1, side, side] grey 0..1) -> [n, 2 * count]` or `[n, count, 2]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contract {
+    /// Version of this JSON.
+    pub format: u32,
+    /// Name shown to people.
+    pub name: String,
+    /// Side of the square input, pixels.
+    pub input_side: u32,
+    /// From the net's numbers to crop pixels.
+    pub output: OutputScale,
+    /// Which part of a picture the net was trained to see.
+    pub crop: CropRule,
+    /// What the points are.
+    pub scheme: PointScheme,
+    /// Where the weights come from.
+    #[serde(default)]
+    pub training: Training,
+}
+
+/// `crop pixel = value * scale + offset`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OutputScale {
+    /// Crop pixels per unit of the net's output.
+    pub scale: f32,
+    /// Crop pixel that output 0 stands for.
+    pub offset: f32,
+}
+
+/// The course's normalisation of keypoints for a 224 pixel crop: `(pixel - 100) / 50`.
+impl Default for OutputScale {
+    fn default() -> Self {
+        Self {
+            scale: 50.0,
+            offset: 100.0,
+        }
+    }
+}
+
+impl OutputScale {
+    /// The pixel that a number of the net stands for.
+    pub fn pixel(&self, value: f32) -> f32 {
+        value * self.scale + self.offset
+    }
+
+    /// The number that stands for a pixel: the inverse of [`Self::pixel`].
+    pub fn value(&self, pixel: f32) -> f32 {
+        (pixel - self.offset) / self.scale
+    }
+}
+
+/// How the crop handed to the net is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CropRule {
+    /// Side of the square crop divided by the long side of the face box (the tight box of the keypoints).
+    pub margin: f32,
+    /// How far the crop's centre lies below that of the face box, divided by the box's long side.
+    #[serde(default)]
+    pub shift_down: f32,
+    /// For nets trained on whole pictures: side of the centred square crop divided by the picture's short side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture_fraction: Option<f32>,
+}
+
+/// Where weights come from; shown, not used.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Training {
+    /// The data, in words.
+    pub data: String,
+    /// The recipe, in words.
+    pub recipe: String,
+    /// Figures measured on held-back data, by name.
+    pub figures: BTreeMap<String, f64>,
+}
+
+/// Why a contract cannot be used.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("its {FILE_NAME} cannot be used: {why}")]
+pub struct ContractError {
+    why: String,
+}
+
+impl Contract {
+    /// What to assume of a file that says nothing: the course's normalisation, scaled to its input side, and
+    /// a crop as wide as the pictures of the course.
+    pub fn assumed(name: String, input_side: u32, points: usize) -> Self {
+        let relative = input_side as f32 / 224.0;
+        let course = OutputScale::default();
+        Self {
+            format: FORMAT,
+            name,
+            input_side,
+            output: OutputScale {
+                scale: course.scale * relative,
+                offset: course.offset * relative,
+            },
+            crop: CropRule::COURSE,
+            scheme: PointScheme::assumed_for(points),
+            training: Training::default(),
+        }
+    }
+
+    /// Reads and checks the JSON of an archive.
+    ///
+    /// # Errors
+    /// When it is not this JSON, is of a newer format, or holds values that no net can have.
+    pub fn from_json(json: &[u8]) -> Result<Self, ContractError> {
+        let contract: Self =
+            serde_json::from_slice(json).map_err(|e| ContractError { why: e.to_string() })?;
+        contract.validate()?;
+        Ok(contract)
+    }
+
+    /// The JSON for an archive.
+    ///
+    /// # Errors
+    /// When a value cannot be written as JSON or would not be accepted when read.
+    pub fn to_json(&self) -> Result<Vec<u8>, ContractError> {
+        self.validate()?;
+        serde_json::to_vec_pretty(self).map_err(|e| ContractError { why: e.to_string() })
+    }
+
+    fn validate(&self) -> Result<(), ContractError> {
+        let fail = |why: String| Err(ContractError { why });
+        let positive = |x: f32| x.is_finite() && x > 0.0;
+        if self.format > FORMAT {
+            return fail(format!(
+                "format {} is newer than {FORMAT}; a newer pinkpoint is needed",
+                self.format
+            ));
+        }
+        if !SIDES.contains(&self.input_side) {
+            return fail(format!(
+                "input side {}; {} to {} are allowed",
+                self.input_side,
+                SIDES.start(),
+                SIDES.end()
+            ));
+        }
+        if !positive(self.output.scale.abs()) || !self.output.offset.is_finite() {
+            return fail(format!(
+                "output scale {} and offset {}",
+                self.output.scale, self.output.offset
+            ));
+        }
+        if !positive(self.crop.margin) || !self.crop.picture_fraction.is_none_or(positive) {
+            return fail(format!("crop margin {} is not positive", self.crop.margin));
+        }
+        if self.crop.shift_down.is_nan() || self.crop.shift_down.abs() > LARGEST_SHIFT {
+            return fail(format!(
+                "crop shift {} is more than {LARGEST_SHIFT}",
+                self.crop.shift_down
+            ));
+        }
+        self.scheme
+            .validate()
+            .map_err(|e| ContractError { why: e.to_string() })
+    }
+
+    /// The crop in which the net looks for the keypoints of the face in `face_box` (frame pixels).
+    pub fn crop_of_face(&self, face_box: &Rect) -> CropTransform {
+        let long_side = face_box.long_side().max(1.0);
+        let middle = face_box.centre();
+        let centre = Point::new(middle.x, middle.y + self.crop.shift_down * long_side);
+        CropTransform::upright(centre, self.crop.margin * long_side, self.input_side)
+    }
+
+    /// The crop of a whole picture of one face, for nets that were trained on such; `None` for others.
+    pub fn crop_of_picture(&self, width: u32, height: u32) -> Option<CropTransform> {
+        let fraction = self.crop.picture_fraction?;
+        Some(CropTransform::of_picture(
+            width,
+            height,
+            fraction,
+            self.input_side,
+        ))
+    }
+
+    /// Points in crop pixels from one face's numbers, `[count, 2]` or `[2 * count]` as x, y, x, y, ...
+    pub fn points(&self, values: &[f32]) -> Vec<Point> {
+        let pixel = |v: f32| self.output.pixel(v);
+        values
+            .chunks_exact(2)
+            .map(|xy| Point::new(pixel(xy[0]), pixel(xy[1])))
+            .collect()
+    }
+}
+
+impl CropRule {
+    /// The course trains on whole pictures: short side rescaled to 250, of which 224 are seen. Margin and shift are
+    /// medians over the training pictures: that crop's side is 2.04 times the long side of the labelled points' box,
+    /// and its centre lies 0.13 long sides above the box's centre (`pinkpoint dataset DIR` prints both).
+    pub const COURSE: Self = Self {
+        margin: 2.04,
+        shift_down: -0.13,
+        picture_fraction: Some(224.0 / 250.0),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Contract {
+        Contract::assumed("example".into(), 224, 68)
+    }
+
+    #[test]
+    fn json_gives_the_same_contract_back() {
+        let contract = example();
+        assert_eq!(
+            Contract::from_json(&contract.to_json().unwrap()).unwrap(),
+            contract
+        );
+    }
+
+    #[test]
+    fn values_that_no_net_can_have_are_refused() {
+        let broken: [fn(&mut Contract); 6] = [
+            |c| c.format = FORMAT + 1,
+            |c| c.input_side = 0,
+            |c| c.output.scale = 0.0,
+            |c| c.output.offset = f32::NAN,
+            |c| c.crop.margin = -1.0,
+            |c| c.scheme.mirror[0] = 900,
+        ];
+        for (i, damage) in broken.iter().enumerate() {
+            let mut contract = example();
+            damage(&mut contract);
+            assert!(contract.to_json().is_err(), "damage {i}");
+        }
+        assert!(Contract::from_json(b"{}").is_err());
+        assert!(Contract::from_json(b"\x00\xff").is_err());
+    }
+
+    #[test]
+    fn pixels_and_values_are_inverse() {
+        let output = OutputScale::default();
+        assert_eq!(output.pixel(0.0), 100.0);
+        assert_eq!(output.value(output.pixel(1.5)), 1.5);
+        assert_eq!(example().points(&[0.0, 1.0]), [Point::new(100.0, 150.0)]);
+    }
+}

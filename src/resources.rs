@@ -1,0 +1,107 @@
+//! Where the files that come with the program lie: `cascades/`, `weights/` and `assets/`.
+//! Reads the file system only to see whether a file is there.
+
+use std::path::{Path, PathBuf};
+
+/// Environment variable naming a folder that holds `cascades/`, `weights/` and `assets/`; it is looked at first.
+pub const HOME_VARIABLE: &str = "PINKPOINT_HOME";
+
+/// How many folders above the program's own are looked at: `target/debug/deps/` needs three.
+const LEVELS_ABOVE_PROGRAM: usize = 4;
+
+/// The kinds of files that come with the program; each is a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// OpenCV's Haar cascades.
+    Cascade,
+    /// Nets and their model cards.
+    Weights,
+    /// Demo picture and icon.
+    Asset,
+}
+
+impl Kind {
+    /// Name of the folder.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Cascade => "cascades",
+            Self::Weights => "weights",
+            Self::Asset => "assets",
+        }
+    }
+}
+
+/// A bundled file that is nowhere to be found.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{folder}/{name} was not found: it should come with the program; run ./setup.sh in the project's folder, \
+     or name the folder that holds {folder}/ in {HOME_VARIABLE}. Looked in: {looked}"
+)]
+pub struct NotFound {
+    folder: &'static str,
+    name: String,
+    looked: String,
+}
+
+/// The path of the bundled file `name`, wherever the program was started from.
+///
+/// # Errors
+/// When the file is in none of the places; the message lists them.
+pub fn find(kind: Kind, name: &str) -> Result<PathBuf, NotFound> {
+    let folders = folders(kind);
+    folders
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| NotFound {
+            folder: kind.folder(),
+            name: name.to_owned(),
+            looked: folders
+                .iter()
+                .map(|f| f.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+}
+
+/// The folders that may hold bundled files of a kind, best first: the one the user names, those beside or above
+/// the program, `share/pinkpoint` beside them, the source tree, and for cascades OpenCV's own folder.
+pub fn folders(kind: Kind) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = std::env::var_os(HOME_VARIABLE)
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
+    if let Ok(program) = std::env::current_exe() {
+        for above in program.ancestors().skip(1).take(LEVELS_ABOVE_PROGRAM) {
+            roots.push(above.to_path_buf());
+            roots.push(above.join("share/pinkpoint"));
+        }
+    }
+    roots.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    let mut folders: Vec<PathBuf> = roots.into_iter().map(|root| root.join(kind.folder())).collect();
+    if kind == Kind::Cascade {
+        folders.push(Path::new("/usr/share/opencv4/haarcascades").to_path_buf());
+    }
+    folders.retain(|folder| folder.is_dir());
+    folders.dedup();
+    folders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_says_where_it_was_looked_for() {
+        let message = find(Kind::Weights, "no-such-net.pt").unwrap_err().to_string();
+        assert!(
+            message.contains("no-such-net.pt") && message.contains("setup.sh"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn cascades_are_found_from_the_test_program() {
+        assert!(find(Kind::Cascade, "haarcascade_frontalface_default.xml").is_ok());
+    }
+}
