@@ -67,15 +67,12 @@ impl PointScheme {
             closed,
         };
         let mut mirror: Vec<usize> = (0..68).collect();
-        let mut pair = |a: usize, b: usize| {
-            mirror[a] = b;
-            mirror[b] = a;
-        };
-        (0..8).for_each(|i| pair(i, 16 - i));
-        (17..22).for_each(|i| pair(i, 43 - i));
-        (31..33).for_each(|i| pair(i, 66 - i));
-        [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)].map(|(a, b)| pair(a, b));
-        [
+        let halves = (0..8)
+            .map(|i| (i, 16 - i))
+            .chain((17..22).map(|i| (i, 43 - i)))
+            .chain((31..33).map(|i| (i, 66 - i)));
+        let eyes = [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)];
+        let lips = [
             (48, 54),
             (49, 53),
             (50, 52),
@@ -84,8 +81,11 @@ impl PointScheme {
             (60, 64),
             (61, 63),
             (65, 67),
-        ]
-        .map(|(a, b)| pair(a, b));
+        ];
+        for (a, b) in halves.chain(eyes).chain(lips) {
+            mirror[a] = b;
+            mirror[b] = a;
+        }
         Self {
             name: "iBUG 68".into(),
             count: 68,

@@ -2,9 +2,8 @@
 
 use image::{GrayImage, RgbaImage};
 use opencv::{
-    core::{AlgorithmHint, BORDER_REPLICATE, Mat, Scalar, Size},
+    core::{BORDER_REPLICATE, Mat, Scalar, Size},
     imgproc::{self, INTER_AREA, INTER_LINEAR, WARP_INVERSE_MAP},
-    prelude::*,
 };
 
 use super::TransformError;
@@ -24,13 +23,7 @@ pub fn grey(picture: &RgbaImage) -> Result<GrayImage, TransformError> {
     let from =
         Mat::new_rows_cols_with_bytes::<opencv::core::Vec4b>(height as i32, width as i32, picture.as_raw())?;
     let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height as i32, width as i32, &mut grey)?;
-    imgproc::cvt_color(
-        &from,
-        &mut to,
-        imgproc::COLOR_RGBA2GRAY,
-        0,
-        AlgorithmHint::ALGO_HINT_DEFAULT,
-    )?;
+    imgproc::cvt_color_def(&from, &mut to, imgproc::COLOR_RGBA2GRAY)?;
     drop(to);
     Ok(grey)
 }
