@@ -1,1 +1,10 @@
-//! dataset
+//! Pictures of faces with labelled keypoints: reading label files, finding their pictures, splitting by person.
+//! Knows files and plain numbers; neither OpenCV beyond `transform::crop::grey` nor tch.
+
+mod folder;
+mod labels;
+mod split;
+
+pub use folder::{DataFolder, DatasetError, LabelledPicture, Part, load_pictures};
+pub use labels::{LabelError, LabelRow, Labels};
+pub use split::{person_of, read_names, split_by_person};

@@ -1,1 +1,3 @@
-//! network
+//! The nets that can be trained here, in tch.
+
+pub mod course_cnn;

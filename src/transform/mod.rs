@@ -1,7 +1,14 @@
 //! What is done to a picture and its keypoints before a net sees them: values with parameters, called on a
 //! sample. One of the rooms that know OpenCV; owned pictures and numbers come in and go out.
 
+mod compose;
 pub mod crop;
+mod sample;
+mod steps;
+
+pub use compose::{Compose, Step};
+pub use sample::{Picture, Sample};
+pub use steps::{Normalize, RandomCrop, Rescale, ToTensor};
 
 /// Why a transform could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -9,4 +16,10 @@ pub enum TransformError {
     /// OpenCV refused.
     #[error("OpenCV could not transform the picture: {0}")]
     OpenCv(#[from] opencv::Error),
+    /// Transforms in an order that makes no sense.
+    #[error("wrong order of transforms: {0}")]
+    Order(String),
+    /// A size that cannot be had.
+    #[error("{0}")]
+    Size(String),
 }

@@ -1,0 +1,154 @@
+//! Label files: a csv with a picture's name and then x, y of every keypoint in pixels. The header line of the
+//! YouTube-Faces set, one of `name,x0,y0,...`, or none at all is accepted.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use crate::geometry::Point;
+
+/// The keypoints of one picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelRow {
+    /// File name of the picture.
+    pub name: String,
+    /// Keypoints in pixels of the picture.
+    pub points: Vec<Point>,
+}
+
+/// A label file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labels {
+    /// One row a picture, in the order of the file.
+    pub rows: Vec<LabelRow>,
+    /// Number of keypoints in each row.
+    pub point_count: usize,
+}
+
+/// Why a label file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LabelError {
+    /// The file cannot be opened.
+    #[error("cannot read the label file: {source}; check its name: {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line is wrong.
+    #[error("{why}; correct the line or remove it: {path}, line {line}")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line number, from 1.
+        line: u64,
+        /// What is wrong with it, with the column where there is one.
+        why: String,
+    },
+    /// There is nothing in it.
+    #[error("the label file holds no row; one line per picture is needed, name,x0,y0,x1,y1,...: {path}")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Labels {
+    /// Reads a label file.
+    ///
+    /// # Errors
+    /// With file, line and column: a number of columns that is even, differs from the first row's, or is less than 3;
+    /// text where a number should be; a number that is not finite; a line that is not UTF-8.
+    pub fn read(path: &Path) -> Result<Self, LabelError> {
+        let file = File::open(path)
+            .and_then(|file| {
+                if file.metadata()?.is_dir() {
+                    Err(std::io::Error::other("it is a folder"))
+                } else {
+                    Ok(file)
+                }
+            })
+            .map_err(|source| LabelError::Unreadable {
+                path: path.to_path_buf(),
+                source,
+            })?;
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(file);
+        let mut rows = Vec::new();
+        let mut columns = 0;
+        for (index, record) in reader.records().enumerate() {
+            let fail = |line, why| LabelError::Line {
+                path: path.to_path_buf(),
+                line,
+                why,
+            };
+            let record = record.map_err(|e| {
+                let line = e.position().map_or(index as u64 + 1, csv::Position::line);
+                fail(line, format!("the line cannot be read as csv ({e})"))
+            })?;
+            let line = record.position().map_or(index as u64 + 1, csv::Position::line);
+            if index == 0 && is_header(&record) {
+                continue;
+            }
+            if columns == 0 {
+                columns = record.len();
+                if columns < 3 || columns.is_multiple_of(2) {
+                    return Err(fail(
+                        line,
+                        format!("{columns} columns; a name and pairs of x and y are needed"),
+                    ));
+                }
+            }
+            if record.len() != columns {
+                return Err(fail(
+                    line,
+                    format!("{} columns where the first row has {columns}", record.len()),
+                ));
+            }
+            rows.push(parse_row(&record).map_err(|why| fail(line, why))?);
+        }
+        if rows.is_empty() {
+            return Err(LabelError::Empty {
+                path: path.to_path_buf(),
+            });
+        }
+        Ok(Self {
+            rows,
+            point_count: (columns - 1) / 2,
+        })
+    }
+}
+
+/// The set's own header is an empty first field and then 0, 1, 2, ...; predictions begin with `name,x0`.
+fn is_header(record: &csv::StringRecord) -> bool {
+    let first = record.get(0).unwrap_or_default().trim();
+    let second = record.get(1).unwrap_or_default().trim();
+    first.is_empty() || first == "name" || second == "x0" || second == "0"
+}
+
+fn parse_row(record: &csv::StringRecord) -> Result<LabelRow, String> {
+    let name = record.get(0).unwrap_or_default().trim().to_owned();
+    if name.is_empty() || name.contains(['/', '\\', '\0']) {
+        return Err(format!("column 1: '{name}' is not the name of a picture"));
+    }
+    let mut numbers = Vec::with_capacity(record.len() - 1);
+    for (column, text) in record.iter().enumerate().skip(1) {
+        let number: f32 = text
+            .trim()
+            .parse()
+            .map_err(|_| format!("column {}: '{text}' is not a number", column + 1))?;
+        if !number.is_finite() {
+            return Err(format!("column {}: {text} is not a finite number", column + 1));
+        }
+        numbers.push(number);
+    }
+    let points = numbers
+        .chunks_exact(2)
+        .map(|xy| Point::new(xy[0], xy[1]))
+        .collect();
+    Ok(LabelRow { name, points })
+}

@@ -1,0 +1,69 @@
+//! Who is on a picture, and splits that keep all pictures of a person together: frames of one person look so much
+//! alike that a net tested on other frames of the persons it was trained on looks better than it is.
+
+use std::{collections::BTreeSet, path::Path};
+
+use rand::{SeedableRng, seq::SliceRandom};
+use rand_pcg::Pcg64;
+
+use super::{folder::DatasetError, labels::LabelRow};
+
+/// The person on the picture `PERSON_VF.jpg` (V the video, F the frame): its name up to the last underscore.
+pub fn person_of(name: &str) -> &str {
+    name.rsplit_once('_').map_or(name, |(person, _)| person)
+}
+
+/// Names from a file, one a line; empty lines are skipped.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_names(path: &Path) -> Result<BTreeSet<String>, DatasetError> {
+    let text = std::fs::read_to_string(path).map_err(|source| DatasetError::Names {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok(text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Splits rows into training and validation so that `fraction` of the persons are in validation only.
+/// The same rows, fraction and seed give the same split.
+pub fn split_by_person(rows: Vec<LabelRow>, fraction: f64, seed: u64) -> (Vec<LabelRow>, Vec<LabelRow>) {
+    let persons: BTreeSet<&str> = rows.iter().map(|row| person_of(&row.name)).collect();
+    let mut persons: Vec<&str> = persons.into_iter().collect();
+    persons.shuffle(&mut Pcg64::seed_from_u64(seed));
+    let held_back = (persons.len() as f64 * fraction).round() as usize;
+    let held_back: BTreeSet<String> = persons.into_iter().take(held_back).map(str::to_owned).collect();
+    rows.into_iter()
+        .partition(|row| !held_back.contains(person_of(&row.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_person_is_on_both_sides() {
+        let row = |name: String| LabelRow {
+            name,
+            points: Vec::new(),
+        };
+        let rows: Vec<LabelRow> = (0..200)
+            .map(|i| row(format!("Person_{}_{}.jpg", i % 40, i)))
+            .collect();
+        let (training, validation) = split_by_person(rows.clone(), 0.25, 3);
+        let people = |rows: &[LabelRow]| {
+            rows.iter()
+                .map(|r| person_of(&r.name).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
+        assert_eq!(people(&validation).len(), 10);
+        assert!(people(&training).is_disjoint(&people(&validation)));
+        assert_eq!(training.len() + validation.len(), 200);
+        assert_eq!(split_by_person(rows, 0.25, 3).1, validation);
+    }
+}

@@ -1,0 +1,70 @@
+//! Reading one picture file, whatever its name says it is. Knows the `image` crate only.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbaImage};
+
+/// Longest side that is read; 16384 px is more than any camera gives and keeps a damaged header from
+/// asking for all of the memory.
+const LONGEST_SIDE_PX: u32 = 16_384;
+/// Most memory that decoding one picture may take.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Why a picture could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The file cannot be opened or read.
+    #[error("cannot read the picture: {source}; check its name and that you may read it: {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is damaged, too large, or no picture.
+    #[error("not a picture that can be used ({why}); JPEG, PNG, BMP and WebP are read: {path}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        why: String,
+    },
+}
+
+/// Reads a picture as opaque RGBA: format by content and not by name, turned as its EXIF orientation says,
+/// alpha dropped.
+///
+/// # Errors
+/// When the file cannot be read, is damaged or no picture, or is larger than 16384 px.
+pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
+    let unreadable = |source| PictureError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    };
+    let damaged = |e: ImageError| PictureError::Damaged {
+        path: path.to_path_buf(),
+        why: e.to_string(),
+    };
+    if path.is_dir() {
+        return Err(unreadable(io::Error::other("it is a folder")));
+    }
+    let mut reader = ImageReader::open(path)
+        .map_err(unreadable)?
+        .with_guessed_format()
+        .map_err(unreadable)?;
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(LONGEST_SIDE_PX);
+    limits.max_image_height = Some(LONGEST_SIDE_PX);
+    limits.max_alloc = Some(MOST_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let orientation = decoder.orientation().map_err(damaged)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    picture.apply_orientation(orientation);
+    let mut rgba = picture.into_rgba8();
+    rgba.pixels_mut().for_each(|pixel| pixel[3] = u8::MAX);
+    Ok(rgba)
+}

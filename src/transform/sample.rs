@@ -1,0 +1,58 @@
+//! What transforms work on: a picture on its way to a tensor, with its keypoints.
+
+use image::GrayImage;
+
+use crate::geometry::Point;
+
+/// A picture at one of the three stages on its way into a net.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Picture {
+    /// Luma, 0 to 255.
+    Bytes(GrayImage),
+    /// Luma from 0 to 1, row by row.
+    Unit {
+        /// Pixels per row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The values, `height * width`.
+        values: Vec<f32>,
+    },
+    /// A tensor's values, channel after channel.
+    Tensor {
+        /// `[channels, height, width]`.
+        shape: [usize; 3],
+        /// The values.
+        values: Vec<f32>,
+    },
+}
+
+impl Picture {
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        match self {
+            Self::Bytes(picture) => picture.dimensions(),
+            Self::Unit { width, height, .. } => (*width, *height),
+            Self::Tensor { shape, .. } => (shape[2] as u32, shape[1] as u32),
+        }
+    }
+}
+
+/// A picture and its keypoints: in pixels of the picture before [`super::Normalize`], in the net's units after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The picture.
+    pub picture: Picture,
+    /// The keypoints.
+    pub keypoints: Vec<Point>,
+}
+
+impl Sample {
+    /// A sample as read from a data set.
+    pub fn new(picture: GrayImage, keypoints: Vec<Point>) -> Self {
+        Self {
+            picture: Picture::Bytes(picture),
+            keypoints,
+        }
+    }
+}
