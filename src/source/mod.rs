@@ -1,1 +1,142 @@
-//! source
+//! Where frames come from: cameras, videos, pictures, the built-in demo. One trait, one file each.
+//! One of the rooms that know OpenCV; owned pictures go out.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use image::RgbaImage;
+
+/// Where the user wants frames from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// The first camera that can capture; the demo where there is none.
+    FirstCamera,
+    /// The N-th camera that can capture, from 0.
+    Camera(usize),
+    /// The camera at a device node, such as `/dev/video2`.
+    Device(PathBuf),
+    /// A video, a picture, or a folder of pictures.
+    File(PathBuf),
+    /// A stream, such as `rtsp://...` or `http://.../video.mjpg`.
+    Url(String),
+    /// The built-in picture of a face, gently moving.
+    Demo,
+}
+
+impl FromStr for SourceSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "" => Err("a source is needed: camera, camera:N, /dev/videoN, a file, a URL or demo".into()),
+            "camera" => Ok(Self::FirstCamera),
+            "demo" => Ok(Self::Demo),
+            _ if text.starts_with("/dev/") => Ok(Self::Device(text.into())),
+            _ if text.contains("://") => Ok(Self::Url(text.into())),
+            _ => match text.strip_prefix("camera:") {
+                Some(number) => number.parse().map(Self::Camera).map_err(|_| {
+                    format!("'{number}' is not the number of a camera; use camera:0, camera:1, ...")
+                }),
+                None => Ok(Self::File(text.into())),
+            },
+        }
+    }
+}
+
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FirstCamera => f.write_str("camera"),
+            Self::Camera(number) => write!(f, "camera:{number}"),
+            Self::Device(path) | Self::File(path) => write!(f, "{}", path.display()),
+            Self::Url(url) => f.write_str(url),
+            Self::Demo => f.write_str("demo"),
+        }
+    }
+}
+
+/// What an open source says about itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceInfo {
+    /// Name shown to people: a camera's name, a file's name.
+    pub name: String,
+    /// Pixels per row of the frames, after turning them upright.
+    pub width: u32,
+    /// Rows of the frames.
+    pub height: u32,
+    /// Frames a second that it announces, where it does.
+    pub fps: Option<f64>,
+    /// Frames it has, where that is known.
+    pub frame_count: Option<u64>,
+    /// Cameras and streams: frames come in their own time. Others give the next frame whenever they are asked,
+    /// and whoever shows them keeps to their `source_time`.
+    pub live: bool,
+}
+
+/// One picture as it came from a source.
+#[derive(Debug, Clone)]
+pub struct Grab {
+    /// Opaque RGBA, upright.
+    pub picture: RgbaImage,
+    /// Its time in the source: presentation time in a video, time since opening of a camera.
+    pub source_time: Duration,
+    /// The file that it is from, where one source gives several files (a folder of pictures); else the source's name.
+    pub origin: String,
+    /// Which picture of that file it is, from 0.
+    pub index: u64,
+}
+
+/// A place that pictures come from, one after the other. Owned by one thread.
+pub trait Source: Send {
+    /// What is known of it.
+    fn info(&self) -> &SourceInfo;
+
+    /// The next picture; `None` at the end. Blocks until there is one (cameras: at most a few seconds).
+    ///
+    /// # Errors
+    /// When a camera was unplugged or stalls, or a file is damaged.
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError>;
+}
+
+/// Why there are no pictures.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The camera is not there.
+    #[error("{what} is not there; plug it in, or list what is there with `pinkpoint cameras`")]
+    CameraAbsent {
+        /// The camera asked for.
+        what: String,
+    },
+    /// The camera is there and cannot be used.
+    #[error("{what} cannot be opened ({why}); close other programs that use it")]
+    CameraBusy {
+        /// The camera asked for.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The camera or stream stopped giving pictures.
+    #[error("{what} gives no pictures any more")]
+    Lost {
+        /// The camera or stream.
+        what: String,
+    },
+    /// The file or stream cannot be opened.
+    #[error("cannot open ({why}): {path}")]
+    Unreadable {
+        /// The file or address.
+        path: String,
+        /// What is wrong and what to do.
+        why: String,
+    },
+}
+
+/// Opens a source.
+///
+/// # Errors
+/// When the camera is absent or busy, or the file cannot be read. [`SourceSpec::FirstCamera`] without any camera
+/// gives the demo and not an error.
+pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
+    Err(SourceError::CameraAbsent {
+        what: spec.to_string(),
+    })
+}
