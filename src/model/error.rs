@@ -83,7 +83,10 @@ pub enum ModelError {
 
 /// The part of libtorch's message that says what is wrong, on one line.
 pub(super) fn brief(error: &TchError) -> String {
-    let text = error.to_string();
+    let text = match error {
+        TchError::Torch(text) => text.clone(),
+        other => other.to_string(),
+    };
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     // An error inside a net's code ends with the line that matters; others begin with it.
     let line = lines()
