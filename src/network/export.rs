@@ -1,6 +1,10 @@
 //! From trained parameters to a weights file: TorchScript that Python reads too, with the contract inside.
 
-use std::{collections::HashMap, io, path::Path};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+};
 
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
@@ -25,12 +29,52 @@ pub enum ExportError {
         "the parameters are not those of the course's net ({0}); name a checkpoint that `pinkpoint train` wrote"
     )]
     Unfit(String),
+    /// The checkpoint is not there, or is no checkpoint.
+    #[error("cannot read the checkpoint ({why}); name a .safetensors file that `pinkpoint train` wrote: {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// libtorch failed.
     #[error("libtorch could not make the net: {0}")]
     Torch(#[from] TchError),
     /// The file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+/// The parameters in a checkpoint. Entries whose names hold a `/` are the state of training and are left out.
+///
+/// # Errors
+/// When it cannot be read or is no safetensors file.
+pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, ExportError> {
+    let unreadable = |why: String| ExportError::Unreadable {
+        path: path.to_path_buf(),
+        why,
+    };
+    // Asked first: of a missing file libtorch's wrapper gives no plain reason.
+    if let Err(e) = std::fs::File::open(path) {
+        return Err(unreadable(e.to_string()));
+    }
+    let entries = Tensor::read_safetensors(path).map_err(|e| unreadable(e.to_string()))?;
+    Ok(entries
+        .into_iter()
+        .filter(|(name, _)| !name.contains('/'))
+        .collect())
+}
+
+/// Number of points that a net with these parameters gives: half the length of the last layer's bias.
+///
+/// # Errors
+/// When there is no such layer.
+pub fn points(variables: &HashMap<String, Tensor>) -> Result<usize, ExportError> {
+    const LAST: &str = "fc2.bias";
+    let bias = variables
+        .get(LAST)
+        .ok_or_else(|| ExportError::Missing(LAST.into()))?;
+    Ok(bias.numel() / 2)
 }
 
 /// Writes the course's net with the parameters `variables` (`conv1.weight` and so on, as `VarStore::variables` gives
@@ -167,6 +211,35 @@ mod tests {
             .fold(0.0, f32::max);
         // Of 224: eleven bits of every weight are kept.
         assert!(far > 0.0 && far < 0.2, "{far} px");
+    }
+
+    #[test]
+    fn a_checkpoint_gives_its_parameters_and_not_the_state_of_training() {
+        let (vs, _, _) = net(5);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let mut entries: Vec<(String, Tensor)> = vs.variables().into_iter().collect();
+        entries.push(("optimiser/conv1.weight".into(), Tensor::from_slice(&[1i64])));
+        Tensor::write_safetensors(&entries, &path).unwrap();
+        let variables = read_checkpoint(&path).unwrap();
+        assert_eq!((variables.len(), points(&variables).unwrap()), (14, 5));
+
+        let whole = std::fs::read(&path).unwrap();
+        for (name, bytes) in [
+            ("cut.safetensors", &whole[..whole.len() / 2]),
+            ("text.safetensors", b"hello"),
+        ] {
+            let bad = folder.path().join(name);
+            std::fs::write(&bad, bytes).unwrap();
+            assert!(read_checkpoint(&bad).unwrap_err().to_string().contains(name));
+        }
+        assert!(read_checkpoint(folder.path()).is_err());
+        assert!(
+            read_checkpoint(&folder.path().join("absent"))
+                .unwrap_err()
+                .to_string()
+                .contains("absent")
+        );
     }
 
     #[test]
