@@ -5,21 +5,24 @@ use std::sync::Arc;
 use egui::{RichText, TextureHandle, TextureOptions, Ui, Vec2};
 
 use super::{theme, video_view::colour_image};
-use crate::pipeline::{Atlas, Scene};
+use crate::pipeline::{Atlas, Inside, NetInfo, Scene};
 
 /// The pictures of the panel on the graphics card.
 #[derive(Default)]
 pub struct Panels {
-    filters: Picture,
-    maps: Picture,
+    filters: Picture<NetInfo>,
+    maps: Picture<Inside>,
 }
 
-/// A picture and what it was made from, so that it is uploaded once.
-#[derive(Default)]
-struct Picture {
-    texture: Option<TextureHandle>,
-    /// Address of the scene's part that it shows.
-    shows: Option<usize>,
+/// A picture and the part of the scene that it was made from, so that it is uploaded once.
+struct Picture<T> {
+    shown: Option<(TextureHandle, Arc<T>)>,
+}
+
+impl<T> Default for Picture<T> {
+    fn default() -> Self {
+        Self { shown: None }
+    }
 }
 
 impl Panels {
@@ -32,7 +35,7 @@ impl Panels {
                 match net {
                     None => hint(ui, "There is no net yet."),
                     Some(net) => match &net.filters {
-                        Some(atlas) => self.filters.show(ui, "filters", atlas, Arc::as_ptr(net) as usize),
+                        Some(atlas) => self.filters.show(ui, "filters", atlas, net),
                         None => hint(ui, "This weights file does not show the filters of its first layer."),
                     },
                 }
@@ -45,7 +48,7 @@ impl Panels {
                     None if net.is_none() => hint(ui, "There is no net yet."),
                     None => hint(ui, "There is no face to look at."),
                     Some(inside) => match &inside.maps {
-                        Some(atlas) => self.maps.show(ui, "maps", atlas, Arc::as_ptr(inside) as usize),
+                        Some(atlas) => self.maps.show(ui, "maps", atlas, inside),
                         None => hint(ui, "This weights file does not give the maps of its layers."),
                     },
                 }
@@ -69,18 +72,22 @@ fn hint(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).color(theme::TEXT_WEAK));
 }
 
-impl Picture {
-    /// Draws the atlas as wide as there is room; uploads it when `made_from` is another one than last time.
-    fn show(&mut self, ui: &mut Ui, name: &str, atlas: &Atlas, made_from: usize) {
-        if self.shows != Some(made_from) || self.texture.is_none() {
-            let image = colour_image(&atlas.picture);
-            match &mut self.texture {
-                Some(texture) => texture.set(image, TextureOptions::NEAREST),
-                None => self.texture = Some(ui.ctx().load_texture(name, image, TextureOptions::NEAREST)),
+impl<T> Picture<T> {
+    /// Draws the atlas as wide as there is room; uploads it when it was made from something else than last time.
+    fn show(&mut self, ui: &mut Ui, name: &str, atlas: &Atlas, made_from: &Arc<T>) {
+        match &mut self.shown {
+            Some((_, old)) if Arc::ptr_eq(old, made_from) => {}
+            Some((texture, old)) => {
+                texture.set(colour_image(&atlas.picture), TextureOptions::NEAREST);
+                *old = made_from.clone();
             }
-            self.shows = Some(made_from);
+            None => {
+                let image = colour_image(&atlas.picture);
+                let texture = ui.ctx().load_texture(name, image, TextureOptions::NEAREST);
+                self.shown = Some((texture, made_from.clone()));
+            }
         }
-        if let Some(texture) = &self.texture {
+        if let Some((texture, _)) = &self.shown {
             let width = ui.available_width();
             let size = Vec2::new(width, width / texture.size_vec2().x * texture.size_vec2().y);
             ui.image((texture.id(), size));

@@ -3,6 +3,8 @@
 //! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
 //! [`Command`], and an arm in [`run`].
 
+pub mod export;
+pub mod inspect;
 pub mod live;
 
 use std::process::ExitCode;
@@ -38,7 +40,10 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Export(export::ExportArgs),
+    Inspect(inspect::InspectArgs),
+}
 
 /// Does what the arguments ask for.
 ///
@@ -47,7 +52,8 @@ enum Command {}
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => live::run(cli.live),
-        Some(command) => match command {},
+        Some(Command::Export(args)) => export::run(args),
+        Some(Command::Inspect(args)) => inspect::run(args),
     }
 }
 

@@ -1,3 +1,4 @@
-//! The nets that can be trained here, in tch.
+//! The nets that can be trained here, in tch, and their way into weights files.
 
 pub mod course_cnn;
+pub mod export;
