@@ -120,18 +120,30 @@ mod tests {
     fn no_keys_do_two_things_and_no_command_lacks_help() {
         for (index, command) in TABLE.iter().enumerate() {
             for other in &TABLE[index + 1..] {
-                assert_ne!(command.shortcut, other.shortcut, "{} and {}", command.name, other.name);
+                assert_ne!(
+                    command.shortcut, other.shortcut,
+                    "{} and {}",
+                    command.name, other.name
+                );
                 assert_ne!(command.id, other.id);
                 assert_ne!(command.name, other.name);
             }
-            assert!(!command.name.is_empty() && command.help.ends_with('.'), "{}", command.name);
+            assert!(
+                !command.name.is_empty() && command.help.ends_with('.'),
+                "{}",
+                command.name
+            );
         }
     }
 
     #[test]
     fn every_menu_has_commands() {
         for menu in Menu::ALL {
-            assert!(TABLE.iter().any(|command| command.menu == menu), "{}", menu.title());
+            assert!(
+                TABLE.iter().any(|command| command.menu == menu),
+                "{}",
+                menu.title()
+            );
         }
     }
 }

@@ -36,7 +36,10 @@ impl Panels {
                     None => hint(ui, "There is no net yet."),
                     Some(net) => match &net.filters {
                         Some(atlas) => self.filters.show(ui, "filters", atlas, net),
-                        None => hint(ui, "This weights file does not show the filters of its first layer."),
+                        None => hint(
+                            ui,
+                            "This weights file does not show the filters of its first layer.",
+                        ),
                     },
                 }
                 ui.add_space(theme::WIDE_SPACE);

@@ -55,7 +55,11 @@ impl Status {
                 number(self.shown_fps, "fps"),
                 "Frames a second on the screen",
             ),
-            item("detect", number(self.detect_ms, "ms"), "Time to find the faces of a frame"),
+            item(
+                "detect",
+                number(self.detect_ms, "ms"),
+                "Time to find the faces of a frame",
+            ),
             item(
                 "infer",
                 number(self.infer_ms, "ms"),
@@ -96,9 +100,14 @@ impl Status {
                 let small = egui::TextStyle::Small.resolve(ui.style());
                 let mono = egui::TextStyle::Monospace.resolve(ui.style());
                 text.append(item.name, 0.0, egui::TextFormat::simple(small, theme::TEXT_WEAK));
-                text.append(&item.value, theme::SPACE, egui::TextFormat::simple(mono, theme::TEXT));
+                text.append(
+                    &item.value,
+                    theme::SPACE,
+                    egui::TextFormat::simple(mono, theme::TEXT),
+                );
                 text.wrap.max_rows = 1;
-                ui.add(egui::Label::new(text).extend()).on_hover_text(RichText::new(item.help));
+                ui.add(egui::Label::new(text).extend())
+                    .on_hover_text(RichText::new(item.help));
             }
         });
     }

@@ -1,6 +1,8 @@
 //! The video, scaled to fit, with what was found in it drawn over it.
 
-use egui::{Color32, ColorImage, Pos2, Rect, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2};
+use egui::{
+    Color32, ColorImage, Pos2, Rect, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2,
+};
 use image::RgbaImage;
 
 use super::theme;
@@ -70,7 +72,11 @@ impl VideoView {
         for shape in overlay::shapes(&scene.faces, style) {
             paint(&painter, &placement, &shape);
         }
-        if let Some(face) = scene.chosen.filter(|_| mark_chosen).and_then(|i| scene.faces.get(i)) {
+        if let Some(face) = scene
+            .chosen
+            .filter(|_| mark_chosen)
+            .and_then(|i| scene.faces.get(i))
+        {
             let stroke = Stroke::new(theme::CHOSEN_BOX_WIDTH, theme::ACCENT);
             let rect = placement.rect_on_screen(&face.face_box);
             painter.rect_stroke(rect, theme::ROUNDING, stroke, StrokeKind::Outside);
@@ -143,7 +149,10 @@ mod tests {
         assert!((placement.rect.aspect_ratio() - 640.0 / 480.0).abs() < 1e-3);
         assert_eq!(placement.rect.center(), area.center());
         let corner = placement.on_screen(Point::new(-0.5, -0.5));
-        assert!((corner - placement.rect.min).length() < 1e-3, "the outer corner of the first pixel");
+        assert!(
+            (corner - placement.rect.min).length() < 1e-3,
+            "the outer corner of the first pixel"
+        );
         let point = Point::new(123.0, 45.0);
         assert!(placement.in_frame(placement.on_screen(point)).distance(point) < 1e-3);
     }
