@@ -60,7 +60,7 @@ impl Notices {
         let corner = area.right_top() + Vec2::new(-theme::WIDE_SPACE, theme::WIDE_SPACE);
         let width = theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE);
         let mut put_away = None;
-        Area::new(Id::new("notices"))
+        Area::new(Id::unique("notices"))
             .order(Order::Foreground)
             .pivot(Align2::RIGHT_TOP)
             .fixed_pos(corner)
@@ -108,7 +108,7 @@ fn card_frame(colour: Color32) -> Frame {
 /// Draws what keeps the picture waiting, in the middle of `area`.
 pub fn show_waiting(ui: &mut egui::Ui, area: egui::Rect, title: &str, why: Option<&str>) {
     ui.painter().rect_filled(area, 0.0, theme::VEIL);
-    Area::new(Id::new("waiting"))
+    Area::new(Id::unique("waiting"))
         .order(Order::Middle)
         .pivot(Align2::CENTER_CENTER)
         .fixed_pos(area.center())

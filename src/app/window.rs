@@ -142,14 +142,10 @@ impl Window {
             weights: net.map(|net| net.path.display().to_string()),
         };
         let no_picture = facts.frames_captured == 0;
+        let waited_for = self.source.waiting.take().and_then(|(_, why)| why);
         Outcome {
             stats: self.recorder().summary(facts),
-            never_came: self
-                .source
-                .waiting
-                .take()
-                .and_then(|(_, why)| why)
-                .filter(|_| no_picture),
+            never_came: waited_for.filter(|_| no_picture),
         }
     }
 
@@ -226,7 +222,7 @@ impl Window {
     fn open_dropped_files(&mut self, ui: &Ui) {
         let paths: Vec<PathBuf> = ui.input(|input| {
             let files = input.raw.dropped_files.iter();
-            files.filter_map(|file| file.path.clone()).collect()
+            files.map(|file| file.path().to_path_buf()).collect()
         });
         for path in paths {
             if path.extension().is_some_and(|e| e == "pt" || e == "pth") {

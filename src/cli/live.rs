@@ -83,7 +83,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         opener: Box::new(source::open),
         source: args.source,
         detector: Box::new(detector),
-        weights: catalogue::resolve(&args.weights)?,
+        weights: Some(catalogue::resolve(&args.weights)?),
         device: args.device,
     };
     let outcome = app::run(setup, args.run_for)?;
