@@ -1,2 +1,27 @@
-//! x
-fn main() {}
+//! The program: arguments in, one call, an exit status out. Everything else is in the library.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use pinkpoint::cli::{self, Cli};
+use tracing_subscriber::EnvFilter;
+
+/// Without RUST_LOG: what went wrong here, and nothing from the libraries below.
+const LOG_FILTER: &str = "error,pinkpoint=warn";
+
+fn main() -> ExitCode {
+    // Bad usage ends here with clap's message and status 2.
+    let arguments = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match cli::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            cli::exit_code(&error)
+        }
+    }
+}

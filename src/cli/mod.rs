@@ -1,1 +1,81 @@
-//! cli
+//! The command line: one file per subcommand; without a subcommand the live window opens. Knows every room.
+//!
+//! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
+//! [`Command`], and an arm in [`run`].
+
+pub mod live;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  pinkpoint                                open the first camera, or the demo where there is none
+  pinkpoint --source demo                  the built-in picture of a face, gently moving
+  pinkpoint --source camera:1              the second camera (see `pinkpoint cameras`)
+  pinkpoint --source film.mp4              a video; also a picture, a folder of pictures, rtsp:// or http://
+  pinkpoint --weights mine.pt              with a net of your own (TorchScript)
+  pinkpoint --source film.mp4 --run-for 10 --stats stats.json
+                                           run for ten seconds and write down how fast it was
+
+Exit status: 0 well, 1 error, 2 wrong usage, 3 the camera asked for never came (with --run-for).";
+
+/// 68 pink keypoints on every face of a live video, and the road to the nets that find them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pinkpoint",
+    version,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    subcommand_help_heading = "Commands (without one, the window opens)"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    live: live::LiveArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {}
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// Whatever the subcommand could not do: what, why, and what to do about it.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        None => live::run(cli.live),
+        Some(command) => match command {},
+    }
+}
+
+/// The exit status for an error: 3 for a camera that never came, else 1.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<live::CameraNeverCame>() {
+        ExitCode::from(live::CAMERA_NEVER_CAME_STATUS)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_argument_table_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_subcommand_the_window_opens() {
+        let cli = Cli::try_parse_from(["pinkpoint", "--source", "demo", "--run-for", "2.5"]).unwrap();
+        assert!(cli.command.is_none());
+        assert!(Cli::try_parse_from(["pinkpoint", "--run-for", "-1"]).is_err());
+        assert!(Cli::try_parse_from(["pinkpoint", "--source", "camera:x"]).is_err());
+        assert!(Cli::try_parse_from(["pinkpoint", "--device", "tpu"]).is_err());
+    }
+}

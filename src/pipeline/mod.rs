@@ -1,5 +1,223 @@
 //! The stages of a frame's life and the live threads that run them. Knows every room but `app`, and no egui.
+//!
+//! ```text
+//! capture ──Slot<Frame>──> detect ──Slot<Detections>──> infer ──Slot<Scene>──> window
+//!    ^ commands                                           ^ commands     ^ wake
+//!    |                        weights ──Slot<LoadedNet>───┘              |
+//!    └── window ───────────────── ^ wishes          events ──────────────┘
+//! ```
+//!
+//! A slot holds one value and the newest wins: however slow a stage is, delay does not grow. The picture and the
+//! points of a scene are of one frame.
 
+mod capture;
+mod detect;
+mod events;
 mod fit;
+mod infer;
+mod scene;
+mod slot;
+mod stats;
+mod weights;
 
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, Sender};
+
+pub use capture::Opener;
+pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
+pub use scene::{Atlas, Detections, Inside, NetInfo, Scene, StageTimes};
+pub use slot::{Slot, Taken};
+pub use stats::{Distribution, Percentiles, Rate, Recorder, RunFacts, Stats};
+
+use crate::{detect::FaceDetector, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
+
+/// Called whenever there is a new scene or event; must not block.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// More commands than a person gives before a thread looks; a thread that does not look loses the further ones.
+const COMMANDS: usize = 16;
+/// How long the end of the program waits for a source that does not answer: longer than a camera may take for a
+/// picture. Only this thread may be left behind: it knows nothing of libtorch, whose end must not come before its users'.
+const PATIENCE_WITH_SOURCE: Duration = Duration::from_secs(4);
+/// How often it is looked whether that thread has ended.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// What a pipeline is made of.
+pub struct Setup {
+    /// Opens sources.
+    pub opener: Opener,
+    /// The first source.
+    pub source: SourceSpec,
+    /// Finds faces.
+    pub detector: Box<dyn FaceDetector>,
+    /// The first net; without one there are boxes and no points.
+    pub weights: Option<PathBuf>,
+    /// Where nets run.
+    pub device: DeviceChoice,
+}
+
+/// The running threads. Dropping it stops and joins them.
+pub struct Pipeline {
+    capture: Option<Sender<capture::Command>>,
+    capture_shared: Arc<capture::Shared>,
+    infer: Sender<infer::Command>,
+    frames: Arc<Slot<Arc<Frame>>>,
+    detections: Arc<Slot<Detections>>,
+    scenes: Arc<Slot<Arc<Scene>>>,
+    wanted_weights: Arc<Slot<PathBuf>>,
+    events: Receiver<Event>,
+    capture_thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Pipeline {
+    /// Starts the threads; `wake` is called after every scene and event.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(setup: Setup, wake: Wake) -> io::Result<Self> {
+        let (event_sender, events) = events::EventSender::channel(wake.clone());
+        let (capture, capture_commands) = crossbeam_channel::bounded(COMMANDS);
+        let (infer, infer_commands) = crossbeam_channel::bounded(COMMANDS);
+        let loaded = Arc::new(Slot::default());
+        let mut pipeline = Self {
+            capture: Some(capture),
+            capture_shared: Arc::default(),
+            infer,
+            frames: Arc::default(),
+            detections: Arc::default(),
+            scenes: Arc::default(),
+            wanted_weights: Arc::default(),
+            events,
+            capture_thread: None,
+            threads: Vec::new(),
+        };
+        let load_weights = weights::LoadWeights {
+            device: setup.device,
+            events: event_sender.clone(),
+            wanted: pipeline.wanted_weights.clone(),
+            loaded: loaded.clone(),
+        };
+        let infer = infer::Infer {
+            commands: infer_commands,
+            events: event_sender.clone(),
+            detections: pipeline.detections.clone(),
+            loaded,
+            scenes: pipeline.scenes.clone(),
+            wake,
+        };
+        let detect = detect::Detect {
+            detector: setup.detector,
+            events: event_sender.clone(),
+            frames: pipeline.frames.clone(),
+            detections: pipeline.detections.clone(),
+        };
+        let capture = capture::Capture {
+            opener: setup.opener,
+            commands: capture_commands,
+            events: event_sender,
+            frames: pipeline.frames.clone(),
+            shared: pipeline.capture_shared.clone(),
+        };
+        // Dropped on the way out of a failure, the pipeline stops the threads that were started.
+        pipeline.threads.push(spawn("weights", move || load_weights.run())?);
+        pipeline.threads.push(spawn("infer", move || infer.run())?);
+        pipeline.threads.push(spawn("detect", move || detect.run())?);
+        pipeline.capture_thread = Some(spawn("capture", move || capture.run(setup.source))?);
+        if let Some(weights) = setup.weights {
+            pipeline.load_weights(weights);
+        }
+        Ok(pipeline)
+    }
+
+    /// The newest scene, when there is one that was not taken before.
+    pub fn newest_scene(&self) -> Option<Arc<Scene>> {
+        self.scenes.take_now()
+    }
+
+    /// What happened since the last call.
+    pub fn events(&self) -> impl Iterator<Item = Event> + '_ {
+        self.events.try_iter()
+    }
+
+    /// Shows another source.
+    pub fn open(&self, source: SourceSpec) {
+        if let Some(capture) = &self.capture {
+            let _ = capture.try_send(capture::Command::Open(source));
+        }
+    }
+
+    /// Loads another net; the one in use goes on until the new one has proved to work.
+    pub fn load_weights(&self, path: PathBuf) {
+        self.wanted_weights.put(path);
+    }
+
+    /// Looks at the face at `point_in_frame`, if there is one.
+    pub fn choose_face(&self, point_in_frame: Point) {
+        let _ = self.infer.try_send(infer::Command::Choose(point_in_frame));
+    }
+
+    /// Puts the look inside the net into the scenes, or leaves it out.
+    pub fn look_inside(&self, on: bool) {
+        let _ = self.infer.try_send(infer::Command::LookInside(on));
+    }
+
+    /// Frames that came out of the sources so far.
+    pub fn frames_captured(&self) -> u64 {
+        self.capture_shared.captured.load(Ordering::Relaxed)
+    }
+
+    /// Frames that a newer one took the place of so far.
+    pub fn frames_dropped(&self) -> u64 {
+        self.frames.replaced() + self.detections.replaced() + self.scenes.replaced()
+    }
+
+    /// Ends all threads and waits for them; a source that does not answer is left behind after some seconds.
+    pub fn stop(&mut self) {
+        self.capture_shared.stop.store(true, Ordering::Relaxed);
+        self.capture = None;
+        self.frames.close();
+        self.detections.close();
+        self.scenes.close();
+        self.wanted_weights.close();
+        for thread in self.threads.drain(..) {
+            join(thread);
+        }
+        if let Some(thread) = self.capture_thread.take() {
+            let deadline = Instant::now() + PATIENCE_WITH_SOURCE;
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(GLANCE);
+            }
+            if thread.is_finished() {
+                join(thread);
+            } else {
+                tracing::warn!("the source does not answer; it is left behind");
+            }
+        }
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
+fn join(thread: JoinHandle<()>) {
+    let name = thread.thread().name().unwrap_or_default().to_owned();
+    if thread.join().is_err() {
+        tracing::error!("the thread '{name}' had panicked");
+    }
+}

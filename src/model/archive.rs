@@ -1,0 +1,247 @@
+//! Looks into a weights file without running anything in it: which kind of file it is, whether it is whole, and
+//! what it says about itself. Knows zip archives and bytes, not libtorch.
+
+use std::{
+    io::{Cursor, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use zip::{CompressionMethod, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
+
+use super::contract::{Contract, ContractError, FILE_NAME};
+
+/// Largest file that is read: far above any net for live video, and it fits the memory of small machines.
+const LARGEST_FILE: u64 = 2 << 30;
+/// An archive may unpack to this many times its size, and this many bytes more: tensors are stored unpacked and
+/// only source text is compressed, so a larger promise is a zip bomb.
+const LARGEST_GROWTH: u64 = 16;
+const LARGEST_EXTRA: u64 = 16 << 20;
+/// PyTorch starts the data of every tensor at a multiple of this, so that it can be mapped into memory.
+const ALIGNMENT: u16 = 64;
+/// How many names of a foreign zip archive an error shows.
+const SHOWN_NAMES: usize = 3;
+
+/// A whole TorchScript archive, every checksum of which is right.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// The file's bytes: what was checked is what gets loaded.
+    pub bytes: Vec<u8>,
+    /// What the file says about itself; `None` for nets saved by other programs.
+    pub contract: Option<Contract>,
+    /// Names and sizes in bytes of the entries.
+    pub entries: Vec<(String, u64)>,
+}
+
+/// A file that cannot be used as weights.
+#[derive(Debug, thiserror::Error)]
+#[error("{problem}: {}", path.display())]
+pub struct ArchiveError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a weights file, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// Missing, a folder, or not to be read.
+    #[error("cannot read the weights file: {0}; check its name and that you may read it")]
+    Unreadable(std::io::Error),
+    /// Nothing in it.
+    #[error("the weights file is empty; copy or download it again")]
+    Empty,
+    /// Too many bytes, packed or unpacked.
+    #[error("not a weights file that can be used: it {0}; TorchScript files are far smaller")]
+    TooLarge(String),
+    /// Cut off, flipped bits, or otherwise not as it was written.
+    #[error("the weights file is damaged ({0}); copy or download it again")]
+    Damaged(String),
+    /// Tensors without code.
+    #[error(
+        "the file holds weights without the net that they belong to ({0}), and TorchScript is needed; in Python: \
+         net.load_state_dict(torch.load(\"FILE\")); torch.jit.script(net.eval()).save(\"NET.pt\")"
+    )]
+    StateDict(&'static str),
+    /// A Python object whose code is elsewhere.
+    #[error(
+        "the file is a pickled Python net ({0}), which only the program that made it can read; in Python: \
+         net = torch.load(\"FILE\", weights_only=False); torch.jit.script(net.eval()).save(\"NET.pt\")"
+    )]
+    PickledNet(&'static str),
+    /// Tensors as `pinkpoint train` saves them.
+    #[error("the file is a training checkpoint; `pinkpoint export FILE --out NET.pt` makes a net of it")]
+    Checkpoint,
+    /// A zip archive of something else.
+    #[error("a zip archive, but not one that PyTorch wrote (it holds {0}); name a .pt file saved by torch.jit.save")]
+    ForeignZip(String),
+    /// Not an archive at all.
+    #[error("not a weights file ({0}); name a .pt file saved by torch.jit.save or `pinkpoint export`")]
+    NotAnArchive(&'static str),
+    /// The JSON of the contract is not usable.
+    #[error("the weights file cannot be used: {0}; export it again")]
+    Contract(#[from] ContractError),
+}
+
+/// Reads a weights file and checks all of it.
+///
+/// # Errors
+/// When it is anything but a whole TorchScript archive with a usable contract or none.
+pub fn look_into(path: &Path) -> Result<Archive, ArchiveError> {
+    read(path).and_then(check).map_err(|problem| ArchiveError {
+        path: path.to_path_buf(),
+        problem,
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    let metadata = std::fs::metadata(path).map_err(Problem::Unreadable)?;
+    if !metadata.is_file() {
+        let what = if metadata.is_dir() { "it is a folder" } else { "it is not a plain file" };
+        return Err(Problem::Unreadable(std::io::Error::other(what)));
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(Problem::TooLarge(format!("has {} MB", metadata.len() >> 20)));
+    }
+    std::fs::read(path).map_err(Problem::Unreadable)
+}
+
+/// Checks the bytes of a file; see [`look_into`].
+///
+/// # Errors
+/// When they are anything but a whole TorchScript archive with a usable contract or none.
+pub fn check(bytes: Vec<u8>) -> Result<Archive, Problem> {
+    if !bytes.starts_with(b"PK") {
+        return Err(not_a_zip(&bytes));
+    }
+    let mut zip = open(&bytes)?;
+    let unpacked = unpack(&mut zip, bytes.len() as u64)?;
+    let names: Vec<&str> = unpacked.iter().map(|(name, _)| name.as_str()).collect();
+    let Some(top) = names.iter().find_map(|name| name.strip_suffix("/constants.pkl")) else {
+        return Err(no_code(&unpacked));
+    };
+    if !names.iter().any(|name| name.starts_with(&format!("{top}/code/"))) {
+        return Err(no_code(&unpacked));
+    }
+    let json = format!("{top}/extra/{FILE_NAME}");
+    let contract = unpacked
+        .iter()
+        .find(|(name, _)| *name == json)
+        .map(|(_, content)| Contract::from_json(content))
+        .transpose()?;
+    let entries = unpacked.into_iter().map(|(name, content)| (name, content.len() as u64)).collect();
+    drop(zip);
+    Ok(Archive { bytes, contract, entries })
+}
+
+/// The archive with `contract` as its JSON, in place of an older one.
+///
+/// # Errors
+/// When the archive is damaged or the contract cannot be written.
+pub fn with_contract(bytes: &[u8], contract: &Contract) -> Result<Vec<u8>, Problem> {
+    let json = contract.to_json()?;
+    let mut zip = open(bytes)?;
+    let unpacked = unpack(&mut zip, bytes.len() as u64)?;
+    let top = unpacked
+        .iter()
+        .find_map(|(name, _)| name.split_once('/'))
+        .map_or("net", |(top, _)| top);
+    let extra = format!("{top}/extra/{FILE_NAME}");
+    let mut out = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len() + json.len())));
+    for (index, (name, content)) in unpacked.iter().enumerate() {
+        let method = zip.by_index_raw(index).map_err(damaged)?.compression();
+        if *name != extra {
+            put(&mut out, name, content, method)?;
+        }
+    }
+    put(&mut out, &extra, &json, CompressionMethod::Stored)?;
+    Ok(out.finish().map_err(damaged)?.into_inner())
+}
+
+fn put(
+    out: &mut ZipWriter<Cursor<Vec<u8>>>,
+    name: &str,
+    content: &[u8],
+    method: CompressionMethod,
+) -> Result<(), Problem> {
+    let options = SimpleFileOptions::default().compression_method(method).with_alignment(ALIGNMENT);
+    out.start_file(name, options).map_err(damaged)?;
+    out.write_all(content).map_err(|e| Problem::Damaged(e.to_string()))
+}
+
+fn damaged(error: ZipError) -> Problem {
+    Problem::Damaged(error.to_string())
+}
+
+fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Problem> {
+    ZipArchive::new(Cursor::new(bytes))
+        .map_err(|e| Problem::Damaged(format!("no table of contents at its end, so perhaps cut off: {e}")))
+}
+
+/// Names and contents of all entries; reading an entry to its end checks its checksum.
+fn unpack(zip: &mut ZipArchive<Cursor<&[u8]>>, file_size: u64) -> Result<Vec<(String, Vec<u8>)>, Problem> {
+    let limit = file_size * LARGEST_GROWTH + LARGEST_EXTRA;
+    let mut total = 0;
+    let mut unpacked = Vec::with_capacity(zip.len());
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index).map_err(damaged)?;
+        let name = entry.name().map_err(damaged)?.into_owned();
+        total += entry.size();
+        if total > limit {
+            return Err(Problem::TooLarge(format!("unpacks to more than {} MB", limit >> 20)));
+        }
+        let mut content = Vec::new();
+        entry
+            .read_to_end(&mut content)
+            .map_err(|e| Problem::Damaged(format!("{e} in its entry {name}")))?;
+        if content.len() as u64 != entry.size() {
+            return Err(Problem::Damaged(format!("its entry {name} is too short")));
+        }
+        unpacked.push((name, content));
+    }
+    Ok(unpacked)
+}
+
+/// What a zip archive is that holds no TorchScript.
+fn no_code(unpacked: &[(String, Vec<u8>)]) -> Problem {
+    if let Some((_, pickle)) = unpacked.iter().find(|(name, _)| name.ends_with("/data.pkl")) {
+        return pickled(pickle);
+    }
+    let names: Vec<&str> = unpacked.iter().map(|(name, _)| name.as_str()).take(SHOWN_NAMES).collect();
+    Problem::ForeignZip(match names.as_slice() {
+        [] => "nothing".into(),
+        names => names.join(", "),
+    })
+}
+
+/// What a file is that does not begin like a zip archive.
+fn not_a_zip(bytes: &[u8]) -> Problem {
+    /// Pickle protocol 2, which PyTorch before 1.6 wrote.
+    const OLD_PICKLE: &[u8] = b"\x80\x02";
+    // safetensors: the length of a JSON object in eight bytes, then the object.
+    if bytes.get(8) == Some(&b'{') && bytes[..8].ends_with(&[0, 0, 0, 0]) {
+        return Problem::Checkpoint;
+    }
+    if bytes.starts_with(OLD_PICKLE) {
+        return pickled(bytes);
+    }
+    if bytes.is_empty() {
+        Problem::Empty
+    } else if bytes.iter().take(512).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        Problem::NotAnArchive("it is text")
+    } else {
+        Problem::NotAnArchive("it does not begin like a zip archive")
+    }
+}
+
+/// Tells apart, by the classes it names, a pickled net and tensors only. Reads bytes, runs nothing.
+fn pickled(pickle: &[u8]) -> Problem {
+    let holds = |text: &[u8]| pickle.windows(text.len()).any(|window| window == text);
+    if holds(b"torch.nn.modules") {
+        Problem::PickledNet("saved by torch.save(net)")
+    } else if holds(b"optimizer") || holds(b"state_dict") {
+        Problem::StateDict("a training checkpoint saved by torch.save")
+    } else {
+        Problem::StateDict("a state dict saved by torch.save")
+    }
+}

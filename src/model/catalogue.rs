@@ -1,0 +1,73 @@
+//! Which nets there are: those that come with the program, by name, and files anywhere, by path.
+
+use std::path::{Path, PathBuf};
+
+use crate::resources::{self, Kind};
+
+/// The net used when none is asked for.
+pub const DEFAULT: &str = "course";
+/// Extension of the bundled nets' files.
+const EXTENSION: &str = "pt";
+
+/// Neither a file nor the name of a bundled net.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no weights file or net of this name; give the path of a .pt file or one of: {known}: {asked}")]
+pub struct UnknownNet {
+    asked: String,
+    known: String,
+}
+
+/// The weights file that `text` means: a path, or the name of a bundled net such as [`DEFAULT`].
+///
+/// # Errors
+/// When there is neither; lists the bundled nets.
+pub fn resolve(text: &str) -> Result<PathBuf, UnknownNet> {
+    let path = Path::new(text);
+    if path.is_file() {
+        return Ok(path.to_path_buf());
+    }
+    if let Ok(bundled) = resources::find(Kind::Weights, &format!("{text}.{EXTENSION}")) {
+        return Ok(bundled);
+    }
+    if path.exists() {
+        // A folder: reading it says so better than this could.
+        return Ok(path.to_path_buf());
+    }
+    let known = bundled();
+    Err(UnknownNet {
+        asked: text.to_owned(),
+        known: if known.is_empty() { "(none are installed)".into() } else { known.join(", ") },
+    })
+}
+
+/// Names of the nets that come with the program, sorted.
+pub fn bundled() -> Vec<String> {
+    let folders = resources::folders(Kind::Weights);
+    let files = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+    let mut names: Vec<String> = files
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
+        .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_itself_and_an_unknown_name_lists_the_known() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert_eq!(resolve(manifest), Ok(PathBuf::from(manifest)));
+        let message = resolve("no-such-net").unwrap_err().to_string();
+        assert!(message.contains("no-such-net") && message.contains("one of"), "{message}");
+    }
+
+    #[test]
+    fn every_bundled_name_resolves() {
+        assert!(bundled().iter().all(|name| resolve(name).is_ok()));
+    }
+}

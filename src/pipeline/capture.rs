@@ -1,0 +1,262 @@
+//! The thread that owns the source: stamps frames, paces recordings, comes back to lost cameras.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use image::RgbaImage;
+
+use super::{
+    events::{Event, EventSender},
+    slot::Slot,
+};
+use crate::{
+    frame::Frame,
+    source::{Source, SourceError, SourceSpec},
+};
+
+/// Opens a source; [`crate::source::open`] in the program, something else in tests.
+pub type Opener = Box<dyn FnMut(&SourceSpec) -> Result<Box<dyn Source>, SourceError> + Send>;
+
+/// Waits between tries for a camera: short enough that replugging feels immediate, then long enough to cost nothing.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// A still picture is given again so often: faces get their points soon after a net is loaded, at little cost.
+const STILL_INTERVAL: Duration = Duration::from_millis(250);
+/// A recording that is later than this is not hurried after: it goes on from where it is.
+const MOST_BEHIND: Duration = Duration::from_millis(250);
+
+/// What the window asks of the thread.
+pub(super) enum Command {
+    Open(SourceSpec),
+}
+
+/// What the thread shares with the pipeline's handle.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Set to end the thread: passes the queue of commands by.
+    pub(super) stop: AtomicBool,
+    /// Frames captured since the start.
+    pub(super) captured: AtomicU64,
+}
+
+/// The thread's belongings.
+pub(super) struct Capture {
+    pub(super) opener: Opener,
+    /// Disconnected to wake the thread up for its end.
+    pub(super) commands: Receiver<Command>,
+    pub(super) events: EventSender,
+    pub(super) frames: Arc<Slot<Arc<Frame>>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Why a source was left.
+enum Left {
+    Stop,
+    Another(SourceSpec),
+    Failed(SourceError),
+}
+
+impl Capture {
+    /// Runs until stopped, beginning with `spec`.
+    pub(super) fn run(mut self, mut spec: SourceSpec) {
+        // What to go back to when a file that was asked for cannot be used.
+        let mut played = None;
+        loop {
+            match self.serve(&spec, &mut played) {
+                Left::Stop => return,
+                Left::Another(next) => spec = next,
+                Left::Failed(error) => {
+                    let why = error.to_string();
+                    self.events.send(Event::SourceFailed {
+                        spec: spec.clone(),
+                        why,
+                    });
+                    match played.take().filter(|last| *last != spec) {
+                        Some(last) => spec = last,
+                        None => match self.commands.recv() {
+                            Ok(Command::Open(next)) => spec = next,
+                            Err(_) => return,
+                        },
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives the pictures of one source, and comes back to cameras and streams however often they are lost.
+    fn serve(&mut self, spec: &SourceSpec, played: &mut Option<SourceSpec>) -> Left {
+        let mut retry = FIRST_RETRY;
+        let mut camera_was_there = false;
+        loop {
+            self.events.send(Event::Opening(spec.clone()));
+            let left = match self.open(spec, camera_was_there) {
+                Ok(source) => {
+                    retry = FIRST_RETRY;
+                    camera_was_there |= source.info().live;
+                    self.events.send(Event::Opened {
+                        spec: spec.clone(),
+                        info: source.info().clone(),
+                    });
+                    *played = Some(spec.clone());
+                    self.play(spec, source)
+                }
+                Err(error) => Left::Failed(error),
+            };
+            match left {
+                Left::Failed(error) if comes_and_goes(spec) => {
+                    self.events.send(Event::Waiting {
+                        spec: spec.clone(),
+                        why: error.to_string(),
+                        retry_in: retry,
+                    });
+                    if let Some(left) = self.wait(retry) {
+                        return left;
+                    }
+                    retry = (retry * 2).min(LONGEST_RETRY);
+                }
+                left => return left,
+            }
+        }
+    }
+
+    /// Opens the source. The demo does not take the place of a first camera that was there and is lost.
+    fn open(&mut self, spec: &SourceSpec, camera_was_there: bool) -> Result<Box<dyn Source>, SourceError> {
+        let source = (self.opener)(spec)?;
+        if camera_was_there && *spec == SourceSpec::FirstCamera && !source.info().live {
+            let what = "the camera".to_owned();
+            return Err(SourceError::CameraAbsent { what });
+        }
+        Ok(source)
+    }
+
+    /// Gives one picture after the other; recordings begin again at their end, a single picture stays.
+    fn play(&mut self, spec: &SourceSpec, mut source: Box<dyn Source>) -> Left {
+        let live = source.info().live;
+        let mut pace = Pace::default();
+        let mut given = 0_u64;
+        loop {
+            if let Some(left) = self.wait(Duration::ZERO) {
+                return left;
+            }
+            match source.next_picture() {
+                Ok(Some(grab)) => {
+                    let early = if live { Duration::ZERO } else { pace.early(grab.source_time) };
+                    if let Some(left) = self.wait(early) {
+                        return left;
+                    }
+                    given += 1;
+                    if given == 1 && source.info().frame_count == Some(1) {
+                        return self.hold(&grab.picture);
+                    }
+                    self.give(grab.picture, grab.source_time);
+                }
+                Ok(None) if live => {
+                    let what = source.info().name.clone();
+                    return Left::Failed(SourceError::Lost { what });
+                }
+                Ok(None) if given == 0 => {
+                    return Left::Failed(SourceError::Unreadable {
+                        path: spec.to_string(),
+                        why: "there is no picture in it; choose another one".into(),
+                    });
+                }
+                Ok(None) => match (self.opener)(spec) {
+                    Ok(again) => {
+                        source = again;
+                        pace = Pace::default();
+                        given = 0;
+                    }
+                    Err(error) => return Left::Failed(error),
+                },
+                Err(error) => return Left::Failed(error),
+            }
+        }
+    }
+
+    /// Gives a still picture again and again.
+    fn hold(&self, picture: &RgbaImage) -> Left {
+        let opened = Instant::now();
+        loop {
+            self.give(picture.clone(), opened.elapsed());
+            if let Some(left) = self.wait(STILL_INTERVAL) {
+                return left;
+            }
+        }
+    }
+
+    fn give(&self, picture: RgbaImage, source_time: Duration) {
+        let sequence = self.shared.captured.fetch_add(1, Ordering::Relaxed);
+        self.frames.put(Arc::new(Frame {
+            picture,
+            sequence,
+            captured_at: Instant::now(),
+            source_time,
+        }));
+    }
+
+    /// Waits, unless the window asks for something first.
+    fn wait(&self, time: Duration) -> Option<Left> {
+        let command = self.commands.recv_timeout(time);
+        if self.shared.stop.load(Ordering::Relaxed) {
+            return Some(Left::Stop);
+        }
+        match command {
+            Ok(Command::Open(spec)) => Some(Left::Another(spec)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Left::Stop),
+        }
+    }
+}
+
+/// Whether it is worth trying again what cannot be opened.
+fn comes_and_goes(spec: &SourceSpec) -> bool {
+    match spec {
+        SourceSpec::FirstCamera | SourceSpec::Camera(_) | SourceSpec::Device(_) | SourceSpec::Url(_) => true,
+        SourceSpec::File(_) | SourceSpec::Demo => false,
+    }
+}
+
+/// Keeps a recording to its own speed.
+#[derive(Debug, Default)]
+struct Pace {
+    /// A moment and the time in the source that belongs to it.
+    anchor: Option<(Instant, Duration)>,
+}
+
+impl Pace {
+    /// How long to wait before the picture of `source_time` is due.
+    fn early(&mut self, source_time: Duration) -> Duration {
+        let now = Instant::now();
+        let (moment, time) = *self.anchor.get_or_insert((now, source_time));
+        let due = moment + source_time.saturating_sub(time);
+        if now > due + MOST_BEHIND {
+            self.anchor = Some((now, source_time));
+        }
+        due.saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_that_is_late_is_not_hurried_after() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.early(Duration::from_secs(10)), Duration::ZERO);
+        assert!(pace.early(Duration::from_secs(70)) > Duration::from_secs(30));
+        let long_ago = Instant::now() - Duration::from_secs(2);
+        pace.anchor = Some((long_ago, Duration::from_secs(10)));
+        assert_eq!(pace.early(Duration::from_secs(11)), Duration::ZERO);
+        assert!(
+            pace.early(Duration::from_secs(12)) > Duration::from_millis(500),
+            "one second after the late one"
+        );
+    }
+}

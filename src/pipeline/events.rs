@@ -1,0 +1,83 @@
+//! What the threads tell the window, apart from pictures. Plain data in a bounded channel.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use super::scene::NetInfo;
+use crate::source::{SourceInfo, SourceSpec};
+
+/// More events than happen between two passes of the window, unless it hangs.
+const CAPACITY: usize = 64;
+
+/// Something that happened in a thread of the pipeline.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A source is being opened.
+    Opening(SourceSpec),
+    /// A source is open; pictures follow.
+    Opened {
+        /// What was asked for.
+        spec: SourceSpec,
+        /// What was opened.
+        info: SourceInfo,
+    },
+    /// A camera or stream is not there, busy, or was lost; it is tried again.
+    Waiting {
+        /// What was asked for.
+        spec: SourceSpec,
+        /// What is wrong and what to do.
+        why: String,
+        /// When it is tried next.
+        retry_in: Duration,
+    },
+    /// A source cannot be used; the one before, if any, goes on.
+    SourceFailed {
+        /// What was asked for.
+        spec: SourceSpec,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// Weights are being loaded; the net before, if any, goes on.
+    LoadingWeights(PathBuf),
+    /// From the next scene on this net makes the points.
+    WeightsLoaded(Arc<NetInfo>),
+    /// A weights file cannot be used; the net before, if any, goes on.
+    WeightsFailed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A stage failed on a frame; told once until it works again.
+    StageFailed {
+        /// Name of the stage.
+        stage: &'static str,
+        /// What is wrong and what to do.
+        why: String,
+    },
+}
+
+/// The threads' end of the channel.
+#[derive(Clone)]
+pub(super) struct EventSender {
+    sender: Sender<Event>,
+    wake: super::Wake,
+}
+
+impl EventSender {
+    /// Both ends; `wake` is called after every event.
+    pub(super) fn channel(wake: super::Wake) -> (Self, Receiver<Event>) {
+        let (sender, receiver) = crossbeam_channel::bounded(CAPACITY);
+        (Self { sender, wake }, receiver)
+    }
+
+    /// Tells the window, without ever waiting for it.
+    pub(super) fn send(&self, event: Event) {
+        match self.sender.try_send(event) {
+            Ok(()) => (self.wake)(),
+            Err(TrySendError::Full(event)) => tracing::warn!(?event, "the window does not read its events"),
+            Err(TrySendError::Disconnected(_)) => {}
+        }
+    }
+}

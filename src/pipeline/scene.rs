@@ -1,0 +1,118 @@
+//! What the window shows: one frame with everything that was found in it. Plain data.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use image::{GrayImage, RgbaImage};
+
+use crate::{
+    face::Face,
+    frame::Frame,
+    geometry::Rect,
+    look::{self, Palette},
+    model::LayerMaps,
+};
+
+/// A frame whose faces are known, on its way to the net.
+#[derive(Debug, Clone)]
+pub struct Detections {
+    /// The frame.
+    pub frame: Arc<Frame>,
+    /// Its luma.
+    pub grey: Arc<GrayImage>,
+    /// Face boxes in frame pixels, largest first.
+    pub boxes: Vec<Rect>,
+    /// Time for the luma and for finding faces.
+    pub times: StageTimes,
+}
+
+/// One frame and what belongs to it. Never changed once published; shared by `Arc`.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The picture.
+    pub frame: Arc<Frame>,
+    /// The faces in this very picture, largest first. Without a net their points are empty.
+    pub faces: Vec<Face>,
+    /// Which of `faces` the panels look at; `None` when there are none.
+    pub chosen: Option<usize>,
+    /// What the net sees in the chosen face, when a panel asks for it.
+    pub inside: Option<Arc<Inside>>,
+    /// The net that made the points; `None` before one is loaded.
+    pub net: Option<Arc<NetInfo>>,
+    /// Time spent on this frame.
+    pub times: StageTimes,
+}
+
+/// What a face looks like from inside the net.
+#[derive(Debug, Clone)]
+pub struct Inside {
+    /// The first layer's output for the face's crop; `None` when the file cannot give it.
+    pub maps: Option<Atlas>,
+}
+
+/// The channels of one layer as one picture, side by side, row by row.
+#[derive(Debug, Clone)]
+pub struct Atlas {
+    /// Name of the layer, such as `conv1`.
+    pub layer: String,
+    /// `[channels, height, width]` of what is shown.
+    pub shape: [usize; 3],
+    /// Each channel in a cell of its own, ready for upload.
+    pub picture: RgbaImage,
+}
+
+/// Cells in a row of an [`Atlas`]: few, so that a narrow panel shows them large enough to see something.
+const ATLAS_COLUMNS: usize = 4;
+/// Long side of a cell, in pixels: what a panel of comfortable width has for it.
+const ATLAS_CELL_PX: u32 = 64;
+
+impl Atlas {
+    /// Draws a layer's filters or maps.
+    pub fn of(maps: &LayerMaps) -> Self {
+        Self {
+            layer: maps.name.clone(),
+            shape: maps.shape,
+            picture: look::atlas(maps, ATLAS_COLUMNS, ATLAS_CELL_PX, Palette::suited_to(maps)),
+        }
+    }
+}
+
+/// What is known of the net in use.
+#[derive(Debug, Clone)]
+pub struct NetInfo {
+    /// Its name.
+    pub name: String,
+    /// The file it is from.
+    pub path: PathBuf,
+    /// Where it runs, such as `cpu`.
+    pub device: String,
+    /// Kernels of the first convolution; `None` when the file does not show them.
+    pub filters: Option<Atlas>,
+}
+
+/// How long each stage took for one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StageTimes {
+    /// Making the luma.
+    pub grey: Duration,
+    /// Finding faces.
+    pub detect: Duration,
+    /// Cutting crops.
+    pub crop: Duration,
+    /// The net.
+    pub infer: Duration,
+    /// Feature maps for the panels.
+    pub look: Duration,
+}
+
+impl StageTimes {
+    /// The stages by name, in the order in which a frame goes through them.
+    pub fn by_name(&self) -> [(&'static str, Duration); 5] {
+        [
+            ("grey", self.grey),
+            ("detect", self.detect),
+            ("crop", self.crop),
+            ("infer", self.infer),
+            ("look", self.look),
+        ]
+    }
+}

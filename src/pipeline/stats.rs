@@ -1,0 +1,269 @@
+//! How fast it goes: what was shown, how late, and how long each stage took. Plain arithmetic, bounded memory.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::scene::Scene;
+
+/// Rates are measured over so many of the last frames: steady enough to read, quick enough to follow.
+const RECENT_FRAMES: usize = 45;
+/// Widths of a distribution's bins: each is this factor wider than the one before, so percentiles are good to 1 %.
+const BIN_GROWTH: f64 = 1.01;
+/// Lower edge of the first bin, in milliseconds; shorter times count as this.
+const SHORTEST_MS: f64 = 1e-3;
+/// Bins up to about 10 minutes; longer times count as this.
+const BINS: usize = 2_050;
+
+/// Durations by how often they happened; bounded memory, however long it runs.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    bins: Vec<u64>,
+    count: u64,
+}
+
+impl Default for Distribution {
+    fn default() -> Self {
+        Self {
+            bins: vec![0; BINS],
+            count: 0,
+        }
+    }
+}
+
+impl Distribution {
+    /// Counts one duration.
+    pub fn add(&mut self, duration: Duration) {
+        let ms = duration.as_secs_f64() * 1e3;
+        let bin = (ms.max(SHORTEST_MS) / SHORTEST_MS).ln() / BIN_GROWTH.ln();
+        self.bins[(bin as usize).min(BINS - 1)] += 1;
+        self.count += 1;
+    }
+
+    /// The duration in milliseconds that `share` (0 to 1) of all durations do not exceed, to 1 %; 0 when there are none.
+    pub fn percentile_ms(&self, share: f64) -> f64 {
+        let rank = ((share * self.count as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (index, count) in self.bins.iter().enumerate() {
+            seen += count;
+            if seen >= rank {
+                return SHORTEST_MS * BIN_GROWTH.powf(index as f64 + 0.5);
+            }
+        }
+        0.0
+    }
+}
+
+/// Events per second over the last few of them.
+#[derive(Debug, Clone, Default)]
+pub struct Rate {
+    /// A moment and how many events there had been by then.
+    recent: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    /// Notes that there had been `count` events at `moment`.
+    pub fn note(&mut self, moment: Instant, count: u64) {
+        // Moments run backwards when a new source begins: what was known of the old one is of no use.
+        if self.recent.back().is_some_and(|last| last.0 > moment || last.1 > count) {
+            self.recent.clear();
+        }
+        self.recent.push_back((moment, count));
+        if self.recent.len() > RECENT_FRAMES {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Events per second; 0 when too little is known.
+    pub fn per_second(&self) -> f64 {
+        match (self.recent.front(), self.recent.back()) {
+            (Some(first), Some(last)) if last.0 > first.0 => {
+                (last.1 - first.1) as f64 / (last.0 - first.0).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// Notes every frame that the window has painted.
+#[derive(Debug, Clone, Default)]
+pub struct Recorder {
+    shown: u64,
+    faces: u64,
+    first_and_last: Option<(Instant, Instant)>,
+    latency: Distribution,
+    stages: BTreeMap<&'static str, Distribution>,
+    latest_latency: Duration,
+    shown_rate: Rate,
+    captured_rate: Rate,
+}
+
+impl Recorder {
+    /// Notes that `scene` was on the screen at `painted_at`, for the first time.
+    pub fn shown(&mut self, scene: &Scene, painted_at: Instant) {
+        self.shown += 1;
+        self.faces += scene.faces.len() as u64;
+        let first = self.first_and_last.map_or(painted_at, |(first, _)| first);
+        self.first_and_last = Some((first, painted_at));
+        self.latest_latency = painted_at.saturating_duration_since(scene.frame.captured_at);
+        self.latency.add(self.latest_latency);
+        for (stage, time) in scene.times.by_name() {
+            self.stages.entry(stage).or_default().add(time);
+        }
+        self.shown_rate.note(painted_at, self.shown);
+        self.captured_rate.note(scene.frame.captured_at, scene.frame.sequence);
+    }
+
+    /// From capture to screen, for the last frame.
+    pub fn latest_latency(&self) -> Duration {
+        self.latest_latency
+    }
+
+    /// Frames a second on the screen, lately.
+    pub fn shown_fps(&self) -> f64 {
+        self.shown_rate.per_second()
+    }
+
+    /// Frames a second out of the source, lately.
+    pub fn captured_fps(&self) -> f64 {
+        self.captured_rate.per_second()
+    }
+
+    /// Everything in numbers; `run` says what the recorder cannot know.
+    pub fn summary(&self, run: RunFacts) -> Stats {
+        let seconds = self
+            .first_and_last
+            .map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+        let intervals = self.shown.saturating_sub(1) as f64;
+        Stats {
+            frames_captured: run.frames_captured,
+            frames_shown: self.shown,
+            frames_dropped: run.frames_dropped,
+            shown_fps: if seconds > 0.0 { intervals / seconds } else { 0.0 },
+            latency_ms: Percentiles {
+                p50: self.latency.percentile_ms(0.50),
+                p95: self.latency.percentile_ms(0.95),
+                p99: self.latency.percentile_ms(0.99),
+            },
+            stage_ms: self
+                .stages
+                .iter()
+                .map(|(&stage, times)| (stage, times.percentile_ms(0.5)))
+                .collect(),
+            faces_mean: if self.shown > 0 {
+                self.faces as f64 / self.shown as f64
+            } else {
+                0.0
+            },
+            peak_memory_mb: peak_memory_mb(),
+            device: run.device,
+            source: run.source,
+            weights: run.weights,
+        }
+    }
+}
+
+/// What is known of a run apart from the frames shown.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunFacts {
+    /// Frames that came out of the source.
+    pub frames_captured: u64,
+    /// Frames that a newer one took the place of before a stage had time for them.
+    pub frames_dropped: u64,
+    /// Where the net ran; `None` when there was none.
+    pub device: Option<String>,
+    /// The source, as it calls itself.
+    pub source: String,
+    /// The weights file; `None` when none was loaded.
+    pub weights: Option<String>,
+}
+
+/// A run in numbers, as `--stats` writes it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stats {
+    /// Frames that came out of the source.
+    pub frames_captured: u64,
+    /// Frames that were painted.
+    pub frames_shown: u64,
+    /// Frames that a newer one took the place of.
+    pub frames_dropped: u64,
+    /// Frames painted per second, from the first to the last.
+    pub shown_fps: f64,
+    /// From capture to the end of the paint pass that showed the frame.
+    pub latency_ms: Percentiles,
+    /// Median time per stage.
+    pub stage_ms: BTreeMap<&'static str, f64>,
+    /// Faces per frame shown.
+    pub faces_mean: f64,
+    /// Most memory that the process used, in MB (10^6 bytes); 0 where the system does not say.
+    pub peak_memory_mb: f64,
+    /// Where the net ran.
+    pub device: Option<String>,
+    /// The source.
+    pub source: String,
+    /// The weights file.
+    pub weights: Option<String>,
+}
+
+/// Half, 95 % and 99 % of the frames took no longer, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "named by what they are")]
+pub struct Percentiles {
+    pub p50: f64,
+    pub p95: f64,
+    pub p99: f64,
+}
+
+/// Most memory that the process used so far, in MB (10^6 bytes); 0 where the system does not say.
+fn peak_memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    kib.unwrap_or(0.0) * 1024.0 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_good_to_one_percent() {
+        let mut times = Distribution::default();
+        assert_eq!(times.percentile_ms(0.5), 0.0);
+        for ms in 1..=1000 {
+            times.add(Duration::from_millis(ms));
+        }
+        for (share, ms) in [(0.5, 500.0), (0.95, 950.0), (0.99, 990.0), (1.0, 1000.0)] {
+            let found = times.percentile_ms(share);
+            assert!((found / ms - 1.0).abs() < 0.01, "{share}: {found} for {ms}");
+        }
+        let memory = times.bins.capacity();
+        times.add(Duration::from_secs(1_000_000));
+        times.add(Duration::ZERO);
+        assert_eq!(times.bins.capacity(), memory);
+    }
+
+    #[test]
+    fn a_rate_follows_its_last_events_and_begins_anew_with_a_new_count() {
+        let start = Instant::now();
+        let mut rate = Rate::default();
+        assert_eq!(rate.per_second(), 0.0);
+        for i in 0..200_u32 {
+            rate.note(start + Duration::from_millis(20) * i, u64::from(i) * 2);
+        }
+        assert!((rate.per_second() - 100.0).abs() < 1e-6);
+        assert_eq!(rate.recent.len(), RECENT_FRAMES);
+        rate.note(start, 0);
+        assert_eq!(rate.per_second(), 0.0);
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(peak_memory_mb() > 1.0);
+    }
+}
