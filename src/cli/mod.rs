@@ -3,7 +3,12 @@
 //! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
 //! [`Command`], and an arm in [`run`].
 
+pub mod dataset;
+pub mod evaluate;
+pub mod export;
+pub mod inspect;
 pub mod live;
+pub mod train;
 
 use std::process::ExitCode;
 
@@ -38,7 +43,13 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Dataset(dataset::DatasetArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Export(export::ExportArgs),
+    Inspect(inspect::InspectArgs),
+    Train(train::TrainArgs),
+}
 
 /// Does what the arguments ask for.
 ///
@@ -47,7 +58,11 @@ enum Command {}
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => live::run(cli.live),
-        Some(command) => match command {},
+        Some(Command::Dataset(args)) => dataset::run(args),
+        Some(Command::Evaluate(args)) => evaluate::run(args),
+        Some(Command::Export(args)) => export::run(args),
+        Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Train(args)) => train::run(args),
     }
 }
 

@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     dataset::{person_of, read_names},
+    model::DeviceChoice,
     network::Architecture,
     train::{EpochMetrics, Event, Finish, Loss, OptimiserKind, Run, Schedule, TrainConfig},
 };
@@ -81,8 +82,8 @@ struct RecipeArgs {
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     threads: Option<u32>,
     /// Where to train: auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", conflicts_with = "resume")]
-    device: String,
+    #[arg(long, default_value_t, conflicts_with = "resume")]
+    device: DeviceChoice,
     /// Share of the persons held back for validation; 0 trains on all
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, conflicts_with = "resume")]
     validation: f64,
@@ -147,7 +148,7 @@ impl RecipeArgs {
             schedule: self.schedule,
             seed: self.seed,
             threads: self.threads.unwrap_or(cores),
-            device: self.device,
+            device: self.device.to_string(),
             validation: self.validation,
             left_out,
         })

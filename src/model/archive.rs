@@ -73,7 +73,9 @@ pub enum Problem {
     #[error("the file is a training checkpoint; `pinkpoint export FILE --out NET.pt` makes a net of it")]
     Checkpoint,
     /// A zip archive of something else.
-    #[error("a zip archive, but not one that PyTorch wrote (it holds {0}); name a .pt file saved by torch.jit.save")]
+    #[error(
+        "a zip archive, but not one that PyTorch wrote (it holds {0}); name a .pt file saved by torch.jit.save"
+    )]
     ForeignZip(String),
     /// Not an archive at all.
     #[error("not a weights file ({0}); name a .pt file saved by torch.jit.save or `pinkpoint export`")]
@@ -97,7 +99,11 @@ pub fn look_into(path: &Path) -> Result<Archive, ArchiveError> {
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let metadata = std::fs::metadata(path).map_err(Problem::Unreadable)?;
     if !metadata.is_file() {
-        let what = if metadata.is_dir() { "it is a folder" } else { "it is not a plain file" };
+        let what = if metadata.is_dir() {
+            "it is a folder"
+        } else {
+            "it is not a plain file"
+        };
         return Err(Problem::Unreadable(std::io::Error::other(what)));
     }
     if metadata.len() > LARGEST_FILE {
@@ -129,9 +135,16 @@ pub fn check(bytes: Vec<u8>) -> Result<Archive, Problem> {
         .find(|(name, _)| *name == json)
         .map(|(_, content)| Contract::from_json(content))
         .transpose()?;
-    let entries = unpacked.into_iter().map(|(name, content)| (name, content.len() as u64)).collect();
+    let entries = unpacked
+        .into_iter()
+        .map(|(name, content)| (name, content.len() as u64))
+        .collect();
     drop(zip);
-    Ok(Archive { bytes, contract, entries })
+    Ok(Archive {
+        bytes,
+        contract,
+        entries,
+    })
 }
 
 /// The archive with `contract` as its JSON, in place of an older one.
@@ -164,9 +177,12 @@ fn put(
     content: &[u8],
     method: CompressionMethod,
 ) -> Result<(), Problem> {
-    let options = SimpleFileOptions::default().compression_method(method).with_alignment(ALIGNMENT);
+    let options = SimpleFileOptions::default()
+        .compression_method(method)
+        .with_alignment(ALIGNMENT);
     out.start_file(name, options).map_err(damaged)?;
-    out.write_all(content).map_err(|e| Problem::Damaged(e.to_string()))
+    out.write_all(content)
+        .map_err(|e| Problem::Damaged(e.to_string()))
 }
 
 fn damaged(error: ZipError) -> Problem {
@@ -174,8 +190,11 @@ fn damaged(error: ZipError) -> Problem {
 }
 
 fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Problem> {
-    ZipArchive::new(Cursor::new(bytes))
-        .map_err(|e| Problem::Damaged(format!("no table of contents at its end, so perhaps cut off: {e}")))
+    ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
+        Problem::Damaged(format!(
+            "no table of contents at its end, so perhaps cut off: {e}"
+        ))
+    })
 }
 
 /// Names and contents of all entries; reading an entry to its end checks its checksum.
@@ -188,7 +207,10 @@ fn unpack(zip: &mut ZipArchive<Cursor<&[u8]>>, file_size: u64) -> Result<Vec<(St
         let name = entry.name().map_err(damaged)?.into_owned();
         total += entry.size();
         if total > limit {
-            return Err(Problem::TooLarge(format!("unpacks to more than {} MB", limit >> 20)));
+            return Err(Problem::TooLarge(format!(
+                "unpacks to more than {} MB",
+                limit >> 20
+            )));
         }
         let mut content = Vec::new();
         entry
@@ -207,7 +229,11 @@ fn no_code(unpacked: &[(String, Vec<u8>)]) -> Problem {
     if let Some((_, pickle)) = unpacked.iter().find(|(name, _)| name.ends_with("/data.pkl")) {
         return pickled(pickle);
     }
-    let names: Vec<&str> = unpacked.iter().map(|(name, _)| name.as_str()).take(SHOWN_NAMES).collect();
+    let names: Vec<&str> = unpacked
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .take(SHOWN_NAMES)
+        .collect();
     Problem::ForeignZip(match names.as_slice() {
         [] => "nothing".into(),
         names => names.join(", "),
@@ -227,7 +253,11 @@ fn not_a_zip(bytes: &[u8]) -> Problem {
     }
     if bytes.is_empty() {
         Problem::Empty
-    } else if bytes.iter().take(512).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+    } else if bytes
+        .iter()
+        .take(512)
+        .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+    {
         Problem::NotAnArchive("it is text")
     } else {
         Problem::NotAnArchive("it does not begin like a zip archive")

@@ -11,7 +11,9 @@ const EXTENSION: &str = "pt";
 
 /// Neither a file nor the name of a bundled net.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no weights file or net of this name; give the path of a .pt file or one of: {known}: {asked}")]
+#[error(
+    "there is no weights file or net of this name; give the path of a .pt file or one of {known}: {asked}"
+)]
 pub struct UnknownNet {
     asked: String,
     known: String,
@@ -36,14 +38,22 @@ pub fn resolve(text: &str) -> Result<PathBuf, UnknownNet> {
     let known = bundled();
     Err(UnknownNet {
         asked: text.to_owned(),
-        known: if known.is_empty() { "(none are installed)".into() } else { known.join(", ") },
+        known: if known.is_empty() {
+            "(none are installed)".into()
+        } else {
+            known.join(", ")
+        },
     })
 }
 
 /// Names of the nets that come with the program, sorted.
 pub fn bundled() -> Vec<String> {
     let folders = resources::folders(Kind::Weights);
-    let files = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+    let files = folders
+        .iter()
+        .filter_map(|folder| folder.read_dir().ok())
+        .flatten()
+        .flatten();
     let mut names: Vec<String> = files
         .map(|file| file.path())
         .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
@@ -63,7 +73,10 @@ mod tests {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         assert_eq!(resolve(manifest), Ok(PathBuf::from(manifest)));
         let message = resolve("no-such-net").unwrap_err().to_string();
-        assert!(message.contains("no-such-net") && message.contains("one of"), "{message}");
+        assert!(
+            message.contains("no-such-net") && message.contains("one of"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -107,7 +107,9 @@ pub fn prepare_cuda() -> &'static CudaState {
             return CudaState::Absent(format!("there is no NVIDIA driver ({why})"));
         }
         if let Err(why) = open_library(c"libtorch_cuda.so") {
-            return CudaState::Absent(format!("libtorch is installed without CUDA, see ./setup.sh --cuda ({why})"));
+            return CudaState::Absent(format!(
+                "libtorch is installed without CUDA, see ./setup.sh --cuda ({why})"
+            ));
         }
         if Cuda::is_available() {
             CudaState::Present {
@@ -156,11 +158,18 @@ mod tests {
         assert_eq!(DeviceChoice::Cpu.resolve(), Ok(Device::Cpu));
         assert!(DeviceChoice::Auto.resolve().is_ok());
         let message = DeviceChoice::Cuda(900).resolve().unwrap_err().to_string();
-        assert!(message.contains("cuda:900") && message.contains("--device cpu"), "{message}");
+        assert!(
+            message.contains("cuda:900") && message.contains("--device cpu"),
+            "{message}"
+        );
     }
 
     #[test]
     fn a_library_that_is_not_there_says_so() {
-        assert!(open_library(c"libno-such-thing.so.9").unwrap_err().contains("libno-such-thing"));
+        assert!(
+            open_library(c"libno-such-thing.so.9")
+                .unwrap_err()
+                .contains("libno-such-thing")
+        );
     }
 }

@@ -1,33 +1,44 @@
-//! A loaded net: crops in, keypoints and feature maps out.
+//! A loaded net: crops in, keypoints and feature maps out. Owns the net; `net` runs it.
 
-use std::path::{Path, PathBuf};
+use std::{cell::Cell, path::Path};
 
-use super::{Contract, DeviceChoice};
+use tch::{Device, Tensor};
+
+use super::{
+    Contract, DeviceChoice, ModelError,
+    archive::{self, Archive},
+    maps::{self, LayerMaps},
+    net::Net,
+    probe,
+};
 use crate::geometry::Point;
 
-/// Why a weights file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// Placeholder until loading is written.
-    #[error("cannot load {0}")]
-    Load(PathBuf),
-}
+/// Faces of one frame for which a net is warmed up: more are rare, and then cost one slow frame.
+const WARM_BATCHES: std::ops::RangeInclusive<usize> = 1..=4;
+/// Passes of one batch size until libtorch has specialised and optimised the net for it.
+const WARM_PASSES: usize = 2;
+/// Threads that one forward pass uses unless told otherwise: the pipeline's other stages need the other cores, and
+/// two threads on busy cores are much slower than one.
+const DEFAULT_THREADS: usize = 1;
 
-/// The output of one layer for one crop.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LayerMaps {
-    /// Name of the layer, such as `conv1`.
-    pub name: String,
-    /// `[channels, height, width]`; a vector's maps are `[n, 1, 1]`.
-    pub shape: [usize; 3],
-    /// The values, row by row, channel after channel.
-    pub values: Vec<f32>,
-}
-
-/// A net loaded onto a device. Belongs to one thread.
+/// A net loaded onto a device. Belongs to one thread at a time.
 #[derive(Debug)]
 pub struct KeypointModel {
+    net: Net,
     contract: Contract,
+    threads: usize,
+    parameters: Vec<(String, Tensor)>,
+    gives_maps: bool,
+    passes: Cell<Passes>,
+}
+
+/// How often a net was run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Passes {
+    /// Forward passes for keypoints.
+    pub forward: u64,
+    /// Crops in the last of them.
+    pub last_batch: usize,
 }
 
 impl KeypointModel {
@@ -35,8 +46,54 @@ impl KeypointModel {
     ///
     /// # Errors
     /// Says what is wrong with the file and what to do.
-    pub fn load(path: &Path, _device: DeviceChoice) -> Result<Self, ModelError> {
-        Err(ModelError::Load(path.to_path_buf()))
+    pub fn load(path: &Path, device: DeviceChoice) -> Result<Self, ModelError> {
+        Self::from_archive(path, archive::look_into(path)?, device)
+    }
+
+    /// Loads a file that was looked into before; see [`Self::load`].
+    ///
+    /// # Errors
+    /// Says what is wrong with the file and what to do.
+    pub fn from_archive(path: &Path, archive: Archive, device: DeviceChoice) -> Result<Self, ModelError> {
+        tch::set_num_threads(DEFAULT_THREADS as i32);
+        let net = Net::load(path, &archive.bytes, device.resolve()?)?;
+        let contract = match archive.contract {
+            Some(contract) => contract,
+            None => probe::contract(&net)?,
+        };
+        let mut model = Self {
+            parameters: net.parameters()?,
+            net,
+            contract,
+            threads: DEFAULT_THREADS,
+            gives_maps: false,
+            passes: Cell::default(),
+        };
+        model.warm_up()?;
+        model.gives_maps = match model.layer_maps(&vec![0.0; model.crop_length()]) {
+            Ok(_) => true,
+            Err(why) => {
+                tracing::info!("no feature maps from this file: {why}");
+                false
+            }
+        };
+        model.passes.take();
+        Ok(model)
+    }
+
+    /// Runs the net on black crops of every usual batch size, which also checks what it gives. libtorch prepares a net
+    /// per thread, so a thread that takes over a net calls this before the first frame.
+    ///
+    /// # Errors
+    /// When the net fails or gives something other than its contract says.
+    pub fn warm_up(&self) -> Result<(), ModelError> {
+        for count in WARM_BATCHES {
+            let pixels = vec![0.0; count * self.crop_length()];
+            for _ in 0..WARM_PASSES {
+                self.predict(&pixels, count)?;
+            }
+        }
+        Ok(())
     }
 
     /// What the net needs and gives.
@@ -46,28 +103,100 @@ impl KeypointModel {
 
     /// Name of the device that it runs on, such as `cpu` or `cuda:0`.
     pub fn device(&self) -> String {
-        String::new()
+        match self.net.device {
+            Device::Cuda(number) => format!("cuda:{number}"),
+            _ => "cpu".into(),
+        }
+    }
+
+    /// Threads that one forward pass may use, from now on; at least 1. One leaves the other cores to other stages.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.threads = threads.max(1);
+    }
+
+    /// How often the net was run for keypoints since it was loaded.
+    pub fn passes(&self) -> Passes {
+        self.passes.get()
+    }
+
+    /// Names and shapes of the parameters, in the order of the file; empty for frozen nets.
+    pub fn parameters(&self) -> Vec<(String, Vec<i64>)> {
+        self.parameters
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.size()))
+            .collect()
     }
 
     /// Keypoints of `count` crops (`[count, 1, side, side]`, grey 0..1), in crop pixels, by one forward pass.
     ///
     /// # Errors
     /// When the net fails or gives something other than its contract says.
-    pub fn predict(&self, _pixels: &[f32], _count: usize) -> Result<Vec<Vec<Point>>, ModelError> {
-        Ok(Vec::new())
+    pub fn predict(&self, pixels: &[f32], count: usize) -> Result<Vec<Vec<Point>>, ModelError> {
+        if count == 0 && pixels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let output = self.net.forward(&self.input(pixels, count)?)?;
+        self.passes.set(Passes {
+            forward: self.passes.get().forward + 1,
+            last_batch: count,
+        });
+        let points = self.contract.scheme.count;
+        if self.net.points(&output, count)? != points {
+            return Err(self
+                .net
+                .output_error(&output, count, &format!("{points} points a crop")));
+        }
+        let values = self.net.values(&output)?;
+        Ok(values
+            .chunks_exact(2 * points)
+            .map(|values| self.contract.points(values))
+            .collect())
     }
 
     /// Every layer's output for one crop (`[1, side, side]`); empty when the file cannot give them.
     ///
     /// # Errors
     /// When the net fails.
-    pub fn feature_maps(&self, _pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
-        Ok(Vec::new())
+    pub fn feature_maps(&self, pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
+        if self.gives_maps {
+            self.layer_maps(pixels)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    fn layer_maps(&self, pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
+        let input = self.input(pixels, 1)?;
+        tch::no_grad(|| maps::of_layers(&self.net.module, &input)).map_err(|e| self.net.forward_error(&e))
     }
 
     /// The kernels of the first convolution, `[filters, height, width]` (first input channel); `None` when the file
     /// holds no parameter of that shape.
     pub fn first_filters(&self) -> Option<LayerMaps> {
-        None
+        maps::first_filters(&self.parameters)
+    }
+
+    /// Values of one crop.
+    fn crop_length(&self) -> usize {
+        (self.contract.input_side as usize).pow(2)
+    }
+
+    /// `[count, 1, side, side]` on the net's device. Also sets the thread count, which libtorch keeps per thread.
+    fn input(&self, pixels: &[f32], count: usize) -> Result<Tensor, ModelError> {
+        let side = self.contract.input_side;
+        if count == 0 || Some(pixels.len()) != count.checked_mul(self.crop_length()) {
+            return Err(ModelError::Pixels {
+                given: pixels.len(),
+                count,
+                side,
+            });
+        }
+        if tch::get_num_threads() != self.threads as i32 {
+            tch::set_num_threads(self.threads as i32);
+        }
+        let shape = [count as i64, 1, i64::from(side), i64::from(side)];
+        Tensor::f_from_slice(pixels)
+            .and_then(|flat| flat.f_view(shape)?.f_to(self.net.device))
+            .map_err(|e| self.net.forward_error(&e))
     }
 }

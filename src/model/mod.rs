@@ -1,9 +1,18 @@
 //! Weights files: looking into them without running them, loading, and running the net on crops.
 
+pub mod archive;
+pub mod catalogue;
 mod contract;
 mod device;
+mod error;
 mod keypoint_model;
+mod maps;
+mod net;
+mod probe;
 
+pub use archive::{Archive, ArchiveError};
 pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Training};
-pub use device::DeviceChoice;
-pub use keypoint_model::{KeypointModel, LayerMaps, ModelError};
+pub use device::{CudaState, DeviceChoice, DeviceError, prepare_cuda};
+pub use error::ModelError;
+pub use keypoint_model::{KeypointModel, Passes};
+pub use maps::LayerMaps;

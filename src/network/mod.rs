@@ -12,6 +12,7 @@ use crate::{
 };
 
 pub mod course_cnn;
+pub mod export;
 
 /// A net that can be trained by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

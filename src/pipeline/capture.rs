@@ -146,7 +146,11 @@ impl Capture {
             }
             match source.next_picture() {
                 Ok(Some(grab)) => {
-                    let early = if live { Duration::ZERO } else { pace.early(grab.source_time) };
+                    let early = if live {
+                        Duration::ZERO
+                    } else {
+                        pace.early(grab.source_time)
+                    };
                     if let Some(left) = self.wait(early) {
                         return left;
                     }

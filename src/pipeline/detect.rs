@@ -12,9 +12,7 @@ use super::{
     scene::{Detections, StageTimes},
     slot::{Slot, Taken},
 };
-use crate::{
-    detect::FaceDetector, frame::Frame, geometry::Rect, transform::crop,
-};
+use crate::{detect::FaceDetector, frame::Frame, geometry::Rect, transform::crop};
 
 /// How often the thread looks up when there are no frames; closing the slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);

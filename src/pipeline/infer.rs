@@ -138,7 +138,11 @@ impl Infer {
             if let Some(index) = chosen.filter(|&i| state.look_inside && !faces[i].points.is_empty()) {
                 let start = Instant::now();
                 match fitter.feature_maps(index) {
-                    Ok(maps) => inside = Some(Arc::new(Inside { maps: maps.first().map(Atlas::of) })),
+                    Ok(maps) => {
+                        inside = Some(Arc::new(Inside {
+                            maps: maps.first().map(Atlas::of),
+                        }))
+                    }
                     Err(error) => self.fail(state, &error),
                 }
                 times.look = start.elapsed();

@@ -128,7 +128,9 @@ impl Pipeline {
             shared: pipeline.capture_shared.clone(),
         };
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
-        pipeline.threads.push(spawn("weights", move || load_weights.run())?);
+        pipeline
+            .threads
+            .push(spawn("weights", move || load_weights.run())?);
         pipeline.threads.push(spawn("infer", move || infer.run())?);
         pipeline.threads.push(spawn("detect", move || detect.run())?);
         pipeline.capture_thread = Some(spawn("capture", move || capture.run(setup.source))?);

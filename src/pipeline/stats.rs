@@ -68,7 +68,11 @@ impl Rate {
     /// Notes that there had been `count` events at `moment`.
     pub fn note(&mut self, moment: Instant, count: u64) {
         // Moments run backwards when a new source begins: what was known of the old one is of no use.
-        if self.recent.back().is_some_and(|last| last.0 > moment || last.1 > count) {
+        if self
+            .recent
+            .back()
+            .is_some_and(|last| last.0 > moment || last.1 > count)
+        {
             self.recent.clear();
         }
         self.recent.push_back((moment, count));
@@ -114,7 +118,8 @@ impl Recorder {
             self.stages.entry(stage).or_default().add(time);
         }
         self.shown_rate.note(painted_at, self.shown);
-        self.captured_rate.note(scene.frame.captured_at, scene.frame.sequence);
+        self.captured_rate
+            .note(scene.frame.captured_at, scene.frame.sequence);
     }
 
     /// From capture to screen, for the last frame.

@@ -95,6 +95,28 @@ impl TrainConfig {
         Err(TrainError::Config(complaint))
     }
 
+    /// Name of the data set's folder.
+    pub fn data_name(&self) -> String {
+        let last = self.data.components().next_back();
+        last.map_or_else(String::new, |part| {
+            part.as_os_str().to_string_lossy().into_owned()
+        })
+    }
+
+    /// The recipe in one line, for people.
+    pub fn in_words(&self) -> String {
+        format!(
+            "{} epochs, batches of {}, {} loss, {}, learning rate {:e} ({}), seed {}",
+            self.epochs,
+            self.batch_size,
+            name(self.loss),
+            name(self.optimiser),
+            self.learning_rate,
+            name(self.schedule),
+            self.seed
+        )
+    }
+
     /// The learning rate after the share `progress` (0 to 1) of the run.
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
         /// Where the cosine ends, relative to where it starts.
@@ -107,4 +129,11 @@ impl TrainConfig {
             }
         }
     }
+}
+
+/// The name of a choice as it is given on the command line.
+fn name(choice: impl clap::ValueEnum) -> String {
+    choice
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }

@@ -10,7 +10,10 @@ mod run;
 
 use std::path::PathBuf;
 
-use crate::{dataset::DatasetError, files::WriteError, transform::TransformError};
+use crate::{
+    dataset::DatasetError, files::WriteError, model::DeviceError, network::export::ExportError,
+    transform::TransformError,
+};
 
 pub use config::{Loss, OptimiserKind, Schedule, TrainConfig};
 pub use journal::EpochMetrics;
@@ -32,6 +35,12 @@ pub enum TrainError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// The device asked for is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The net could not be written as a weights file.
+    #[error(transparent)]
+    Export(#[from] ExportError),
     /// A checkpoint cannot be used.
     #[error("cannot go on from this checkpoint ({why}); train again into a new folder: {path}")]
     Checkpoint {

@@ -17,8 +17,10 @@ use super::{
 use crate::{
     dataset::{DataFolder, LabelledPicture, load_pictures, person_of, split_by_person},
     evaluate::{Outcome, score},
+    geometry::Rect,
     keypoints::PointScheme,
-    model::Contract,
+    model::{Contract, DeviceChoice, Training},
+    network::export::export,
     transform::{Compose, crop::CropBatch},
 };
 
@@ -65,8 +67,8 @@ pub enum Finish {
     Stopped,
 }
 
-/// A folder with a recipe (`config.json`) and what came of it so far: `checkpoint.safetensors`, `metrics.csv`,
-/// `loss.png`.
+/// A folder with a recipe (`config.json`) and what came of it so far: `checkpoint.safetensors`, `net.pt`,
+/// `metrics.csv`, `loss.png`.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
@@ -134,6 +136,11 @@ impl Run {
         self.folder.join("checkpoint.safetensors")
     }
 
+    /// The net as it was after the last finished epoch, ready for use.
+    pub fn weights_path(&self) -> PathBuf {
+        self.folder.join("net.pt")
+    }
+
     /// One line per epoch.
     pub fn metrics_path(&self) -> PathBuf {
         self.folder.join("metrics.csv")
@@ -187,6 +194,7 @@ impl Run {
             // The checkpoint comes last: after a crash in between, the surplus line is dropped on resuming.
             journal::write(&self.metrics_path(), &metrics)?;
             journal::draw_curve(&self.folder.join("loss.png"), losses, &metrics, steps_per_epoch)?;
+            session.export(&self.weights_path())?;
             session.save()?;
             if let Some(last) = metrics.last() {
                 observe(Event::Epoch(last));
@@ -247,7 +255,8 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(run: &'a Run, data: &Data) -> Result<Self, TrainError> {
         let config = &run.config;
-        let device = Device::Cpu;
+        let choice: DeviceChoice = config.device.parse().map_err(TrainError::Config)?;
+        let device = choice.resolve()?;
         let variables = nn::VarStore::new(device);
         tch::manual_seed(config.seed as i64);
         let net = config.net.build(&variables.root(), data.points);
@@ -281,7 +290,18 @@ impl<'a> Session<'a> {
             parameters,
             optimiser,
             progress,
-            contract: config.net.contract(PointScheme::assumed_for(data.points)),
+            contract: Contract {
+                training: Training {
+                    data: format!(
+                        "{} labelled pictures of {}",
+                        data.training.len(),
+                        config.data_name()
+                    ),
+                    recipe: config.in_words(),
+                    ..Training::default()
+                },
+                ..config.net.contract(PointScheme::assumed_for(data.points))
+            },
             device,
             saved_at: Instant::now(),
             _variables: variables,
@@ -296,6 +316,14 @@ impl<'a> Session<'a> {
             &self.optimiser,
             &self.progress,
         )
+    }
+
+    fn export(&self, path: &Path) -> Result<(), TrainError> {
+        let named = self
+            .parameters
+            .iter()
+            .map(|(name, t)| (name.clone(), t.shallow_clone()));
+        Ok(export(&named.collect(), &self.contract, false, path)?)
     }
 
     fn learning_rate(&self, steps_per_epoch: usize) -> f64 {
@@ -388,7 +416,7 @@ impl<'a> Session<'a> {
             let mut targets = Vec::new();
             for labelled in part {
                 let (width, height) = labelled.picture.dimensions();
-                let tight = crate::geometry::Rect::around(&labelled.points).unwrap_or_default();
+                let tight = Rect::around(&labelled.points).unwrap_or_default();
                 let crop = self
                     .contract
                     .crop_of_picture(width, height)

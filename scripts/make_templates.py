@@ -1,0 +1,92 @@
+"""Makes the TorchScript templates that `pinkpoint export` fills with trained parameters.
+
+A template is a net's code without its numbers: every parameter is an empty tensor, so the file is small and is built
+into the program. Run again only when a net's architecture changes; it needs Python's torch, which the program does not.
+
+    python3 scripts/make_templates.py            # writes src/network/templates/course.pt
+"""
+
+import io
+import pathlib
+import zipfile
+from typing import Dict
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+TEMPLATES = pathlib.Path(__file__).resolve().parent.parent / "src/network/templates"
+
+
+class CourseCnn(nn.Module):
+    """The layers of src/network/course_cnn.rs under the same names. Dropout does nothing in prediction: left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 7)
+        self.conv2 = nn.Conv2d(16, 32, 5)
+        self.conv3 = nn.Conv2d(32, 64, 3)
+        self.conv4 = nn.Conv2d(64, 128, 3)
+        self.conv5 = nn.Conv2d(128, 512, 3)
+        self.fc1 = nn.Linear(512 * 4 * 4, 1024)
+        self.fc2 = nn.Linear(1024, 136)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 1, 224, 224] to [n, 2 * points]."""
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv3(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv4(x)), 2)
+        x = F.max_pool2d(F.relu(self.conv5(x)), 2)
+        return self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> Dict[str, Tensor]:
+        """The output of every layer, in order; `conv1` is that of the convolution itself."""
+        maps: Dict[str, Tensor] = {}
+        maps["conv1"] = self.conv1(x)
+        maps["relu1"] = F.relu(maps["conv1"])
+        maps["pool1"] = F.max_pool2d(maps["relu1"], 2)
+        maps["conv2"] = self.conv2(maps["pool1"])
+        maps["relu2"] = F.relu(maps["conv2"])
+        maps["pool2"] = F.max_pool2d(maps["relu2"], 2)
+        maps["conv3"] = self.conv3(maps["pool2"])
+        maps["relu3"] = F.relu(maps["conv3"])
+        maps["pool3"] = F.max_pool2d(maps["relu3"], 2)
+        maps["conv4"] = self.conv4(maps["pool3"])
+        maps["relu4"] = F.relu(maps["conv4"])
+        maps["pool4"] = F.max_pool2d(maps["relu4"], 2)
+        maps["conv5"] = self.conv5(maps["pool4"])
+        maps["relu5"] = F.relu(maps["conv5"])
+        maps["pool5"] = F.max_pool2d(maps["relu5"], 2)
+        maps["fc1"] = self.fc1(torch.flatten(maps["pool5"], 1))
+        maps["relu6"] = F.relu(maps["fc1"])
+        maps["fc2"] = self.fc2(maps["relu6"])
+        return maps
+
+
+def without_debug_info(archive: bytes) -> bytes:
+    """The archive without the notes about source lines, which are for Python's error messages only."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            if not entry.filename.endswith(".debug_pkl"):
+                fresh = zipfile.ZipInfo(entry.filename)
+                target.writestr(fresh, source.read(entry), entry.compress_type)
+    return out.getvalue()
+
+
+def main():
+    for name, net in {"course": CourseCnn()}.items():
+        for parameter in net.parameters():
+            parameter.requires_grad_(False)
+            parameter.data = torch.empty(0)
+        buffer = io.BytesIO()
+        torch.jit.save(torch.jit.script(net.eval()), buffer)
+        path = TEMPLATES / f"{name}.pt"
+        path.write_bytes(without_debug_info(buffer.getvalue()))
+        print(path.name, path.stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()

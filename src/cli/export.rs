@@ -1,0 +1,55 @@
+//! `pinkpoint export`: a training checkpoint becomes a weights file for the program and for Python.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    model::Contract,
+    network::{course_cnn::INPUT_SIDE, export},
+    train::Run,
+};
+
+/// Make a weights file (TorchScript) of a training checkpoint.
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    /// Checkpoint that `pinkpoint train` wrote (.safetensors)
+    #[arg(value_name = "FILE.safetensors")]
+    checkpoint: PathBuf,
+    /// Weights file to write; an older one is replaced
+    #[arg(long, value_name = "NET.pt")]
+    out: PathBuf,
+    /// Name shown to people; the output's file name unless given
+    #[arg(long)]
+    name: Option<String>,
+    /// Store numbers in half precision: half the size, nearly the same points
+    #[arg(long)]
+    half: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the checkpoint is not one of the course's net or the output cannot be written.
+pub fn run(args: ExportArgs) -> anyhow::Result<()> {
+    let variables = export::read_checkpoint(&args.checkpoint)?;
+    let name = args.name.or_else(|| {
+        args.out
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    });
+    let mut contract = Contract::assumed(name.unwrap_or_default(), INPUT_SIDE, export::points(&variables)?);
+    // A checkpoint that was taken out of its run's folder is exported without the recipe.
+    if let Ok(run) = Run::open(args.checkpoint.parent().unwrap_or(Path::new("."))) {
+        contract.training.data = run.config().data_name();
+        contract.training.recipe = run.config().in_words();
+    }
+    export::export(&variables, &contract, args.half, &args.out)?;
+    let size = args.out.metadata().map_or(0, |m| m.len());
+    println!(
+        "{}: {}, {} points, {:.1} MB",
+        args.out.display(),
+        contract.name,
+        contract.scheme.count,
+        size as f64 / 1e6
+    );
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! `pinkpoint inspect`: what a weights file is, what it holds, and what its layers look like.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use image::RgbaImage;
+
+use crate::{
+    files,
+    geometry::{CropTransform, Rect},
+    look::{self, Palette},
+    model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, archive, catalogue},
+    picture,
+    transform::crop::{self, CropBatch},
+};
+
+/// About how wide a picture of a layer gets, pixels.
+const PICTURE_WIDTH_PX: usize = 1200;
+/// Longest and shortest side of one map or filter in a picture, pixels.
+const CELL_PX: std::ops::RangeInclusive<usize> = 8..=128;
+
+/// Look into a weights file.
+#[derive(Debug, clap::Args)]
+pub struct InspectArgs {
+    /// Weights file, or the name of a bundled net
+    #[arg(default_value = catalogue::DEFAULT)]
+    file: String,
+    /// Write pictures of the first layer's filters and, with --image, of every layer's maps to this folder
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// Picture of a face to run the net on
+    #[arg(long, value_name = "PICTURE")]
+    image: Option<PathBuf>,
+    /// Where the face's keypoints are in the picture, in pixels; the whole picture is taken as one face unless given
+    #[arg(long = "box", value_name = "X,Y,W,H", requires = "image", value_parser = parse_box)]
+    face_box: Option<Rect>,
+}
+
+fn parse_box(text: &str) -> Result<Rect, String> {
+    let sides: Vec<f32> = text
+        .split(',')
+        .filter_map(|part| part.trim().parse().ok())
+        .collect();
+    match *sides.as_slice() {
+        [x, y, width, height] if width > 0.0 && height > 0.0 && sides.iter().all(|v| v.is_finite()) => {
+            Ok(Rect::new(x, y, width, height))
+        }
+        _ => Err("a box is four numbers, left, top, width and height, such as 120,80,200,220".into()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the file cannot be used, the picture cannot be read, or the folder cannot be written to.
+pub fn run(args: InspectArgs) -> anyhow::Result<()> {
+    let path = catalogue::resolve(&args.file)?;
+    let archive = archive::look_into(&path)?;
+    println!("{}", path.display());
+    println!("{}", about_file(&archive));
+    let carried = archive.contract.is_some();
+    let model = KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu)?;
+    print!("{}", about_contract(model.contract(), carried));
+    print!("{}", about_parameters(&model.parameters()));
+    let pixels = match &args.image {
+        Some(image) => face_pixels(image, args.face_box, model.contract())?,
+        None => vec![0.0; (model.contract().input_side as usize).pow(2)],
+    };
+    let layers = model.feature_maps(&pixels)?;
+    print!("{}", about_layers(&layers));
+    if let Some(folder) = &args.pictures {
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!(
+                "cannot make the folder; choose one that can be written to: {}",
+                folder.display()
+            )
+        })?;
+        if let Some(filters) = model.first_filters() {
+            write_picture(&folder.join("filters.png"), &filters)?;
+        }
+        if args.image.is_some() {
+            for (index, layer) in layers.iter().enumerate() {
+                write_picture(&folder.join(file_name(index, &layer.name)), layer)?;
+            }
+        } else {
+            println!("only the filters were drawn: --image PICTURE gives the layers something to look at");
+        }
+    }
+    Ok(())
+}
+
+fn about_file(archive: &Archive) -> String {
+    format!(
+        "TorchScript, {:.1} MB, {} entries, all checksums right",
+        archive.bytes.len() as f64 / 1e6,
+        archive.entries.len()
+    )
+}
+
+fn about_contract(contract: &Contract, carried: bool) -> String {
+    let Contract {
+        name,
+        input_side,
+        output,
+        crop,
+        scheme,
+        training,
+        ..
+    } = contract;
+    let groups: Vec<String> = scheme
+        .groups
+        .iter()
+        .map(|g| format!("{} {}", g.name, g.points.len()))
+        .collect();
+    let origin = if carried {
+        "carried by the file"
+    } else {
+        "assumed: the file carries none"
+    };
+    let mut text = format!(
+        "\ncontract ({origin})\n  name    {name}\n  input   {input_side} x {input_side}, grey 0 to 1\n  points  {} ({}): {}\n  \
+         output  crop pixel = {} x value + {}\n  crop    {} x the face box's long side, {} of it further down\n",
+        scheme.count,
+        scheme.name,
+        groups.join(", "),
+        output.scale,
+        output.offset,
+        crop.margin,
+        crop.shift_down,
+    );
+    for (what, words) in [("data", &training.data), ("recipe", &training.recipe)] {
+        if !words.is_empty() {
+            text += &format!("  {what:7} {words}\n");
+        }
+    }
+    for (figure, value) in &training.figures {
+        text += &format!("  {figure}: {value}\n");
+    }
+    text
+}
+
+fn about_parameters(parameters: &[(String, Vec<i64>)]) -> String {
+    if parameters.is_empty() {
+        return "\nparameters: none by name (a frozen net keeps them as constants)\n".into();
+    }
+    let total: i64 = parameters
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<i64>())
+        .sum();
+    let rows = parameters.iter().map(|(name, shape)| {
+        let shape: Vec<String> = shape.iter().map(i64::to_string).collect();
+        format!("  {name:16} {}\n", shape.join(" x "))
+    });
+    format!("\nparameters ({total} numbers)\n{}", rows.collect::<String>())
+}
+
+fn about_layers(layers: &[LayerMaps]) -> String {
+    if layers.is_empty() {
+        return "\nlayers: the file has no method feature_maps, so they cannot be shown\n".into();
+    }
+    let rows = layers.iter().map(|layer| {
+        let [maps, height, width] = layer.shape;
+        let name = &layer.name;
+        if (height, width) == (1, 1) {
+            format!("  {name:16} {maps} values\n")
+        } else {
+            format!("  {name:16} {maps} maps of {width} x {height}\n")
+        }
+    });
+    format!("\nlayers\n{}", rows.collect::<String>())
+}
+
+/// What the net gets to see of the face in a picture.
+fn face_pixels(path: &Path, face_box: Option<Rect>, contract: &Contract) -> anyhow::Result<Vec<f32>> {
+    let grey = crop::grey(&picture::read(path)?)?;
+    let (width, height) = grey.dimensions();
+    let whole = || CropTransform::of_picture(width, height, 1.0, contract.input_side);
+    let crop = match face_box {
+        Some(face_box) => contract.crop_of_face(&face_box),
+        None => contract.crop_of_picture(width, height).unwrap_or_else(whole),
+    };
+    let mut batch = CropBatch::default();
+    batch.push(&grey, crop)?;
+    Ok(batch.pixels().to_vec())
+}
+
+/// `01-conv1.png`: sorts in the order of the layers, whatever they are called.
+fn file_name(index: usize, layer: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    format!(
+        "{:02}-{}.png",
+        index + 1,
+        layer.chars().map(plain).collect::<String>()
+    )
+}
+
+fn write_picture(path: &Path, maps: &LayerMaps) -> anyhow::Result<()> {
+    let columns = look::columns_for(maps.shape[0]);
+    let cell = (PICTURE_WIDTH_PX / columns).clamp(*CELL_PX.start(), *CELL_PX.end());
+    let picture: RgbaImage = look::atlas(maps, columns, cell as u32, Palette::suited_to(maps));
+    files::replace_by_path(path, |beside| picture.save(beside).map_err(io::Error::other))?;
+    println!("wrote {}", path.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_box_is_four_numbers() {
+        assert_eq!(parse_box("1, 2,3,4.5"), Ok(Rect::new(1.0, 2.0, 3.0, 4.5)));
+        for text in ["", "1,2,3", "1,2,3,0", "a,b,c,d", "1,2,3,NaN"] {
+            assert!(parse_box(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn file_names_are_plain() {
+        assert_eq!(file_name(0, "../conv 1"), "01----conv-1.png");
+    }
+}

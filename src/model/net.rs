@@ -1,0 +1,111 @@
+//! A TorchScript module behind typed errors: loading checked bytes, and single forward passes.
+
+use std::path::{Path, PathBuf};
+
+use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
+
+use super::{ModelError, error::brief};
+
+/// A TorchScript module with where it came from and where it runs.
+#[derive(Debug)]
+pub(super) struct Net {
+    pub(super) module: CModule,
+    pub(super) device: Device,
+    pub(super) path: PathBuf,
+}
+
+impl Net {
+    /// Loads the bytes of an archive that was checked, in single precision, for prediction.
+    pub(super) fn load(path: &Path, bytes: &[u8], device: Device) -> Result<Self, ModelError> {
+        let path = path.to_path_buf();
+        let module = match CModule::load_data_on_device(&mut &*bytes, device) {
+            Ok(module) => module,
+            Err(e) => return Err(ModelError::Load { path, why: brief(&e) }),
+        };
+        let mut net = Self { module, device, path };
+        net.module.f_set_eval().map_err(|e| net.load_error(&e))?;
+        let parameters = net.parameters()?;
+        // Half precision saves space on disk; on a CPU it is slow, and the input is in single precision.
+        if parameters
+            .iter()
+            .any(|(_, p)| matches!(p.kind(), Kind::Half | Kind::BFloat16 | Kind::Double))
+        {
+            net.module.to(device, Kind::Float, false);
+        }
+        Ok(net)
+    }
+
+    /// The parameters by name, in the order of the file.
+    pub(super) fn parameters(&self) -> Result<Vec<(String, Tensor)>, ModelError> {
+        self.module.named_parameters().map_err(|e| self.load_error(&e))
+    }
+
+    /// What the net gives for `[n, 1, side, side]`.
+    pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor, ModelError> {
+        let output = tch::no_grad(|| self.module.forward_is(&[IValue::Tensor(input.shallow_clone())]));
+        match output.map_err(|e| self.forward_error(&e))? {
+            IValue::Tensor(output) => Ok(output),
+            _ => Err(ModelError::Output {
+                path: self.path.clone(),
+                batch: input.size().first().copied().unwrap_or(0),
+                got: "something other than one tensor".into(),
+                wanted: "one tensor [n, 2k] or [n, k, 2]".into(),
+            }),
+        }
+    }
+
+    /// Number of points a crop in an output for `count` crops.
+    pub(super) fn points(&self, output: &Tensor, count: usize) -> Result<usize, ModelError> {
+        let points = match output.size().as_slice() {
+            &[n, values] if n == count as i64 && values % 2 == 0 => values / 2,
+            &[n, points, 2] if n == count as i64 => points,
+            _ => 0,
+        };
+        if points > 0 {
+            Ok(points as usize)
+        } else {
+            let wanted = format!("[{count}, 2k] or [{count}, k, 2]");
+            Err(self.output_error(output, count, &wanted))
+        }
+    }
+
+    /// The numbers of an output, crop after crop, all finite.
+    pub(super) fn values(&self, output: &Tensor) -> Result<Vec<f32>, ModelError> {
+        let flat = output
+            .f_to_device(Device::Cpu)
+            .and_then(|o| o.f_to_kind(Kind::Float)?.f_contiguous()?.f_flatten(0, -1));
+        let values = flat
+            .and_then(|flat| Vec::<f32>::try_from(flat))
+            .map_err(|e| self.forward_error(&e))?;
+        if values.iter().all(|v| v.is_finite()) {
+            Ok(values)
+        } else {
+            Err(ModelError::NotFinite {
+                path: self.path.clone(),
+            })
+        }
+    }
+
+    pub(super) fn output_error(&self, output: &Tensor, count: usize, wanted: &str) -> ModelError {
+        ModelError::Output {
+            path: self.path.clone(),
+            batch: count as i64,
+            got: format!("{:?}", output.size()),
+            wanted: wanted.to_owned(),
+        }
+    }
+
+    pub(super) fn load_error(&self, error: &TchError) -> ModelError {
+        ModelError::Load {
+            path: self.path.clone(),
+            why: brief(error),
+        }
+    }
+
+    pub(super) fn forward_error(&self, error: &TchError) -> ModelError {
+        ModelError::Forward {
+            path: self.path.clone(),
+            why: brief(error),
+        }
+    }
+}
