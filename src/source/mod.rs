@@ -1,9 +1,29 @@
 //! Where frames come from: cameras, videos, pictures, the built-in demo. One trait, one file each.
 //! One of the rooms that know OpenCV; owned pictures go out.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+mod camera;
+pub mod cameras;
+mod demo;
+mod picture_of;
+mod pictures;
+mod settle;
+mod video;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
 
 use image::RgbaImage;
+
+use crate::picture::PictureError;
+pub use camera::{CameraRequest, CameraSource};
+pub use demo::DemoSource;
+pub use pictures::{PicturesSource, is_picture, pictures_in};
+pub use settle::settle_opencv;
+pub use video::VideoSource;
 
 /// Where the user wants frames from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +113,8 @@ pub trait Source: Send {
     /// The next picture; `None` at the end. Blocks until there is one (cameras: at most a few seconds).
     ///
     /// # Errors
-    /// When a camera was unplugged or stalls, or a file is damaged.
+    /// When a camera was unplugged or stalls, or a file is damaged. [`SourceError::Picture`] is about one picture of a
+    /// folder: whoever asks again gets the one after it.
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError>;
 }
 
@@ -128,15 +149,62 @@ pub enum SourceError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// One picture cannot be read.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
 }
 
 /// Opens a source.
 ///
 /// # Errors
 /// When the camera is absent or busy, or the file cannot be read. [`SourceSpec::FirstCamera`] without any camera
-/// gives the demo and not an error.
+/// that can be used gives the demo and not an error.
 pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
-    Err(SourceError::CameraAbsent {
-        what: spec.to_string(),
+    open_with(spec, CameraRequest::default())
+}
+
+/// Like [`open`], with a wish for how a camera captures.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(spec: &SourceSpec, request: CameraRequest) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match spec {
+        SourceSpec::FirstCamera => return first_camera_or_demo(request),
+        SourceSpec::Camera(number) => {
+            let camera = cameras::list().into_iter().nth(*number);
+            let camera = camera.ok_or_else(|| SourceError::CameraAbsent {
+                what: format!("camera {number}"),
+            })?;
+            Box::new(CameraSource::open(&camera.node, &camera.name, request)?)
+        }
+        SourceSpec::Device(path) => Box::new(CameraSource::open(path, &path.display().to_string(), request)?),
+        SourceSpec::File(path) => return open_file(path),
+        SourceSpec::Url(url) => Box::new(VideoSource::open_url(url)?),
+        SourceSpec::Demo => Box::new(DemoSource::open("built-in demo")?),
     })
+}
+
+/// A picture, a folder of pictures or a video, told apart by what is in it.
+fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
+    let pictures = path.is_dir()
+        || is_picture(path).map_err(|e| SourceError::Unreadable {
+            path: path.display().to_string(),
+            why: format!("{e}; check the name and that you may read it"),
+        })?;
+    Ok(if pictures {
+        Box::new(PicturesSource::open(path)?)
+    } else {
+        Box::new(VideoSource::open_file(path)?)
+    })
+}
+
+fn first_camera_or_demo(request: CameraRequest) -> Result<Box<dyn Source>, SourceError> {
+    let mut why = "no camera found".to_owned();
+    for camera in cameras::list() {
+        match CameraSource::open(&camera.node, &camera.name, request) {
+            Ok(source) => return Ok(Box::new(source)),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    Ok(Box::new(DemoSource::open(&format!("built-in demo ({why})"))?))
 }

@@ -1,0 +1,148 @@
+//! A camera, through OpenCV's video4linux back end.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use opencv::{
+    core::Mat,
+    prelude::*,
+    videoio::{
+        CAP_PROP_BUFFERSIZE, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH,
+        CAP_V4L2, VideoCapture, VideoWriter,
+    },
+};
+
+use super::{Grab, Source, SourceError, SourceInfo, picture_of::picture_of};
+
+/// A camera that has given no picture for so long is lost: longer than an exposure in the dark or one broken frame,
+/// short enough that a person does not take the still picture for a live one.
+const SILENCE_OF_A_LOST_CAMERA: Duration = Duration::from_millis(2500);
+/// Pause before asking again after a picture that could not be read.
+const PAUSE_AFTER_A_FAILED_READ: Duration = Duration::from_millis(20);
+
+/// What is asked of a camera; it gives the nearest that it can.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CameraRequest {
+    /// Pixels per row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Frames a second.
+    pub fps: f64,
+}
+
+/// Every webcam gives 640x480 at 30 frames a second, and faces in it are larger than any net's input.
+impl Default for CameraRequest {
+    fn default() -> Self {
+        Self {
+            width: 640,
+            height: 480,
+            fps: 30.0,
+        }
+    }
+}
+
+/// An open camera.
+#[derive(Debug)]
+pub struct CameraSource {
+    capture: VideoCapture,
+    info: SourceInfo,
+    node: PathBuf,
+    buffer: Mat,
+    opened_at: Instant,
+    last_picture_at: Instant,
+    count: u64,
+}
+
+impl CameraSource {
+    /// Opens the camera at `path`: a device node or a link to one. `name` is what people call it.
+    ///
+    /// # Errors
+    /// When there is no such node, or it cannot be used now.
+    pub fn open(path: &Path, name: &str, request: CameraRequest) -> Result<Self, SourceError> {
+        let node = path.canonicalize().map_err(|_| SourceError::CameraAbsent {
+            what: name.to_owned(),
+        })?;
+        let busy = |why: String| SourceError::CameraBusy {
+            what: name.to_owned(),
+            why,
+        };
+        // OpenCV only says that it failed; the system says why.
+        std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(&node)
+            .map_err(|e| busy(e.to_string()))?;
+        let refused = |e: opencv::Error| busy(e.to_string());
+        let mut capture = VideoCapture::from_file(&node, CAP_V4L2).map_err(refused)?;
+        if !capture.is_opened().map_err(refused)? {
+            return Err(busy("it is in use, or is no camera that can capture".into()));
+        }
+        // The order matters: many cameras offer 30 frames a second at full size as MJPG only, and forget the rate when
+        // format or size change. What a camera does not know it ignores, so answers are not looked at.
+        let wishes = [
+            (
+                CAP_PROP_FOURCC,
+                f64::from(VideoWriter::fourcc('M', 'J', 'P', 'G').map_err(refused)?),
+            ),
+            (CAP_PROP_FRAME_WIDTH, f64::from(request.width)),
+            (CAP_PROP_FRAME_HEIGHT, f64::from(request.height)),
+            (CAP_PROP_FPS, request.fps),
+            (CAP_PROP_BUFFERSIZE, 1.0),
+        ];
+        for (property, value) in wishes {
+            capture.set(property, value).map_err(refused)?;
+        }
+        let fps = capture.get(CAP_PROP_FPS).map_err(refused)?;
+        let info = SourceInfo {
+            name: name.to_owned(),
+            width: capture.get(CAP_PROP_FRAME_WIDTH).map_err(refused)? as u32,
+            height: capture.get(CAP_PROP_FRAME_HEIGHT).map_err(refused)? as u32,
+            fps: (fps.is_finite() && fps > 0.0).then_some(fps),
+            frame_count: None,
+            live: true,
+        };
+        let now = Instant::now();
+        Ok(Self {
+            capture,
+            info,
+            node,
+            buffer: Mat::default(),
+            opened_at: now,
+            last_picture_at: now,
+            count: 0,
+        })
+    }
+}
+
+impl Source for CameraSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
+        let lost = || SourceError::Lost {
+            what: self.info.name.clone(),
+        };
+        loop {
+            // A picture that arrived broken reads as a failure too, so a camera gets more than one chance.
+            let got = self.capture.read(&mut self.buffer).unwrap_or(false) && !self.buffer.empty();
+            if got && let Ok(picture) = picture_of(&self.buffer) {
+                self.last_picture_at = Instant::now();
+                self.count += 1;
+                return Ok(Some(Grab {
+                    picture,
+                    source_time: self.last_picture_at - self.opened_at,
+                    origin: self.info.name.clone(),
+                    index: self.count - 1,
+                }));
+            }
+            if !self.node.exists() || self.last_picture_at.elapsed() > SILENCE_OF_A_LOST_CAMERA {
+                return Err(lost());
+            }
+            std::thread::sleep(PAUSE_AFTER_A_FAILED_READ);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Pictures as a source: one file, or a folder's in the order of their names.
+
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Grab, Source, SourceError, SourceInfo};
+use crate::picture;
+
+/// How long each picture of a folder is shown.
+const SECONDS_PER_PICTURE: u64 = 2;
+
+/// One or several pictures.
+#[derive(Debug)]
+pub struct PicturesSource {
+    paths: std::vec::IntoIter<PathBuf>,
+    /// The first readable picture, read ahead for its size.
+    first: Option<Grab>,
+    /// What stands before it and cannot be read.
+    unreadable: std::vec::IntoIter<SourceError>,
+    shown: u64,
+    info: SourceInfo,
+}
+
+/// Whether a file holds a picture, by its first bytes and not its name.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn is_picture(path: &Path) -> std::io::Result<bool> {
+    let mut start = [0; 32];
+    let mut file = std::fs::File::open(path)?;
+    let mut length = 0;
+    while length < start.len() {
+        match file.read(&mut start[length..])? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    Ok(image::guess_format(&start[..length]).is_ok_and(|format| format.reading_enabled()))
+}
+
+/// The pictures of a folder (not of folders in it) in the order of their names: files that hold a picture, and those
+/// that are called one, so that a damaged picture is noticed and not passed over. Hidden files are left out.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn pictures_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let named = image::ImageFormat::from_path(&path).is_ok_and(|format| format.reading_enabled());
+        if !hidden && path.is_file() && (named || is_picture(&path).unwrap_or(false)) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+impl PicturesSource {
+    /// Opens one picture, or a folder of pictures.
+    ///
+    /// # Errors
+    /// When there is no picture, or none that can be read.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        let unreadable = |why: String| SourceError::Unreadable {
+            path: path.display().to_string(),
+            why,
+        };
+        let paths = if path.is_dir() {
+            pictures_in(path).map_err(|e| unreadable(format!("{e}; check that you may read it")))?
+        } else {
+            vec![path.to_path_buf()]
+        };
+        let count = paths.len() as u64;
+        let mut paths = paths.into_iter();
+        let mut failures = Vec::new();
+        let first = loop {
+            let Some(next) = paths.next() else {
+                return Err(failures.into_iter().next().unwrap_or_else(|| {
+                    unreadable("there is no picture in this folder; JPEG, PNG, BMP and WebP are read".into())
+                }));
+            };
+            match read(&next, 0) {
+                Ok(grab) => break grab,
+                Err(error) => failures.push(error),
+            }
+        };
+        Ok(Self {
+            info: SourceInfo {
+                name: path.file_name().unwrap_or(path.as_os_str()).display().to_string(),
+                width: first.picture.width(),
+                height: first.picture.height(),
+                fps: None,
+                frame_count: Some(count - failures.len() as u64),
+                live: false,
+            },
+            paths,
+            first: Some(first),
+            unreadable: failures.into_iter(),
+            shown: 0,
+        })
+    }
+}
+
+fn read(path: &Path, position: u64) -> Result<Grab, SourceError> {
+    Ok(Grab {
+        picture: picture::read(path)?,
+        source_time: Duration::from_secs(position * SECONDS_PER_PICTURE),
+        origin: path.display().to_string(),
+        index: 0,
+    })
+}
+
+impl Source for PicturesSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
+        if let Some(error) = self.unreadable.next() {
+            return Err(error);
+        }
+        let grab = match self.first.take() {
+            Some(first) => first,
+            None => match self.paths.next() {
+                Some(path) => read(&path, self.shown)?,
+                None => return Ok(None),
+            },
+        };
+        self.shown += 1;
+        Ok(Some(grab))
+    }
+}

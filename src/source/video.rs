@@ -1,0 +1,194 @@
+//! Video files and streams, through OpenCV's FFmpeg back end.
+
+use std::{io::Read, path::Path, time::Duration};
+
+use opencv::{
+    core::{Mat, Vector},
+    prelude::*,
+    videoio::{
+        CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH,
+        CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_POS_MSEC, CAP_PROP_READ_TIMEOUT_MSEC,
+        VideoCapture,
+    },
+};
+
+use super::{Grab, Source, SourceError, SourceInfo, picture_of::picture_of};
+
+/// How long a stream may take to open, and to give its next picture, before it counts as lost.
+const OPEN_TIMEOUT_MILLIS: i32 = 10_000;
+const READ_TIMEOUT_MILLIS: i32 = 5_000;
+/// Rate assumed for the times of a video that says neither times nor rate.
+const ASSUMED_FPS: f64 = 25.0;
+/// Rates that a camera or a player can have; anything else in a header is damage.
+const SENSIBLE_FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+/// Longest side of a frame, as for pictures: a damaged header must not ask for all of the memory.
+const LONGEST_SIDE_PX: f64 = 16_384.0;
+/// Bytes at the start of a file that tell text from video.
+const BYTES_LOOKED_AT: u64 = 512;
+
+/// An open video.
+#[derive(Debug)]
+pub struct VideoSource {
+    capture: VideoCapture,
+    info: SourceInfo,
+    origin: String,
+    buffer: Mat,
+    /// The first frame, decoded to know that there is one.
+    first: Option<Grab>,
+    count: u64,
+    last_time: Duration,
+}
+
+impl VideoSource {
+    /// Opens a video file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds no video that FFmpeg decodes.
+    pub fn open_file(path: &Path) -> Result<Self, SourceError> {
+        let shown = path.display().to_string();
+        let unreadable = |why: &str| SourceError::Unreadable {
+            path: shown.clone(),
+            why: why.to_owned(),
+        };
+        let mut start = Vec::new();
+        std::fs::File::open(path)
+            .and_then(|file| file.take(BYTES_LOOKED_AT).read_to_end(&mut start))
+            .map_err(|e| unreadable(&format!("{e}; check the name and that you may read it")))?;
+        if start.is_empty() {
+            return Err(unreadable("the file is empty"));
+        }
+        // FFmpeg would draw a text file as letters, and follow a play list to other files.
+        if start
+            .iter()
+            .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
+        {
+            return Err(unreadable("it is text, neither a video nor a picture"));
+        }
+        let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
+        // A number in the name must not be taken for a pattern, nor a colon for a protocol.
+        let address = format!(
+            "file:{}",
+            path.canonicalize()
+                .map_err(|e| unreadable(&e.to_string()))?
+                .display()
+        );
+        Self::open(&address, name, shown.clone(), false)
+    }
+
+    /// Opens a stream, such as `http://...` or `rtsp://...`.
+    ///
+    /// # Errors
+    /// When it does not answer in time, or holds no video that FFmpeg decodes.
+    pub fn open_url(url: &str) -> Result<Self, SourceError> {
+        Self::open(url, url.to_owned(), url.to_owned(), true)
+    }
+
+    fn open(address: &str, name: String, origin: String, live: bool) -> Result<Self, SourceError> {
+        let unreadable = |why: String| SourceError::Unreadable {
+            path: origin.clone(),
+            why,
+        };
+        let failed = |e: opencv::Error| unreadable(format!("OpenCV: {e}"));
+        let not_a_video = || {
+            unreadable(if live {
+                "it does not answer or is no video stream; check the address and the network".into()
+            } else {
+                "it is damaged, not a video, or of a codec that this FFmpeg does not know; \
+                 convert it to MP4 with H.264, for example"
+                    .into()
+            })
+        };
+        let settings = Vector::from_slice(&[
+            CAP_PROP_ORIENTATION_AUTO,
+            1,
+            CAP_PROP_OPEN_TIMEOUT_MSEC,
+            OPEN_TIMEOUT_MILLIS,
+            CAP_PROP_READ_TIMEOUT_MSEC,
+            READ_TIMEOUT_MILLIS,
+        ]);
+        let capture = VideoCapture::from_file_with_params(address, CAP_FFMPEG, &settings).map_err(failed)?;
+        if !capture.is_opened().map_err(failed)? {
+            return Err(not_a_video());
+        }
+        let number = |property| capture.get(property).map_err(failed);
+        if number(CAP_PROP_FRAME_WIDTH)?.max(number(CAP_PROP_FRAME_HEIGHT)?) > LONGEST_SIDE_PX {
+            return Err(unreadable(format!(
+                "its frames are larger than {LONGEST_SIDE_PX} pixels"
+            )));
+        }
+        let fps = number(CAP_PROP_FPS)?;
+        // Streams report a hugely negative count.
+        let frames = number(CAP_PROP_FRAME_COUNT)?;
+        let info = SourceInfo {
+            name,
+            width: 0,
+            height: 0,
+            fps: SENSIBLE_FPS.contains(&fps).then_some(fps),
+            frame_count: (!live && frames >= 1.0).then_some(frames as u64),
+            live,
+        };
+        let mut video = Self {
+            capture,
+            info,
+            origin: origin.clone(),
+            buffer: Mat::default(),
+            first: None,
+            count: 0,
+            last_time: Duration::ZERO,
+        };
+        let first = video.decode()?.ok_or_else(not_a_video)?;
+        (video.info.width, video.info.height) = first.picture.dimensions();
+        video.first = Some(first);
+        Ok(video)
+    }
+
+    fn decode(&mut self) -> Result<Option<Grab>, SourceError> {
+        let damaged = |e: opencv::Error| SourceError::Unreadable {
+            path: self.origin.clone(),
+            why: format!("frame {} cannot be decoded: {e}", self.count),
+        };
+        if !self.capture.read(&mut self.buffer).map_err(damaged)? || self.buffer.empty() {
+            return Ok(None);
+        }
+        let picture = picture_of(&self.buffer).map_err(damaged)?;
+        let source_time = self.time_of_frame(self.capture.get(CAP_PROP_POS_MSEC).map_err(damaged)?);
+        let grab = Grab {
+            picture,
+            source_time,
+            origin: self.origin.clone(),
+            index: self.count,
+        };
+        self.count += 1;
+        self.last_time = source_time;
+        Ok(Some(grab))
+    }
+
+    /// The frame's time as the video says; one frame after the last where it says nothing that can be true.
+    fn time_of_frame(&self, millis: f64) -> Duration {
+        let said = Duration::try_from_secs_f64(millis / 1000.0).ok();
+        if self.count == 0 {
+            return said.unwrap_or_default();
+        }
+        let step = Duration::from_secs_f64(1.0 / self.info.fps.unwrap_or(ASSUMED_FPS));
+        said.filter(|&time| time > self.last_time)
+            .unwrap_or(self.last_time + step)
+    }
+}
+
+impl Source for VideoSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        match self.decode()? {
+            None if self.info.live => Err(SourceError::Lost {
+                what: self.info.name.clone(),
+            }),
+            grab => Ok(grab),
+        }
+    }
+}
