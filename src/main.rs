@@ -12,6 +12,7 @@ const LOG_FILTER: &str = "error,pinkpoint=warn";
 fn main() -> ExitCode {
     // Bad usage ends here with clap's message and status 2.
     let arguments = Cli::parse();
+    pinkpoint::source::settle_opencv();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,1 +1,104 @@
-//! app
+//! The window. The only room that knows egui: it shows what the pipeline gives and sends commands back.
+
+mod commands;
+mod dialogs;
+mod menu;
+mod notices;
+mod panels;
+mod status_bar;
+mod theme;
+mod video_view;
+mod window;
+
+use std::{sync::Arc, time::Duration};
+
+use eframe::glow;
+
+pub use window::{Outcome, Window};
+
+use crate::pipeline::{Pipeline, Setup, Wake};
+
+/// Name of the program to the desktop, equal to that of its desktop entry.
+const APP_ID: &str = "pinkpoint";
+/// Picture of the window in the desktop's lists.
+const ICON: &[u8] = include_bytes!("../../assets/icon.png");
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    /// The system gives none.
+    #[error(
+        "cannot open a window: {0}; run this on a desktop (DISPLAY or WAYLAND_DISPLAY has to be set, and OpenGL to \
+         work), or use `pinkpoint annotate`, which needs none"
+    )]
+    NoWindow(String),
+    /// The window was there and is gone.
+    #[error("the window was closed before anything came of it")]
+    NoOutcome,
+}
+
+/// Opens the window, runs the pipeline in it until it is closed, or for `run_for`, and joins all threads.
+///
+/// # Errors
+/// When there is no display or it cannot draw.
+pub fn run(setup: Setup, run_for: Option<Duration>) -> Result<Outcome, WindowError> {
+    let mut outcome = None;
+    let mut viewport = egui::ViewportBuilder::default()
+        .with_app_id(APP_ID)
+        .with_title("Pinkpoint")
+        .with_inner_size(theme::WINDOW_SIZE)
+        .with_min_inner_size(theme::SMALLEST_WINDOW);
+    match eframe::icon_data::from_png_bytes(ICON) {
+        Ok(icon) => viewport = viewport.with_icon(icon),
+        // A window without an icon is better than none.
+        Err(error) => tracing::warn!("the window goes without its icon: {error}"),
+    }
+    let options = eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Glow,
+        ..Default::default()
+    };
+    let create = |context: &eframe::CreationContext<'_>| {
+        let ctx = context.egui_ctx.clone();
+        theme::apply(&ctx);
+        close_on_interrupt(ctx.clone());
+        let wake: Wake = Arc::new(move || ctx.request_repaint());
+        let window = Window::new(Pipeline::start(setup, wake)?, run_for);
+        let app: Box<dyn eframe::App + '_> = Box::new(App {
+            window,
+            outcome: &mut outcome,
+        });
+        Ok(app)
+    };
+    eframe::run_native(APP_ID, options, Box::new(create))
+        .map_err(|e| WindowError::NoWindow(e.to_string()))?;
+    outcome.ok_or(WindowError::NoOutcome)
+}
+
+/// The window as eframe runs it.
+struct App<'a> {
+    window: Window,
+    outcome: &'a mut Option<Outcome>,
+}
+
+impl eframe::App for App<'_> {
+    fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
+        self.window.update(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.window.show(ui);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&glow::Context>) {
+        *self.outcome = Some(self.window.finish());
+    }
+}
+
+/// Ctrl-C and a request to end close the window as the user would, so that statistics are written and threads joined.
+fn close_on_interrupt(ctx: egui::Context) {
+    let close = move || ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+    if let Err(error) = ctrlc::set_handler(close) {
+        tracing::warn!("Ctrl-C will end the program at once: {error}");
+    }
+}

@@ -1,10 +1,18 @@
 //! `pinkpoint` without a subcommand: the live window.
 
-use std::{path::PathBuf, time::Duration};
+use std::{io::Write, path::PathBuf, time::Duration};
 
+use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::{model::DeviceChoice, source::SourceSpec};
+use crate::{
+    app,
+    detect::{HaarDetector, HaarSettings},
+    files,
+    model::{DeviceChoice, catalogue},
+    pipeline::{Setup, Stats},
+    source::{self, SourceSpec},
+};
 
 /// Exit status when a camera asked for by name never came while `--run-for` lasted.
 pub const CAMERA_NEVER_CAME_STATUS: u8 = 3;
@@ -15,24 +23,24 @@ pub struct LiveArgs {
     /// Where pictures come from: camera, camera:N, /dev/videoN, FILE, URL or demo
     #[arg(long, value_name = "SOURCE", default_value = "camera")]
     source: SourceSpec,
-    /// The net: a TorchScript file, or the name of one that comes with the program [default: the best of those]
-    #[arg(long, value_name = "FILE|NAME")]
-    weights: Option<String>,
+    /// The net: a TorchScript file, or the name of a net that comes with the program
+    #[arg(long, value_name = "FILE|NAME", default_value = catalogue::DEFAULT)]
+    weights: String,
     /// Where the net runs: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
-    /// The face cascade [default: the frontal face cascade that comes with the program]
+    /// The face cascade [default: the frontal one that comes with the program]
     #[arg(long, value_name = "FILE")]
     cascade: Option<PathBuf>,
     /// Close the window after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     run_for: Option<Duration>,
-    /// Write counts, speeds and latencies there when the window closes
+    /// Write counts, speeds and delays to this file when the window closes
     #[arg(long, value_name = "FILE.json")]
     stats: Option<PathBuf>,
 }
 
-/// The camera asked for by name was not there all the time.
+/// The camera or stream asked for was not there all the time.
 #[derive(Debug, thiserror::Error)]
 #[error("no picture came while the program ran: {why}")]
 pub struct CameraNeverCame {
@@ -42,8 +50,8 @@ pub struct CameraNeverCame {
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()
-        .filter(|s| *s > 0.0)
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| format!("'{text}' is not a number of seconds above 0"))
 }
 
@@ -52,6 +60,46 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// # Errors
 /// When a file named in the arguments is missing, there is no display, or the statistics cannot be written;
 /// [`CameraNeverCame`] when that is so.
-pub fn run(_args: LiveArgs) -> anyhow::Result<()> {
+pub fn run(args: LiveArgs) -> anyhow::Result<()> {
+    if let SourceSpec::File(path) = &args.source {
+        path.metadata()
+            .with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
+    }
+    if let Some(folder) = args.stats.as_deref().and_then(|path| path.parent())
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        bail!(
+            "there is no such folder for the statistics; make it first: {}",
+            folder.display()
+        );
+    }
+    args.device.resolve()?;
+    let detector = HaarDetector::open(HaarSettings {
+        cascade: args.cascade,
+        ..HaarSettings::live()
+    })?;
+    let setup = Setup {
+        opener: Box::new(source::open),
+        source: args.source,
+        detector: Box::new(detector),
+        weights: Some(catalogue::resolve(&args.weights)?),
+        device: args.device,
+    };
+    let outcome = app::run(setup, args.run_for)?;
+    if let Some(path) = &args.stats {
+        write_stats(path, &outcome.stats)?;
+    }
+    match outcome.never_came {
+        Some(why) if args.run_for.is_some() => Err(CameraNeverCame { why }.into()),
+        _ => Ok(()),
+    }
+}
+
+fn write_stats(path: &std::path::Path, stats: &Stats) -> anyhow::Result<()> {
+    files::replace(path, |file| {
+        serde_json::to_writer_pretty(&mut *file, stats)?;
+        writeln!(file)
+    })?;
     Ok(())
 }

@@ -170,14 +170,22 @@ impl Capture {
                         why: "there is no picture in it; choose another one".into(),
                     });
                 }
-                Ok(None) => match (self.opener)(spec) {
-                    Ok(again) => {
-                        source = again;
-                        pace = Pace::default();
-                        given = 0;
+                Ok(None) => {
+                    // The last picture is shown as long as the one before it was.
+                    if let Some(left) = self.wait(pace.until_end()) {
+                        return left;
                     }
-                    Err(error) => return Left::Failed(error),
-                },
+                    match (self.opener)(spec) {
+                        Ok(again) => source = again,
+                        Err(error) => return Left::Failed(error),
+                    }
+                    pace = Pace::default();
+                    given = 0;
+                }
+                Err(SourceError::Picture(error)) => self.events.send(Event::StageFailed {
+                    stage: "reading a picture",
+                    why: error.to_string(),
+                }),
                 Err(error) => return Left::Failed(error),
             }
         }
@@ -231,11 +239,26 @@ fn comes_and_goes(spec: &SourceSpec) -> bool {
 struct Pace {
     /// A moment and the time in the source that belongs to it.
     anchor: Option<(Instant, Duration)>,
+    /// Time in the source of the last picture.
+    last: Duration,
+    /// How long the picture before that was shown.
+    interval: Duration,
 }
 
 impl Pace {
     /// How long to wait before the picture of `source_time` is due.
     fn early(&mut self, source_time: Duration) -> Duration {
+        self.interval = source_time.saturating_sub(self.last);
+        self.last = source_time;
+        self.due_in(source_time)
+    }
+
+    /// How long the last picture stays before the recording begins again.
+    fn until_end(&mut self) -> Duration {
+        self.due_in(self.last + self.interval)
+    }
+
+    fn due_in(&mut self, source_time: Duration) -> Duration {
         let now = Instant::now();
         let (moment, time) = *self.anchor.get_or_insert((now, source_time));
         let due = moment + source_time.saturating_sub(time);

@@ -17,7 +17,6 @@ use super::{
 use crate::{
     face::Face,
     geometry::{Point, Rect},
-    model::{KeypointModel, ModelError},
 };
 
 /// How soon commands and new nets are noticed while no frames come.
@@ -102,7 +101,8 @@ impl Infer {
         let Some(LoadedNet { path, model }) = self.loaded.take_now() else {
             return false;
         };
-        if let Err(error) = warm_up(&model) {
+        // libtorch prepares a net per thread: without this the first faces would wait.
+        if let Err(error) = model.warm_up() {
             let why = error.to_string();
             self.events.send(Event::WeightsFailed { path, why });
             return false;
@@ -174,16 +174,6 @@ impl Infer {
             });
         }
     }
-}
-
-/// Execution plans are made per thread and in the first calls: one blank crop, twice, keeps the first face from waiting.
-fn warm_up(model: &KeypointModel) -> Result<(), ModelError> {
-    let side = model.contract().input_side as usize;
-    let blank = vec![0.0; side * side];
-    for _ in 0..2 {
-        model.predict(&blank, 1)?;
-    }
-    Ok(())
 }
 
 /// Faces of which only the boxes are known.

@@ -35,7 +35,7 @@ pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
 pub use scene::{Atlas, Detections, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
-pub use stats::{Distribution, Percentiles, Rate, Recorder, RunFacts, Stats};
+pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 
 use crate::{detect::FaceDetector, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
 

@@ -11,6 +11,8 @@ use super::scene::Scene;
 
 /// Rates are measured over so many of the last frames: steady enough to read, quick enough to follow.
 const RECENT_FRAMES: usize = 45;
+/// How much of a smoothed time is the newest frame's: it follows within about ten frames.
+const NEWEST_SHARE: f64 = 0.1;
 /// Widths of a distribution's bins: each is this factor wider than the one before, so percentiles are good to 1 %.
 const BIN_GROWTH: f64 = 1.01;
 /// Lower edge of the first bin, in milliseconds; shorter times count as this.
@@ -81,14 +83,11 @@ impl Rate {
         }
     }
 
-    /// Events per second; 0 when too little is known.
-    pub fn per_second(&self) -> f64 {
-        match (self.recent.front(), self.recent.back()) {
-            (Some(first), Some(last)) if last.0 > first.0 => {
-                (last.1 - first.1) as f64 / (last.0 - first.0).as_secs_f64()
-            }
-            _ => 0.0,
-        }
+    /// Events per second; `None` when too little is known.
+    pub fn per_second(&self) -> Option<f64> {
+        let (first, last) = (self.recent.front()?, self.recent.back()?);
+        let seconds = (last.0 - first.0).as_secs_f64();
+        (seconds > 0.0).then(|| (last.1 - first.1) as f64 / seconds)
     }
 }
 
@@ -100,20 +99,63 @@ pub struct Recorder {
     first_and_last: Option<(Instant, Instant)>,
     latency: Distribution,
     stages: BTreeMap<&'static str, Distribution>,
-    latest_latency: Duration,
+    last_sequence: Option<u64>,
+    recent: Option<Recent>,
     shown_rate: Rate,
     captured_rate: Rate,
 }
 
+/// Times of the last few frames, smoothed so that they can be read while they change; milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recent {
+    /// From capture to screen.
+    pub latency_ms: f64,
+    /// Finding faces.
+    pub detect_ms: f64,
+    /// The net.
+    pub infer_ms: f64,
+}
+
+impl Recent {
+    fn of(scene: &Scene, latency: Duration) -> Self {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        Self {
+            latency_ms: ms(latency),
+            detect_ms: ms(scene.times.detect),
+            infer_ms: ms(scene.times.infer),
+        }
+    }
+
+    fn smoothed(self, newest: Self) -> Self {
+        let mix = |old: f64, new: f64| old + (new - old) * NEWEST_SHARE;
+        Self {
+            latency_ms: mix(self.latency_ms, newest.latency_ms),
+            detect_ms: mix(self.detect_ms, newest.detect_ms),
+            infer_ms: mix(self.infer_ms, newest.infer_ms),
+        }
+    }
+}
+
 impl Recorder {
-    /// Notes that `scene` was on the screen at `painted_at`, for the first time.
+    /// Whether the frame of this number was noted last: a frame counts when it is first shown.
+    pub fn has_shown(&self, sequence: u64) -> bool {
+        self.last_sequence == Some(sequence)
+    }
+
+    /// Notes that `scene` was on the screen at `painted_at`.
     pub fn shown(&mut self, scene: &Scene, painted_at: Instant) {
+        if self.has_shown(scene.frame.sequence) {
+            return;
+        }
+        self.last_sequence = Some(scene.frame.sequence);
         self.shown += 1;
         self.faces += scene.faces.len() as u64;
         let first = self.first_and_last.map_or(painted_at, |(first, _)| first);
         self.first_and_last = Some((first, painted_at));
-        self.latest_latency = painted_at.saturating_duration_since(scene.frame.captured_at);
-        self.latency.add(self.latest_latency);
+        let latency = painted_at.saturating_duration_since(scene.frame.captured_at);
+        self.latency.add(latency);
+        let newest = Recent::of(scene, latency);
+        self.recent = Some(self.recent.map_or(newest, |recent| recent.smoothed(newest)));
         for (stage, time) in scene.times.by_name() {
             self.stages.entry(stage).or_default().add(time);
         }
@@ -122,18 +164,18 @@ impl Recorder {
             .note(scene.frame.captured_at, scene.frame.sequence);
     }
 
-    /// From capture to screen, for the last frame.
-    pub fn latest_latency(&self) -> Duration {
-        self.latest_latency
+    /// Times of the last few frames; `None` before the first.
+    pub fn recent(&self) -> Option<Recent> {
+        self.recent
     }
 
     /// Frames a second on the screen, lately.
-    pub fn shown_fps(&self) -> f64 {
+    pub fn shown_fps(&self) -> Option<f64> {
         self.shown_rate.per_second()
     }
 
     /// Frames a second out of the source, lately.
-    pub fn captured_fps(&self) -> f64 {
+    pub fn captured_fps(&self) -> Option<f64> {
         self.captured_rate.per_second()
     }
 
@@ -257,14 +299,14 @@ mod tests {
     fn a_rate_follows_its_last_events_and_begins_anew_with_a_new_count() {
         let start = Instant::now();
         let mut rate = Rate::default();
-        assert_eq!(rate.per_second(), 0.0);
+        assert_eq!(rate.per_second(), None);
         for i in 0..200_u32 {
             rate.note(start + Duration::from_millis(20) * i, u64::from(i) * 2);
         }
-        assert!((rate.per_second() - 100.0).abs() < 1e-6);
+        assert!((rate.per_second().unwrap() - 100.0).abs() < 1e-6);
         assert_eq!(rate.recent.len(), RECENT_FRAMES);
         rate.note(start, 0);
-        assert_eq!(rate.per_second(), 0.0);
+        assert_eq!(rate.per_second(), None);
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! What the window has to say: hints that pass, errors that stay until they are put away, and the state of the source.
+
+use std::time::{Duration, Instant};
+
+use egui::{Align2, Area, Color32, Frame, Id, Order, RichText, Stroke, Vec2};
+
+use super::theme;
+
+/// Long enough to read two lines.
+const HINT_LASTS: Duration = Duration::from_secs(7);
+/// More than these would hide the video; the oldest goes.
+const MOST_NOTICES: usize = 4;
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Good to know; passes.
+    Hint,
+    /// Something does not work; stays.
+    Error,
+}
+
+#[derive(Debug)]
+struct Notice {
+    severity: Severity,
+    text: String,
+    since: Instant,
+}
+
+/// The notices on the screen.
+#[derive(Debug, Default)]
+pub struct Notices {
+    notices: Vec<Notice>,
+}
+
+impl Notices {
+    /// Says something; what is on the screen already is not said twice.
+    pub fn say(&mut self, severity: Severity, text: impl Into<String>) {
+        let text = text.into();
+        self.notices.retain(|notice| notice.text != text);
+        if self.notices.len() >= MOST_NOTICES {
+            self.notices.remove(0);
+        }
+        self.notices.push(Notice {
+            severity,
+            text,
+            since: Instant::now(),
+        });
+    }
+
+    /// Draws the notices in the upper right corner of `area`.
+    pub fn show(&mut self, ctx: &egui::Context, area: egui::Rect) {
+        let now = Instant::now();
+        self.notices
+            .retain(|notice| notice.severity != Severity::Hint || now < notice.since + HINT_LASTS);
+        if self.notices.is_empty() {
+            return;
+        }
+        ctx.request_repaint_after(HINT_LASTS);
+        let corner = area.right_top() + Vec2::new(-theme::WIDE_SPACE, theme::WIDE_SPACE);
+        let width = theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE);
+        let mut put_away = None;
+        Area::new(Id::unique("notices"))
+            .order(Order::Foreground)
+            .pivot(Align2::RIGHT_TOP)
+            .fixed_pos(corner)
+            .show(ctx, |ui| {
+                for (index, notice) in self.notices.iter().enumerate() {
+                    if card(ui, notice, width) {
+                        put_away = Some(index);
+                    }
+                }
+            });
+        if let Some(index) = put_away {
+            self.notices.remove(index);
+        }
+    }
+}
+
+/// Draws one notice; whether it is to be put away.
+fn card(ui: &mut egui::Ui, notice: &Notice, width: f32) -> bool {
+    let (title, colour) = match notice.severity {
+        Severity::Hint => ("Note", theme::ACCENT),
+        Severity::Error => ("Problem", theme::ERROR),
+    };
+    let mut put_away = false;
+    card_frame(colour).show(ui, |ui| {
+        ui.set_width(width - f32::from(theme::CARD_MARGIN.left + theme::CARD_MARGIN.right));
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(title).color(colour).strong());
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                put_away = ui.small_button("✖").on_hover_text("Put this away").clicked();
+            });
+        });
+        ui.label(&notice.text);
+    });
+    put_away
+}
+
+fn card_frame(colour: Color32) -> Frame {
+    Frame::new()
+        .fill(theme::RAISED)
+        .stroke(Stroke::new(1.0, colour.gamma_multiply(0.6)))
+        .corner_radius(theme::ROUNDING)
+        .inner_margin(theme::CARD_MARGIN)
+}
+
+/// Draws what keeps the picture waiting, in the middle of `area`.
+pub fn show_waiting(ui: &mut egui::Ui, area: egui::Rect, title: &str, why: Option<&str>) {
+    ui.painter().rect_filled(area, 0.0, theme::VEIL);
+    Area::new(Id::unique("waiting"))
+        .order(Order::Middle)
+        .pivot(Align2::CENTER_CENTER)
+        .fixed_pos(area.center())
+        .interactable(false)
+        .show(ui.ctx(), |ui| {
+            ui.set_max_width(theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE));
+            ui.vertical_centered(|ui| {
+                ui.add(egui::Spinner::new().color(theme::ACCENT));
+                ui.add_space(theme::SPACE);
+                ui.label(RichText::new(title).heading());
+                if let Some(why) = why {
+                    ui.label(RichText::new(why).color(theme::TEXT_WEAK));
+                }
+            });
+        });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_is_not_said_twice_and_the_oldest_goes() {
+        let mut notices = Notices::default();
+        for _ in 0..3 {
+            notices.say(Severity::Error, "again");
+        }
+        assert_eq!(notices.notices.len(), 1);
+        for number in 0..MOST_NOTICES {
+            notices.say(Severity::Hint, number.to_string());
+        }
+        assert_eq!(notices.notices.len(), MOST_NOTICES);
+        assert_eq!(notices.notices[0].text, "0");
+    }
+}

@@ -1,0 +1,114 @@
+//! The line below the video: what is shown, how fast, and how late. Every number has its unit.
+
+use egui::{RichText, Ui};
+
+use super::theme;
+
+/// What the status bar says. Numbers without a meaning yet are `None`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Status {
+    /// The source's name.
+    pub source: String,
+    /// Width and height of the frames, pixels.
+    pub size: Option<(u32, u32)>,
+    /// Frames a second out of the source.
+    pub captured_fps: Option<f64>,
+    /// Frames a second on the screen.
+    pub shown_fps: Option<f64>,
+    /// Finding faces.
+    pub detect_ms: Option<f64>,
+    /// The net.
+    pub infer_ms: Option<f64>,
+    /// From capture to screen.
+    pub latency_ms: Option<f64>,
+    /// Frames that a newer one took the place of.
+    pub dropped: u64,
+    /// The net's name and where it runs.
+    pub net: Option<(String, String)>,
+    /// A net is being loaded.
+    pub loading: bool,
+}
+
+/// A value with its name and what it means.
+struct Item {
+    name: &'static str,
+    value: String,
+    help: &'static str,
+}
+
+impl Status {
+    fn items(&self) -> Vec<Item> {
+        let number = |value: Option<f64>, unit: &str| match value {
+            Some(value) => format!("{value:5.1} {unit}"),
+            None => format!("    – {unit}"),
+        };
+        let item = |name, value, help| Item { name, value, help };
+        let mut items = vec![
+            item("source", self.source.clone(), "Where the pictures come from"),
+            item(
+                "camera",
+                number(self.captured_fps, "fps"),
+                "Frames a second that the source gives",
+            ),
+            item(
+                "shown",
+                number(self.shown_fps, "fps"),
+                "Frames a second on the screen",
+            ),
+            item(
+                "detect",
+                number(self.detect_ms, "ms"),
+                "Time to find the faces of a frame",
+            ),
+            item(
+                "infer",
+                number(self.infer_ms, "ms"),
+                "Time of the net for all faces of a frame",
+            ),
+            item(
+                "latency",
+                number(self.latency_ms, "ms"),
+                "From the capture of a frame to the screen",
+            ),
+            item(
+                "dropped",
+                format!("{} frames", self.dropped),
+                "Frames that a newer one took the place of, so that the delay does not grow",
+            ),
+        ];
+        if let Some((width, height)) = self.size {
+            let size = item("size", format!("{width}×{height} px"), "Size of the pictures");
+            items.insert(1, size);
+        }
+        let (net, device) = match &self.net {
+            _ if self.loading => ("loading…", "–"),
+            Some((net, device)) => (net.as_str(), device.as_str()),
+            None => ("none", "–"),
+        };
+        items.push(item("net", net.to_owned(), "The net that finds the keypoints"));
+        items.push(item("device", device.to_owned(), "Where the net runs"));
+        items
+    }
+
+    /// Draws the line; in a narrow window it becomes two.
+    pub fn show(&self, ui: &mut Ui) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = theme::WIDE_SPACE;
+            for item in self.items() {
+                // One label per item, so that a line never ends between a name and its value.
+                let mut text = egui::text::LayoutJob::default();
+                let small = egui::TextStyle::Small.resolve(ui.style());
+                let mono = egui::TextStyle::Monospace.resolve(ui.style());
+                text.append(item.name, 0.0, egui::TextFormat::simple(small, theme::TEXT_WEAK));
+                text.append(
+                    &item.value,
+                    theme::SPACE,
+                    egui::TextFormat::simple(mono, theme::TEXT),
+                );
+                text.wrap.max_rows = 1;
+                ui.add(egui::Label::new(text).extend())
+                    .on_hover_text(RichText::new(item.help));
+            }
+        });
+    }
+}
