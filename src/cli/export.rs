@@ -1,10 +1,11 @@
 //! `pinkpoint export`: a training checkpoint becomes a weights file for the program and for Python.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     model::Contract,
     network::{course_cnn::INPUT_SIDE, export},
+    train::Run,
 };
 
 /// Make a weights file (TorchScript) of a training checkpoint.
@@ -35,7 +36,12 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
     });
-    let contract = Contract::assumed(name.unwrap_or_default(), INPUT_SIDE, export::points(&variables)?);
+    let mut contract = Contract::assumed(name.unwrap_or_default(), INPUT_SIDE, export::points(&variables)?);
+    // A checkpoint that was taken out of its run's folder is exported without the recipe.
+    if let Ok(run) = Run::open(args.checkpoint.parent().unwrap_or(Path::new("."))) {
+        contract.training.data = run.config().data_name();
+        contract.training.recipe = run.config().in_words();
+    }
     export::export(&variables, &contract, args.half, &args.out)?;
     let size = args.out.metadata().map_or(0, |m| m.len());
     println!(

@@ -3,9 +3,12 @@
 //! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
 //! [`Command`], and an arm in [`run`].
 
+pub mod dataset;
+pub mod evaluate;
 pub mod export;
 pub mod inspect;
 pub mod live;
+pub mod train;
 
 use std::process::ExitCode;
 
@@ -41,8 +44,11 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Dataset(dataset::DatasetArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
+    Train(train::TrainArgs),
 }
 
 /// Does what the arguments ask for.
@@ -52,8 +58,11 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => live::run(cli.live),
+        Some(Command::Dataset(args)) => dataset::run(args),
+        Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Train(args)) => train::run(args),
     }
 }
 

@@ -1,8 +1,12 @@
 //! Finding faces. One trait, one file per detector. One of the rooms that know OpenCV.
 
+mod cascade_file;
+mod haar;
+
 use image::GrayImage;
 
-use crate::geometry::Rect;
+use crate::{geometry::Rect, transform::TransformError};
+pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings};
 
 /// A face that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +33,12 @@ pub enum DetectError {
     /// OpenCV refused.
     #[error("OpenCV could not look for faces: {0}")]
     OpenCv(#[from] opencv::Error),
+    /// The picture could not be shrunk.
+    #[error(transparent)]
+    Picture(#[from] TransformError),
+    /// A setting that makes no sense.
+    #[error("faces cannot be looked for with {0}")]
+    Setting(String),
     /// The cascade cannot be used.
     #[error("not a face cascade that can be used ({why}): {path}")]
     Cascade {

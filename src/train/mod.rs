@@ -1,1 +1,76 @@
-//! train
+//! Training: from labelled pictures to a net's parameters. One of the rooms that know tch; knows no OpenCV, which
+//! the transforms hide, and no terminal: progress goes to whoever calls.
+
+mod batches;
+mod checkpoint;
+mod config;
+mod journal;
+mod optimiser;
+mod run;
+
+use std::path::PathBuf;
+
+use crate::{
+    dataset::DatasetError, files::WriteError, model::DeviceError, network::export::ExportError,
+    transform::TransformError,
+};
+
+pub use config::{Loss, OptimiserKind, Schedule, TrainConfig};
+pub use journal::EpochMetrics;
+pub use optimiser::Optimiser;
+pub use run::{Event, Finish, Run};
+
+/// Why training cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A number of the recipe makes no sense, or `config.json` is damaged.
+    #[error("this recipe cannot be trained: {0}")]
+    Config(String),
+    /// The data set cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A picture cannot be transformed.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
+    /// A file cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The device asked for is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The net could not be written as a weights file.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// A checkpoint cannot be used.
+    #[error("cannot go on from this checkpoint ({why}); train again into a new folder: {path}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// `metrics.csv` cannot be used.
+    #[error("cannot read the metrics of earlier epochs ({why}); put the file right or move it away: {path}")]
+    Metrics {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The curve could not be drawn.
+    #[error("cannot draw the loss curve: {0}")]
+    Curve(String),
+    /// The loss is no number any more.
+    #[error("the loss became {loss} in epoch {epoch}, step {step}; lower the learning rate and train again")]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// From 1.
+        epoch: u32,
+        /// From 1.
+        step: usize,
+    },
+    /// libtorch failed.
+    #[error("libtorch failed: {0}")]
+    Torch(#[from] tch::TchError),
+}

@@ -1,0 +1,237 @@
+//! `pinkpoint dataset`: what is in a data set, and what looks wrong with it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::PathBuf,
+};
+
+use anyhow::Result;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    dataset::{DataFolder, LabelRow, Part, person_of},
+    geometry::{CropTransform, Rect},
+    model::CropRule,
+    picture,
+    record::sheet,
+};
+
+/// Pictures on the contact sheet.
+const SHEET_PICTURES: usize = 24;
+/// Names that are listed of each kind of oddity.
+const NAMES_LISTED: usize = 8;
+
+/// Say what is in a data set, what looks wrong with it, and draw a contact sheet
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The folder is the YouTube-Faces keypoint set as it is distributed: training_frames_keypoints.csv with training/,\n\
+test_frames_keypoints.csv with test/. The README says where to get it.")]
+pub struct DatasetArgs {
+    /// Folder of the data set
+    dir: PathBuf,
+    /// Contact sheet to write
+    #[arg(long, value_name = "FILE.png", default_value = "contact-sheet.png")]
+    sheet: PathBuf,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When a label file is missing or damaged, or the sheet cannot be written.
+pub fn run(args: DatasetArgs) -> Result<()> {
+    let data = DataFolder::open(&args.dir)?;
+    let mut pictures: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (title, part) in [("training", &data.training), ("test", &data.test)] {
+        let survey = Survey::of(title, part);
+        survey.print(title, part);
+        for (hash, name) in survey.contents {
+            pictures.entry(hash).or_default().push(format!("{title}/{name}"));
+        }
+    }
+    println!();
+    let same: Vec<String> = pictures
+        .into_values()
+        .filter(|names| names.len() > 1)
+        .map(|names| names.join(" = "))
+        .collect();
+    list("pictures that occur more than once", &same);
+    print_persons(&data);
+
+    let step = (data.training.rows.len() / SHEET_PICTURES).max(1);
+    let cells = data
+        .training
+        .rows
+        .iter()
+        .step_by(step)
+        .take(SHEET_PICTURES)
+        .map(|row| {
+            Ok(sheet::Cell {
+                picture: picture::read(&data.training.folder.join(&row.name))?,
+                labelled: Vec::new(),
+                predicted: row.points.clone(),
+                caption: row.name.clone(),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    sheet::write(&args.sheet, &cells)?;
+    println!(
+        "contact sheet of {} training pictures: {}",
+        cells.len(),
+        args.sheet.display()
+    );
+    Ok(())
+}
+
+/// What was seen while looking at every picture of a part.
+#[derive(Default)]
+struct Survey {
+    widths: Vec<f32>,
+    heights: Vec<f32>,
+    box_widths: Vec<f32>,
+    box_heights: Vec<f32>,
+    box_long_sides: Vec<f32>,
+    margins: Vec<f32>,
+    shifts: Vec<f32>,
+    unreadable: Vec<String>,
+    outside: Vec<String>,
+    twice: Vec<String>,
+    flat: Vec<String>,
+    contents: Vec<(u64, String)>,
+}
+
+impl Survey {
+    fn of(title: &str, part: &Part) -> Self {
+        let mut survey = Self::default();
+        let bar = ProgressBar::new(part.rows.len() as u64);
+        if let Ok(style) = ProgressStyle::with_template("looking at {msg}  {bar:32.magenta}  {pos}/{len}") {
+            bar.set_style(style);
+        }
+        bar.set_message(title.to_owned());
+        let mut seen = BTreeSet::new();
+        for row in &part.rows {
+            if !seen.insert(&row.name) {
+                survey.twice.push(row.name.clone());
+            }
+            match picture::read(&part.folder.join(&row.name)) {
+                Ok(picture) => survey.add(row, &picture),
+                Err(_) => survey.unreadable.push(row.name.clone()),
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        survey
+    }
+
+    fn add(&mut self, row: &LabelRow, picture: &image::RgbaImage) {
+        let (width, height) = picture.dimensions();
+        let mut hasher = DefaultHasher::new();
+        (width, height, picture.as_raw()).hash(&mut hasher);
+        self.contents.push((hasher.finish(), row.name.clone()));
+        let Some(tight) = Rect::around(&row.points) else {
+            return;
+        };
+        if tight.width.min(tight.height) < 1.0 {
+            self.flat.push(row.name.clone());
+            return;
+        }
+        // Pixel centres: a picture reaches half a pixel beyond its outer ones.
+        let whole = Rect::new(-0.5, -0.5, width as f32, height as f32);
+        if row.points.iter().any(|&p| !whole.contains(p)) {
+            self.outside.push(row.name.clone());
+        }
+        self.widths.push(width as f32);
+        self.heights.push(height as f32);
+        self.box_widths.push(tight.width / width as f32);
+        self.box_heights.push(tight.height / height as f32);
+        self.box_long_sides.push(tight.long_side());
+        let fraction = CropRule::COURSE.picture_fraction.unwrap_or(1.0);
+        let crop = CropTransform::of_picture(width, height, fraction, 1);
+        self.margins.push(crop.extent / tight.long_side());
+        self.shifts
+            .push((crop.centre.y - tight.centre().y) / tight.long_side());
+    }
+
+    fn print(&self, title: &str, part: &Part) {
+        let persons = persons(part);
+        println!(
+            "\n{title}: {} labelled pictures of {} persons, {} points each",
+            part.rows.len(),
+            persons.len(),
+            part.point_count
+        );
+        println!(
+            "  pictures without labels: {}; labels without pictures: {}",
+            part.without_label.len(),
+            part.without_picture.len()
+        );
+        let line = |what: &str, values: &[f32], scale: f32, digits: usize, unit: &str| {
+            if let Some((low, middle, high)) = spread(values) {
+                let number = |v: f32| format!("{:.digits$}", v * scale);
+                println!(
+                    "  {what:34} median {} {unit}, from {} to {}",
+                    number(middle),
+                    number(low),
+                    number(high)
+                );
+            }
+        };
+        line("width", &self.widths, 1.0, 0, "px");
+        line("height", &self.heights, 1.0, 0, "px");
+        line("points' box, of the width", &self.box_widths, 100.0, 0, "%");
+        line("points' box, of the height", &self.box_heights, 100.0, 0, "%");
+        line("points' box, long side", &self.box_long_sides, 1.0, 0, "px");
+        line("course's crop / box's long side", &self.margins, 1.0, 2, "");
+        line(
+            "crop's centre below the box's",
+            &self.shifts,
+            1.0,
+            2,
+            "long sides",
+        );
+        list("labels without pictures", &part.without_picture);
+        list("pictures that cannot be read", &self.unreadable);
+        list("labelled twice", &self.twice);
+        list("points outside the picture", &self.outside);
+        list("points that all lie on one line", &self.flat);
+    }
+}
+
+fn persons(part: &Part) -> BTreeSet<&str> {
+    part.rows.iter().map(|row| person_of(&row.name)).collect()
+}
+
+fn print_persons(data: &DataFolder) {
+    let (training, test) = (persons(&data.training), persons(&data.test));
+    let both = training.intersection(&test).count();
+    println!(
+        "persons in training and test: {both} of {} test persons",
+        test.len()
+    );
+    if both > 0 {
+        println!(
+            "  the test set is not independent: leave persons out of training (`train --leave-out`) for an honest figure"
+        );
+    }
+}
+
+fn list(what: &str, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let shown = names
+        .iter()
+        .take(NAMES_LISTED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = if names.len() > NAMES_LISTED { ", ..." } else { "" };
+    println!("  {what}: {} ({shown}{more})", names.len());
+}
+
+/// Smallest, median and largest.
+fn spread(values: &[f32]) -> Option<(f32, f32, f32)> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f32::total_cmp);
+    Some((*sorted.first()?, sorted[sorted.len() / 2], *sorted.last()?))
+}

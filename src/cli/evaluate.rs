@@ -1,0 +1,311 @@
+//! `pinkpoint evaluate`: how far a net's keypoints lie from labelled ones.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context, Result, bail};
+use image::GrayImage;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    dataset::{LabelRow, Part, read_names},
+    detect::{FaceDetector, HaarDetector, HaarSettings},
+    evaluate::{Outcome, Score, score, write_predictions},
+    files,
+    geometry::{CropTransform, Rect},
+    keypoints::PointScheme,
+    model::{Contract, DeviceChoice, KeypointModel, catalogue},
+    picture,
+    pipeline::KeypointFitter,
+    record::sheet,
+    transform::crop,
+};
+
+/// A detected face is the labelled one when their boxes share more than this of their union.
+const SAME_FACE_IOU: f32 = 0.3;
+/// Pictures in each figure.
+const PICTURES_PER_FIGURE: usize = 8;
+
+/// Measure a net against labelled pictures
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Boxes:
+  image      whole pictures, as the course's net is trained; for nets whose weights file says so
+  labels     the tight box of the labelled points
+  detector   the faces that the cascade finds; the one that overlaps the label most (IoU > 0.3) counts, else a miss
+
+Example:  pinkpoint evaluate --weights course --labels data/test_frames_keypoints.csv --images data/test")]
+pub struct EvaluateArgs {
+    /// Weights file, or name of a bundled net
+    #[arg(long, value_name = "FILE|NAME", default_value = catalogue::DEFAULT)]
+    weights: String,
+    /// Labels: name,x0,y0,x1,y1,... in pixels
+    #[arg(long, value_name = "CSV")]
+    labels: PathBuf,
+    /// Folder of the pictures
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+    /// Where the face is known from [default: image for nets trained on whole pictures, else labels]
+    #[arg(long, value_enum)]
+    boxes: Option<Boxes>,
+    /// Score only the pictures named in this file, one a line
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+    /// Write every picture's keypoints: name,x0,y0,... in pixels
+    #[arg(long, value_name = "OUT.csv")]
+    predictions: Option<PathBuf>,
+    /// Write figures into this folder: predicted points pink, labelled ones green; best, median and worst
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
+    /// Write the figures as JSON; shares and not percent
+    #[arg(long, value_name = "OUT")]
+    json: Option<PathBuf>,
+    /// Where the net runs: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+    /// Another Haar cascade for --boxes detector
+    #[arg(long, value_name = "FILE.xml")]
+    cascade: Option<PathBuf>,
+}
+
+/// Where the crop handed to the net comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Boxes {
+    Image,
+    Labels,
+    Detector,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the net, the labels or a picture cannot be used, or an output cannot be written.
+pub fn run(args: EvaluateArgs) -> Result<()> {
+    let part = Part::open(&args.labels, &args.images)?;
+    if !part.without_picture.is_empty() {
+        println!(
+            "{} labels have no picture and are not scored",
+            part.without_picture.len()
+        );
+    }
+    let rows = chosen(part.rows, args.names.as_deref())?;
+    let model = KeypointModel::load(&catalogue::resolve(&args.weights)?, args.device)?;
+    let mut fitter = KeypointFitter::new(model);
+    let scheme = fitter.contract().scheme.clone();
+    if scheme.count != part.point_count {
+        bail!(
+            "the net gives {} points and the labels have {}; use labels of the net's kind: {}",
+            scheme.count,
+            part.point_count,
+            args.labels.display()
+        );
+    }
+    let mut finder = Finder::new(args.boxes, args.cascade, fitter.contract())?;
+
+    let bar = progress_bar(rows.len());
+    let start = Instant::now();
+    let mut outcomes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let grey = crop::grey(&picture::read(&args.images.join(&row.name))?)?;
+        outcomes.push(outcome(&mut fitter, &mut finder, row, &grey)?);
+        bar.inc(1);
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+
+    let result = score(&outcomes, &scheme);
+    print_table(
+        &result,
+        &args.weights,
+        finder.boxes(),
+        outcomes.len() as f64 / seconds,
+    );
+    if let Some(path) = &args.predictions {
+        write_predictions(path, &outcomes, scheme.count)?;
+    }
+    if let Some(path) = &args.json {
+        files::replace(path, |out| {
+            serde_json::to_writer_pretty(&mut *out, &result).map_err(std::io::Error::other)
+        })?;
+    }
+    if let Some(folder) = &args.figures {
+        write_figures(folder, &args.images, outcomes, &scheme)?;
+    }
+    Ok(())
+}
+
+fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>> {
+    let Some(path) = names else { return Ok(rows) };
+    let wanted = read_names(path)?;
+    rows.retain(|row| wanted.contains(&row.name));
+    if rows.is_empty() {
+        bail!(
+            "none of the names is a labelled picture; one name a line is needed: {}",
+            path.display()
+        );
+    }
+    if rows.len() < wanted.len() {
+        println!(
+            "{} of {} names have no labelled picture",
+            wanted.len() - rows.len(),
+            wanted.len()
+        );
+    }
+    Ok(rows)
+}
+
+/// Says which part of a picture the net gets to see.
+enum Finder {
+    Image,
+    Labels,
+    Detector(HaarDetector),
+}
+
+impl Finder {
+    fn new(boxes: Option<Boxes>, cascade: Option<PathBuf>, contract: &Contract) -> Result<Self> {
+        let whole_pictures = contract.crop.picture_fraction.is_some();
+        match boxes {
+            Some(Boxes::Image) if !whole_pictures => {
+                bail!("this net was not trained on whole pictures; use --boxes labels or --boxes detector")
+            }
+            Some(Boxes::Detector) => {
+                let settings = HaarSettings {
+                    cascade,
+                    ..HaarSettings::thorough()
+                };
+                Ok(Self::Detector(HaarDetector::open(settings)?))
+            }
+            Some(Boxes::Image) => Ok(Self::Image),
+            None if whole_pictures => Ok(Self::Image),
+            Some(Boxes::Labels) | None => Ok(Self::Labels),
+        }
+    }
+
+    fn boxes(&self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Labels => "labels",
+            Self::Detector(_) => "detector",
+        }
+    }
+
+    /// The crop for a labelled picture; `None` when the face was not found.
+    fn crop(
+        &mut self,
+        contract: &Contract,
+        row: &LabelRow,
+        grey: &GrayImage,
+    ) -> Result<Option<CropTransform>> {
+        let tight = Rect::around(&row.points).context("a label without points")?;
+        Ok(match self {
+            Self::Image => contract.crop_of_picture(grey.width(), grey.height()),
+            Self::Labels => Some(contract.crop_of_face(&tight)),
+            Self::Detector(detector) => detector
+                .detect(grey)?
+                .iter()
+                .map(|found| (found.face_box.iou(&tight), found.face_box))
+                .filter(|(iou, _)| *iou > SAME_FACE_IOU)
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .map(|(_, face_box)| contract.crop_of_face(&face_box)),
+        })
+    }
+}
+
+fn outcome(
+    fitter: &mut KeypointFitter,
+    finder: &mut Finder,
+    row: &LabelRow,
+    grey: &GrayImage,
+) -> Result<Outcome> {
+    let crop = finder.crop(fitter.contract(), row, grey)?;
+    let predicted = match crop {
+        Some(crop) => fitter.fit_crops(grey, &[crop])?.pop(),
+        None => None,
+    };
+    Ok(Outcome {
+        name: row.name.clone(),
+        labelled: row.points.clone(),
+        predicted,
+        crop_extent: crop.map_or(f32::NAN, |crop| crop.extent),
+    })
+}
+
+fn progress_bar(pictures: usize) -> ProgressBar {
+    let bar = ProgressBar::new(pictures as u64);
+    match ProgressStyle::with_template("{bar:32.magenta}  {pos}/{len} pictures  {per_sec}  {eta} left") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn print_table(result: &Score, weights: &str, boxes: &str, images_per_second: f64) {
+    let figure = |value: Option<f64>, scale: f64, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
+    };
+    let percent = |value: Option<f64>, digits: usize| figure(value, 100.0, digits);
+    println!(
+        "{weights}, boxes from {boxes}: {} pictures, {} missed, {images_per_second:.1} images/s",
+        result.n, result.miss
+    );
+    println!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
+    println!(
+        "  inter-ocular NME       mean {} %, median {} %",
+        percent(result.nme_io_mean, 2),
+        percent(result.nme_io_median, 2)
+    );
+    println!(
+        "  NME by box             mean {} %, median {} %",
+        percent(result.nme_box_mean, 2),
+        percent(result.nme_box_median, 2)
+    );
+    println!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
+    println!(
+        "  failures above 0.08    {} %, above 0.10 {} %",
+        percent(result.fr8, 1),
+        percent(result.fr10, 1)
+    );
+    let groups: Vec<String> = result
+        .groups
+        .iter()
+        .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
+        .collect();
+    println!("  by group, % of eye distance: {}", groups.join(", "));
+}
+
+/// Writes `best.png`, `median.png` and `worst.png`.
+fn write_figures(
+    folder: &Path,
+    images: &Path,
+    mut outcomes: Vec<Outcome>,
+    scheme: &PointScheme,
+) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder for figures: {}", folder.display()))?;
+    // A miss has no error and is worse than any.
+    let error = |o: &Outcome| o.nme_io(scheme).unwrap_or(f64::INFINITY);
+    outcomes.sort_by(|a, b| error(a).total_cmp(&error(b)));
+    let count = PICTURES_PER_FIGURE.min(outcomes.len());
+    let middle = (outcomes.len() - count) / 2;
+    let parts = [("best", 0), ("median", middle), ("worst", outcomes.len() - count)];
+    for (name, first) in parts {
+        let cells = outcomes[first..first + count]
+            .iter()
+            .map(|outcome| {
+                let caption = match outcome.nme_io(scheme) {
+                    Some(error) => format!("{:.2} %  {}", 100.0 * error, outcome.name),
+                    None => format!("missed  {}", outcome.name),
+                };
+                Ok(sheet::Cell {
+                    picture: picture::read(&images.join(&outcome.name))?,
+                    labelled: outcome.labelled.clone(),
+                    predicted: outcome.predicted.clone().unwrap_or_default(),
+                    caption,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        sheet::write(&folder.join(format!("{name}.png")), &cells)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! Looks through a cascade file before OpenCV does. OpenCV trusts the numbers in it: a rectangle outside the window or
+//! the number of a feature that is not there reads foreign memory, a node that leads back to itself never ends.
+
+use std::{path::Path, str::FromStr};
+
+use super::DetectError;
+
+/// Largest file that is read; the largest cascade of OpenCV is 1.5 MB.
+const LARGEST_FILE: u64 = 64 << 20;
+/// Sides of the window that a cascade can be trained on.
+const WINDOW_SIDES: std::ops::RangeInclusive<i32> = 8..=256;
+/// Most rectangles in one Haar feature, which OpenCV stores in a fixed array.
+const MOST_RECTANGLES: usize = 3;
+
+/// Checks that `path` is a Haar cascade whose every number can be used.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub(super) fn check(path: &Path) -> Result<(), DetectError> {
+    read(path)
+        .and_then(|text| check_text(&text))
+        .map_err(|why| DetectError::Cascade {
+            path: path.to_path_buf(),
+            why: format!("{why}; OpenCV's are in cascades/ after ./setup.sh"),
+        })
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
+    if length == 0 || length > LARGEST_FILE {
+        return Err(format!("{length} bytes is no size for a cascade"));
+    }
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    String::from_utf8(bytes).map_err(|_| "it is not text".into())
+}
+
+fn check_text(text: &str) -> Result<(), String> {
+    if !text.contains("type_id=\"opencv-cascade-classifier\"") {
+        return Err("it is not a cascade in OpenCV's format".into());
+    }
+    if !text.trim_end().ends_with("</opencv_storage>") {
+        return Err("its end is missing".into());
+    }
+    if only(text, "stageType")? != "BOOST" || only(text, "featureType")? != "HAAR" {
+        return Err("it is not a boosted Haar cascade".into());
+    }
+    let window = (number(only(text, "width")?)?, number(only(text, "height")?)?);
+    if !WINDOW_SIDES.contains(&window.0) || !WINDOW_SIDES.contains(&window.1) {
+        return Err(format!("its window is {} x {} pixels", window.0, window.1));
+    }
+    let features = check_features(only(text, "features")?, window)?;
+    let mut leaves = contents(text, "leafValues");
+    let mut trees = 0;
+    for nodes in contents(text, "internalNodes") {
+        check_tree(nodes, leaves.next().ok_or("leaves are missing")?, features)?;
+        trees += 1;
+    }
+    if trees == 0 || leaves.next().is_some() {
+        return Err("its trees are damaged".into());
+    }
+    Ok(())
+}
+
+/// Checks that every rectangle lies in the window; gives the number of features.
+fn check_features(features: &str, (width, height): (i32, i32)) -> Result<i32, String> {
+    let mut count = 0;
+    // What follows the rectangles says whether they are tilted, up to the next feature's.
+    for feature in features.split("<rects>").skip(1) {
+        let (rectangles, rest) = feature.split_once("</rects>").ok_or("a feature does not end")?;
+        let tilted = contents(rest, "tilted").next().is_some_and(|value| value != "0");
+        let mut in_feature = 0;
+        for rectangle in contents(rectangles, "_") {
+            let values: Vec<f64> = numbers(rectangle)?;
+            let &[x, y, w, h, weight] = values.as_slice() else {
+                return Err(format!("'{rectangle}' is not a rectangle with its weight"));
+            };
+            let (left, right, bottom) = if tilted {
+                (x - h, x + w, y + w + h)
+            } else {
+                (x, x + w, y + h)
+            };
+            let inside = left >= 0.0 && y >= 0.0 && right <= f64::from(width) && bottom <= f64::from(height);
+            if !inside || w < 0.0 || h < 0.0 || !weight.is_finite() {
+                return Err(format!("the rectangle '{rectangle}' lies outside the window"));
+            }
+            in_feature += 1;
+        }
+        if !(1..=MOST_RECTANGLES).contains(&in_feature) {
+            return Err(format!("a feature has {in_feature} rectangles"));
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Checks one tree: nodes of four numbers (left, right, feature, threshold), where a child is a later node or, negated,
+/// a leaf.
+fn check_tree(nodes: &str, leaves: &str, features: i32) -> Result<(), String> {
+    let nodes: Vec<f64> = numbers(nodes)?;
+    let leaves: Vec<f64> = numbers(leaves)?;
+    let count = nodes.len() / 4;
+    if count == 0 || nodes.len() % 4 != 0 || leaves.len() != count + 1 {
+        return Err("a tree has the wrong number of nodes or leaves".into());
+    }
+    for (index, node) in nodes.chunks_exact(4).enumerate() {
+        let is_child = |child: f64| {
+            child.fract() == 0.0
+                && if child > 0.0 {
+                    child > index as f64 && child < count as f64
+                } else {
+                    -child <= count as f64
+                }
+        };
+        let feature = node[2];
+        if !is_child(node[0]) || !is_child(node[1]) {
+            return Err("a tree leads nowhere".into());
+        }
+        if feature.fract() != 0.0 || !(0.0..f64::from(features)).contains(&feature) {
+            return Err(format!("it uses feature {feature} of {features}"));
+        }
+    }
+    Ok(())
+}
+
+/// What stands between each `<tag>` and the `</tag>` after it, without the space round it.
+fn contents<'a>(text: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let start = rest.find(&open)? + open.len();
+        let length = rest[start..].find(&close)?;
+        let found = rest[start..start + length].trim();
+        rest = &rest[start + length + close.len()..];
+        Some(found)
+    })
+}
+
+fn only<'a>(text: &'a str, tag: &str) -> Result<&'a str, String> {
+    contents(text, tag)
+        .next()
+        .ok_or_else(|| format!("it has no <{tag}>"))
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("'{text}' is not a number"))
+}
+
+fn numbers(text: &str) -> Result<Vec<f64>, String> {
+    let values: Vec<f64> = text.split_whitespace().map(number).collect::<Result<_, _>>()?;
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(values),
+        false => Err(format!("'{text}' is not finite")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::{Kind, find};
+
+    #[test]
+    fn all_bundled_cascades_pass() {
+        for name in [
+            "frontalface_default",
+            "frontalface_alt",
+            "frontalface_alt2",
+            "profileface",
+            "eye",
+        ] {
+            check(&find(Kind::Cascade, &format!("haarcascade_{name}.xml")).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn numbers_that_would_lead_astray_are_refused() {
+        let path = find(Kind::Cascade, "haarcascade_frontalface_alt2.xml").unwrap();
+        let good = std::fs::read_to_string(path).unwrap();
+        check_text(&good).unwrap();
+        let damages = [
+            ("0 1 0 4.3272329494357109e-03", "0 1 9000 4.3272329494357109e-03"),
+            ("0 1 0 4.3272329494357109e-03", "0 7 0 4.3272329494357109e-03"),
+            ("0 1 0 4.3272329494357109e-03", "0 0.5 0 4.3272329494357109e-03"),
+            ("<width>20</width>", "<width>12</width>"),
+            ("<featureType>HAAR", "<featureType>HAIR"),
+            ("<leafValues>", "<leafVolues>"),
+            ("opencv-cascade", "opencv-cuscade"),
+            ("</opencv_storage>", ""),
+        ];
+        for (from, to) in damages {
+            assert!(good.contains(from), "{from}");
+            assert!(check_text(&good.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+        }
+    }
+}

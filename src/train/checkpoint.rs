@@ -1,0 +1,99 @@
+//! The state of a run in one safetensors file: the net's parameters under their plain names (`conv1.weight`), and
+//! below `optimiser/` and `progress/` what is needed to go on. Knows tch and files.
+
+use std::{collections::HashMap, io, path::Path};
+
+use tch::Tensor;
+
+use super::{TrainError, optimiser::Optimiser};
+use crate::files;
+
+/// How far a run has come.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progress {
+    /// Finished epochs.
+    pub epoch: u32,
+    /// Finished steps of the epoch that is under way.
+    pub step: usize,
+    /// Loss of every step so far.
+    pub losses: Vec<f32>,
+    /// Training pictures; a resumed run has to find as many.
+    pub pictures: usize,
+}
+
+/// Writes the state; an older file stays until the new one is whole.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save(
+    path: &Path,
+    parameters: &[(String, Tensor)],
+    optimiser: &Optimiser,
+    progress: &Progress,
+) -> Result<(), TrainError> {
+    let mut entries: Vec<(String, Tensor)> = Vec::new();
+    for (name, parameter) in parameters {
+        entries.push((name.clone(), on_cpu(parameter)));
+    }
+    for (name, value) in optimiser.state() {
+        entries.push((format!("optimiser/{name}"), on_cpu(&value)));
+    }
+    let place = [
+        i64::from(progress.epoch),
+        progress.step as i64,
+        progress.pictures as i64,
+    ];
+    entries.push(("progress/place".into(), Tensor::from_slice(&place)));
+    entries.push(("progress/losses".into(), Tensor::from_slice(&progress.losses)));
+    files::replace_by_path(path, |beside| {
+        Tensor::write_safetensors(&entries, beside).map_err(io::Error::other)
+    })?;
+    Ok(())
+}
+
+/// Reads the state into `parameters` and `optimiser`.
+///
+/// # Errors
+/// When the file is missing, damaged, or of another net or optimiser.
+pub fn load(
+    path: &Path,
+    parameters: &[(String, Tensor)],
+    optimiser: &mut Optimiser,
+) -> Result<Progress, TrainError> {
+    let damaged = |why: String| TrainError::Checkpoint {
+        path: path.to_path_buf(),
+        why,
+    };
+    let entries: HashMap<String, Tensor> = Tensor::read_safetensors(path)
+        .map_err(|e| damaged(e.to_string()))?
+        .into_iter()
+        .collect();
+    let find = |name: &str| {
+        entries
+            .get(name)
+            .map(Tensor::shallow_clone)
+            .ok_or_else(|| damaged(format!("it has no entry '{name}'")))
+    };
+    tch::no_grad(|| -> Result<(), TrainError> {
+        for (name, parameter) in parameters {
+            parameter.shallow_clone().f_copy_(&find(name)?)?;
+        }
+        optimiser.restore(|name| find(&format!("optimiser/{name}")))
+    })?;
+    let place: Vec<i64> = Vec::try_from(&find("progress/place")?)?;
+    let losses = Vec::try_from(&find("progress/losses")?)?;
+    match place[..] {
+        [epoch, step, pictures] if epoch >= 0 && step >= 0 && pictures > 0 => Ok(Progress {
+            epoch: u32::try_from(epoch).map_err(|e| damaged(e.to_string()))?,
+            step: step as usize,
+            losses,
+            pictures: pictures as usize,
+        }),
+        _ => Err(damaged(format!("its place {place:?} makes no sense"))),
+    }
+}
+
+/// Safetensors are written from plain memory.
+fn on_cpu(tensor: &Tensor) -> Tensor {
+    tensor.detach().to_device(tch::Device::Cpu).contiguous()
+}

@@ -1,0 +1,177 @@
+//! Training on a small set of made-up pictures: resuming is exact, the optimisers are the known ones, and what a
+//! run leaves behind can be used.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use common::synthetic_set;
+use pinkpoint::{
+    network::Architecture,
+    train::{Event, Finish, Loss, Optimiser, OptimiserKind, Run, Schedule, TrainConfig},
+};
+use tch::{
+    Device, Kind, Tensor,
+    nn::{self, OptimizerConfig},
+};
+
+/// libtorch has one generator of random numbers for the process: tests that draw from it take turns.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn recipe(data: &Path, optimiser: OptimiserKind) -> TrainConfig {
+    TrainConfig {
+        net: Architecture::Course,
+        data: data.to_path_buf(),
+        epochs: 2,
+        batch_size: 2,
+        loss: Loss::Mse,
+        optimiser,
+        learning_rate: 1e-4,
+        schedule: Schedule::Cosine,
+        seed: 5,
+        threads: 1,
+        device: "cpu".into(),
+        validation: 0.25,
+        left_out: BTreeSet::new(),
+    }
+}
+
+/// Trains, and asks to stop after so many steps where a number is given.
+fn train(run: &Run, stop_after: Option<usize>) -> Finish {
+    let stop = AtomicBool::new(false);
+    let mut steps = 0;
+    run.train(&stop, &mut |event| {
+        if let Event::Step { .. } = event {
+            steps += 1;
+            if Some(steps) == stop_after {
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_stopped_run_goes_on_bit_for_bit() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 10);
+    for optimiser in [OptimiserKind::Rmsprop, OptimiserKind::Adam] {
+        let whole = folder.path().join(format!("whole-{optimiser:?}"));
+        let parts = folder.path().join(format!("parts-{optimiser:?}"));
+        let run = Run::create(&whole, recipe(&data, optimiser)).unwrap();
+        assert_eq!(train(&run, None), Finish::Done);
+
+        // Stopped in the middle of the first epoch, and once more in the second.
+        let run = Run::create(&parts, recipe(&data, optimiser)).unwrap();
+        assert_eq!(train(&run, Some(2)), Finish::Stopped);
+        assert_eq!(train(&Run::open(&parts).unwrap(), Some(3)), Finish::Stopped);
+        assert_eq!(train(&Run::open(&parts).unwrap(), None), Finish::Done);
+
+        let read = |folder: &Path| std::fs::read(folder.join("checkpoint.safetensors")).unwrap();
+        assert!(
+            read(&whole) == read(&parts),
+            "{optimiser:?}: the checkpoints differ"
+        );
+        let losses = |folder: &Path| -> Vec<String> {
+            let text = std::fs::read_to_string(folder.join("metrics.csv")).unwrap();
+            // All columns but the last, which is wall time.
+            let without_time = |line: &str| line.rsplit_once(',').unwrap().0.to_owned();
+            text.lines().map(without_time).collect()
+        };
+        assert_eq!(losses(&whole), losses(&parts));
+        assert_eq!(losses(&whole).len(), 3, "a header and two epochs");
+        for file in ["config.json", "loss.png", "net.pt"] {
+            assert!(whole.join(file).is_file(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn the_optimisers_step_as_tchs_own_do() {
+    for kind in [OptimiserKind::Rmsprop, OptimiserKind::Adam] {
+        let start = Tensor::from_slice(&[0.5f32, -2.0, 3.0]);
+        let target = Tensor::from_slice(&[1.0f32, 1.0, -1.0]);
+        let loss = |p: &Tensor| (p - &target).pow_tensor_scalar(4).sum(Kind::Float);
+
+        let own = start.copy().set_requires_grad(true);
+        let mut optimiser = Optimiser::new(kind, vec![("p".into(), own.shallow_clone())]);
+
+        let vs = nn::VarStore::new(Device::Cpu);
+        let theirs = vs.root().var_copy("p", &start);
+        let mut reference = match kind {
+            OptimiserKind::Rmsprop => nn::RmsProp::default().build(&vs, 0.01).unwrap(),
+            OptimiserKind::Adam => nn::Adam::default().build(&vs, 0.01).unwrap(),
+        };
+        for step in 0..50 {
+            optimiser.step(&loss(&own), 0.01);
+            reference.backward_step(&loss(&theirs));
+            let apart = f64::try_from((&own - &theirs).abs().max()).unwrap();
+            assert!(apart < 1e-5, "{kind:?}, step {step}: {apart}");
+        }
+        assert!(f64::try_from((&own - &start).abs().max()).unwrap() > 0.1);
+    }
+}
+
+#[test]
+fn a_recipe_that_makes_no_sense_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    let damage: [fn(&mut TrainConfig); 5] = [
+        |c| c.epochs = 0,
+        |c| c.batch_size = 0,
+        |c| c.learning_rate = f64::NAN,
+        |c| c.validation = 1.0,
+        |c| c.threads = 0,
+    ];
+    for change in damage {
+        let mut config = recipe(&data, OptimiserKind::Adam);
+        change(&mut config);
+        assert!(Run::create(&folder.path().join("run"), config).is_err());
+        assert!(!folder.path().join("run").exists());
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_or_other_data_are_errors() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let path = folder.path().join("run");
+    let mut config = recipe(&data, OptimiserKind::Rmsprop);
+    config.epochs = 1;
+    let mut run = Run::create(&path, config.clone()).unwrap();
+    train(&run, None);
+    assert!(
+        Run::create(&path, config)
+            .unwrap_err()
+            .to_string()
+            .contains("--resume"),
+        "a run that is there is not overwritten"
+    );
+
+    let fewer = synthetic_set(&folder.path().join("fewer"), 4);
+    run.amend(Some(2), Some(fewer)).unwrap();
+    let never = AtomicBool::new(false);
+    let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("pictures"), "{message}");
+
+    run.amend(None, Some(data)).unwrap();
+    let bytes = std::fs::read(run.checkpoint_path()).unwrap();
+    std::fs::write(run.checkpoint_path(), &bytes[..bytes.len() / 2]).unwrap();
+    let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("checkpoint"), "{message}");
+    assert!(Run::open(&folder.path().join("nothing")).is_err());
+}
