@@ -15,7 +15,7 @@ const LARGEST_FILE: u64 = 2 << 30;
 /// An archive may unpack to this many times its size, and this many bytes more: tensors are stored unpacked and
 /// only source text is compressed, so a larger promise is a zip bomb.
 const LARGEST_GROWTH: u64 = 16;
-const LARGEST_EXTRA: u64 = 16 << 20;
+const LARGEST_EXTRA: u64 = 64 << 20;
 /// PyTorch starts the data of every tensor at a multiple of this, so that it can be mapped into memory.
 const ALIGNMENT: u16 = 64;
 /// How many names of a foreign zip archive an error shows.
