@@ -1,7 +1,7 @@
 //! The live threads, driven by a source and a detector made for the purpose.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,7 +12,7 @@ use std::{
 use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
-    geometry::{Point, Rect},
+    geometry::Rect,
     model::DeviceChoice,
     pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
@@ -31,7 +31,9 @@ fn picture_of(number: u64) -> RgbaImage {
 }
 
 fn number_in(picture: &RgbaImage) -> u64 {
-    (0..WIDTH).map(|x| u64::from(picture.get_pixel(x, 0)[0] > 127) << x).sum()
+    (0..WIDTH)
+        .map(|x| u64::from(picture.get_pixel(x, 0)[0] > 127) << x)
+        .sum()
 }
 
 fn box_for(number: u64) -> Rect {
@@ -52,7 +54,9 @@ impl FaceDetector for NumberDetector {
             let (path, why) = (PathBuf::from("test"), "told to fail".to_owned());
             return Err(DetectError::Cascade { path, why });
         }
-        let number = (0..WIDTH).map(|x| u64::from(grey.get_pixel(x, 0)[0] > 127) << x).sum();
+        let number = (0..WIDTH)
+            .map(|x| u64::from(grey.get_pixel(x, 0)[0] > 127) << x)
+            .sum();
         let (face_box, score) = (box_for(number), 1.0);
         Ok(vec![Detection { face_box, score }])
     }
@@ -216,7 +220,10 @@ fn a_slow_stage_drops_frames_and_every_frame_is_accounted_for() {
     // Not dropped and not shown is only what was in the stages and slots: one frame each, and the one that was given
     // to a closed slot.
     let elsewhere = captured - shown - dropped;
-    assert!(elsewhere <= 6, "{elsewhere} of {captured} frames are queued somewhere");
+    assert!(
+        elsewhere <= 6,
+        "{elsewhere} of {captured} frames are queued somewhere"
+    );
 }
 
 #[test]
@@ -257,7 +264,10 @@ fn the_reported_latency_is_that_of_the_time_in_the_picture() {
         // The frame was stamped after its picture was made and before the source was asked for the next one.
         let asked_next = until(|| {
             let asked = script.asked.lock().unwrap();
-            asked.iter().copied().find(|moment| *moment >= scene.frame.captured_at)
+            asked
+                .iter()
+                .copied()
+                .find(|moment| *moment >= scene.frame.captured_at)
         });
         assert!(asked_next > made_at);
         let most = (painted_at - made_at).as_secs_f64() * 1e3;
@@ -286,7 +296,9 @@ fn a_recording_begins_again_at_its_end() {
         last = number;
     }
     assert!(script.opened.load(Ordering::Relaxed) >= 3);
-    let opened = pipeline.events().filter(|event| matches!(event, Event::Opened { .. }));
+    let opened = pipeline
+        .events()
+        .filter(|event| matches!(event, Event::Opened { .. }));
     assert_eq!(opened.count(), 1, "beginning again is no news");
 }
 
@@ -359,7 +371,9 @@ fn a_detector_that_fails_is_told_of_once_and_the_video_goes_on() {
     for _ in 0..5 {
         next_scene(&pipeline);
     }
-    let told = pipeline.events().filter(|event| matches!(event, Event::StageFailed { .. }));
+    let told = pipeline
+        .events()
+        .filter(|event| matches!(event, Event::StageFailed { .. }));
     assert_eq!(told.count(), 1);
 }
 
@@ -373,25 +387,85 @@ fn stopping_ends_every_thread_even_while_a_camera_is_waited_for() {
     let in_wake = kept.clone();
     let wake = Arc::new(move || drop(in_wake.clone()));
     let mut pipeline = Pipeline::start(absent.setup(NumberDetector::default()), wake).unwrap();
-    next_event(&pipeline, |event| matches!(event, Event::Waiting { .. }).then_some(()));
+    next_event(&pipeline, |event| {
+        matches!(event, Event::Waiting { .. }).then_some(())
+    });
     pipeline.stop();
     // Every thread holds the wake: when all have ended, it and what it holds are gone.
     assert_eq!(Arc::strong_count(&kept), 1);
 }
 
-#[test]
-fn weights_that_fail_are_told_of_and_the_video_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let bad = folder.path().join("bad.pt");
-    std::fs::write(&bad, b"not a net").unwrap();
-    let mut setup = Script::camera().setup(NumberDetector::default());
-    setup.weights = Some(bad);
-    let pipeline = start(setup);
-    let why = next_event(&pipeline, |event| match event {
+/// A net that comes with the tests.
+fn net(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "weights", name]
+        .iter()
+        .collect()
+}
+
+fn failure(event: Event) -> Option<String> {
+    match event {
         Event::WeightsFailed { why, .. } => Some(why),
         _ => None,
-    });
-    assert!(why.contains("bad.pt"), "{why}");
+    }
+}
+
+#[test]
+fn weights_that_fail_are_told_of_and_the_video_goes_on() {
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(net("state-dict.pt"));
+    let pipeline = start(setup);
+    let why = next_event(&pipeline, failure);
+    assert!(why.contains("state-dict.pt"), "{why}");
     let scene = next_scene(&pipeline);
     assert!(scene.net.is_none() && scene.faces[0].points.is_empty());
+}
+
+#[test]
+fn a_net_stays_until_another_one_works() {
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(net("contract-64.pt"));
+    let pipeline = start(setup);
+    let loaded = |event| match event {
+        Event::WeightsLoaded(net) => Some(net),
+        _ => None,
+    };
+    let first = next_event(&pipeline, loaded);
+    let with_net = |wanted: &Path| {
+        until(|| {
+            let scene = next_scene(&pipeline);
+            let right = scene.net.as_ref().is_some_and(|net| net.path == wanted);
+            right.then_some(scene)
+        })
+    };
+    let scene = with_net(&first.path);
+    assert!(!scene.faces[0].points.is_empty());
+
+    pipeline.load_weights(net("wrong-output.pt"));
+    let why = next_event(&pipeline, failure);
+    assert!(why.contains("wrong-output.pt"), "{why}");
+    // Nothing older than the failure is left after these.
+    for _ in 0..5 {
+        next_scene(&pipeline);
+    }
+    assert_eq!(next_scene(&pipeline).net.as_ref().unwrap().path, first.path);
+
+    pipeline.load_weights(net("pairs-96.pt"));
+    let second = next_event(&pipeline, loaded);
+    assert_ne!(first.path, second.path);
+    assert!(!with_net(&second.path).faces[0].points.is_empty());
+}
+
+#[test]
+fn the_look_inside_is_there_when_it_is_asked_for() {
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(net("contract-64.pt"));
+    let pipeline = start(setup);
+    let scene = until(|| Some(next_scene(&pipeline)).filter(|scene| scene.net.is_some()));
+    assert!(scene.inside.is_none());
+    pipeline.look_inside(true);
+    let inside = until(|| next_scene(&pipeline).inside.clone());
+    let maps = inside.maps.as_ref().unwrap();
+    assert!(maps.shape.iter().all(|&length| length > 0) && maps.picture.width() > 1);
+    pipeline.look_inside(false);
+    until(|| next_scene(&pipeline).inside.is_none().then_some(()));
 }
