@@ -120,7 +120,7 @@ fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
         path: path.to_path_buf(),
         why,
     };
-    let mut classifier = CascadeClassifier::new_def()?;
+    let mut classifier = CascadeClassifier::default()?;
     let name = path
         .to_str()
         .ok_or_else(|| unusable("its name is not UTF-8; rename it".into()))?;

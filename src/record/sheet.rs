@@ -8,7 +8,7 @@ use opencv::{
     imgproc,
 };
 
-use super::{PaintError, paint};
+use super::{RecordError, paint};
 use crate::{
     files,
     geometry::{Point, Rect},
@@ -45,7 +45,7 @@ pub struct Cell {
 ///
 /// # Errors
 /// When drawing fails or the file cannot be written.
-pub fn write(path: &Path, cells: &[Cell]) -> Result<(), PaintError> {
+pub fn write(path: &Path, cells: &[Cell]) -> Result<(), RecordError> {
     let columns = COLUMNS.min(cells.len().max(1)) as u32;
     let rows = cells.len().div_ceil(COLUMNS).max(1) as u32;
     let (step_x, step_y) = (CELL + GAP, CELL + CAPTION + GAP);
@@ -65,7 +65,7 @@ pub fn write(path: &Path, cells: &[Cell]) -> Result<(), PaintError> {
 }
 
 /// The part of the picture round its points, enlarged to a cell, with the points.
-fn drawn(cell: &Cell) -> Result<RgbaImage, PaintError> {
+fn drawn(cell: &Cell) -> Result<RgbaImage, RecordError> {
     let (width, height) = cell.picture.dimensions();
     let all: Vec<Point> = cell.labelled.iter().chain(&cell.predicted).copied().collect();
     let whole = Rect::new(0.0, 0.0, width as f32, height as f32);
@@ -92,7 +92,7 @@ fn drawn(cell: &Cell) -> Result<RgbaImage, PaintError> {
 }
 
 /// Writes one line of light text below a picture, cut off at the picture's width.
-fn write_line(sheet: &mut RgbaImage, left: u32, top: u32, text: &str) -> Result<(), PaintError> {
+fn write_line(sheet: &mut RgbaImage, left: u32, top: u32, text: &str) -> Result<(), RecordError> {
     /// Characters that fit below a picture at this size.
     const FITTING: usize = 34;
     let fitting: String = text.chars().take(FITTING).collect();
