@@ -1,0 +1,397 @@
+//! The live threads, driven by a source and a detector made for the purpose.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use image::{GrayImage, Rgba, RgbaImage};
+use pinkpoint::{
+    detect::{DetectError, Detection, FaceDetector},
+    geometry::{Point, Rect},
+    model::DeviceChoice,
+    pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
+    source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
+};
+
+/// Far longer than any stage takes on a busy machine: only a hang reaches it.
+const LONG: Duration = Duration::from_secs(60);
+const WIDTH: u32 = 64;
+
+/// A picture that carries `number` in its first 64 pixels, one bit each.
+fn picture_of(number: u64) -> RgbaImage {
+    RgbaImage::from_fn(WIDTH, WIDTH, |x, y| {
+        let bit = y == 0 && number >> x & 1 == 1;
+        Rgba([u8::from(bit) * 255, u8::from(bit) * 255, u8::from(bit) * 255, 255])
+    })
+}
+
+fn number_in(picture: &RgbaImage) -> u64 {
+    (0..WIDTH).map(|x| u64::from(picture.get_pixel(x, 0)[0] > 127) << x).sum()
+}
+
+fn box_for(number: u64) -> Rect {
+    Rect::new((number % 1000) as f32, 3.0, 20.0, 30.0)
+}
+
+/// Finds one face, where the number in the picture says; slow or failing when told so.
+#[derive(Clone, Default)]
+struct NumberDetector {
+    delay: Duration,
+    fails: Arc<AtomicBool>,
+}
+
+impl FaceDetector for NumberDetector {
+    fn detect(&mut self, grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+        std::thread::sleep(self.delay);
+        if self.fails.load(Ordering::Relaxed) {
+            let (path, why) = (PathBuf::from("test"), "told to fail".to_owned());
+            return Err(DetectError::Cascade { path, why });
+        }
+        let number = (0..WIDTH).map(|x| u64::from(grey.get_pixel(x, 0)[0] > 127) << x).sum();
+        let (face_box, score) = (box_for(number), 1.0);
+        Ok(vec![Detection { face_box, score }])
+    }
+}
+
+/// What a source of the test does.
+#[derive(Clone)]
+struct Script {
+    live: bool,
+    /// Pictures until it ends; a live one is lost then.
+    pictures: u64,
+    /// Between pictures: for a live source real time, else time in the source.
+    interval: Duration,
+    /// How often opening fails before it works.
+    failures: Arc<AtomicU64>,
+    opened: Arc<AtomicU64>,
+    /// The moments at which pictures were asked for, and the clock that their numbers count on.
+    asked: Arc<Mutex<Vec<Instant>>>,
+    /// Pictures carry the microseconds since then, not their number.
+    clock: Option<Instant>,
+}
+
+impl Script {
+    fn camera() -> Self {
+        Self {
+            live: true,
+            pictures: u64::MAX,
+            interval: Duration::from_millis(2),
+            failures: Arc::default(),
+            opened: Arc::default(),
+            asked: Arc::default(),
+            clock: None,
+        }
+    }
+
+    fn setup(&self, detector: NumberDetector) -> Setup {
+        let script = self.clone();
+        let open = move |spec: &SourceSpec| {
+            let what = spec.to_string();
+            if script.failures.load(Ordering::Relaxed) > 0 {
+                script.failures.fetch_sub(1, Ordering::Relaxed);
+                return Err(SourceError::CameraAbsent { what });
+            }
+            script.opened.fetch_add(1, Ordering::Relaxed);
+            let info = SourceInfo {
+                name: what,
+                width: WIDTH,
+                height: WIDTH,
+                fps: None,
+                frame_count: (!script.live).then_some(script.pictures),
+                live: script.live,
+            };
+            let (script, given) = (script.clone(), 0);
+            Ok(Box::new(ScriptedSource { script, info, given }) as Box<dyn Source>)
+        };
+        Setup {
+            opener: Box::new(open),
+            source: SourceSpec::Camera(0),
+            detector: Box::new(detector),
+            weights: None,
+            device: DeviceChoice::Cpu,
+        }
+    }
+
+    fn start(&self) -> Pipeline {
+        start(self.setup(NumberDetector::default()))
+    }
+}
+
+struct ScriptedSource {
+    script: Script,
+    info: SourceInfo,
+    given: u64,
+}
+
+impl Source for ScriptedSource {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
+        self.script.asked.lock().unwrap().push(Instant::now());
+        if self.given == self.script.pictures {
+            return Ok(None);
+        }
+        if self.script.live {
+            std::thread::sleep(self.script.interval);
+        }
+        let number = match self.script.clock {
+            Some(start) => start.elapsed().as_micros() as u64,
+            None => self.given,
+        };
+        let grab = Grab {
+            picture: picture_of(number),
+            source_time: self.script.interval * self.given as u32,
+            origin: "test".into(),
+            index: self.given,
+        };
+        self.given += 1;
+        Ok(Some(grab))
+    }
+}
+
+fn start(setup: Setup) -> Pipeline {
+    Pipeline::start(setup, Arc::new(|| ())).unwrap()
+}
+
+fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + LONG;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "nothing came");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn next_scene(pipeline: &Pipeline) -> Arc<Scene> {
+    until(|| pipeline.newest_scene())
+}
+
+fn next_event<T>(pipeline: &Pipeline, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+    until(|| pipeline.events().find_map(&mut wanted))
+}
+
+#[test]
+fn scenes_come_in_order_and_boxes_belong_to_their_picture() {
+    let pipeline = Script::camera().start();
+    let mut last = None;
+    for _ in 0..50 {
+        let scene = next_scene(&pipeline);
+        let number = number_in(&scene.frame.picture);
+        assert_eq!(scene.frame.sequence, number);
+        assert!(last < Some(number), "{number} after {last:?}");
+        last = Some(number);
+        let boxes: Vec<Rect> = scene.faces.iter().map(|face| face.face_box).collect();
+        assert_eq!(boxes, [box_for(number)]);
+    }
+}
+
+#[test]
+fn a_slow_stage_drops_frames_and_every_frame_is_accounted_for() {
+    let detector = NumberDetector {
+        delay: Duration::from_millis(30),
+        ..NumberDetector::default()
+    };
+    let mut pipeline = start(Script::camera().setup(detector));
+    let mut shown = 0;
+    while shown < 10 {
+        next_scene(&pipeline);
+        shown += 1;
+    }
+    // Ask for what was captured last, so that a frame captured in between only makes the sum too small.
+    let dropped = pipeline.frames_dropped();
+    let captured = pipeline.frames_captured();
+    assert!(dropped > 0, "the detector is slower than the source");
+    assert!(shown + dropped <= captured);
+    pipeline.stop();
+    let (dropped, captured) = (pipeline.frames_dropped(), pipeline.frames_captured());
+    // Not dropped and not shown is only what was in the stages and slots: one frame each, and the one that was given
+    // to a closed slot.
+    let elsewhere = captured - shown - dropped;
+    assert!(elsewhere <= 6, "{elsewhere} of {captured} frames are queued somewhere");
+}
+
+#[test]
+fn the_delay_does_not_grow_however_slow_a_stage_is() {
+    let detector = NumberDetector {
+        delay: Duration::from_millis(30),
+        ..NumberDetector::default()
+    };
+    let script = Script::camera();
+    let pipeline = start(script.setup(detector));
+    for _ in 0..15 {
+        let before = pipeline.frames_captured();
+        // Four frames may be under way: in two stages and in the two slots after the detector. The fifth is one that
+        // was the newest when the detector took it.
+        for _ in 0..4 {
+            next_scene(&pipeline);
+        }
+        let scene = next_scene(&pipeline);
+        assert!(scene.frame.sequence + 2 >= before, "an old frame was kept");
+    }
+}
+
+#[test]
+fn the_reported_latency_is_that_of_the_time_in_the_picture() {
+    let start = Instant::now();
+    let script = Script {
+        clock: Some(start),
+        ..Script::camera()
+    };
+    let pipeline = script.start();
+    for _ in 0..20 {
+        let scene = next_scene(&pipeline);
+        let painted_at = Instant::now();
+        let mut recorder = Recorder::default();
+        recorder.shown(&scene, painted_at);
+        let reported_ms = recorder.summary(RunFacts::default()).latency_ms.p50;
+        let made_at = start + Duration::from_micros(number_in(&scene.frame.picture));
+        // The frame was stamped after its picture was made and before the source was asked for the next one.
+        let asked_next = until(|| {
+            let asked = script.asked.lock().unwrap();
+            asked.iter().copied().find(|moment| *moment >= scene.frame.captured_at)
+        });
+        assert!(asked_next > made_at);
+        let most = (painted_at - made_at).as_secs_f64() * 1e3;
+        let least = painted_at.saturating_duration_since(asked_next).as_secs_f64() * 1e3;
+        // Percentiles are good to one percent.
+        assert!(
+            (least * 0.99 - 0.01..=most * 1.01 + 0.01).contains(&reported_ms),
+            "{reported_ms} ms reported, {least} to {most} ms by the picture"
+        );
+    }
+}
+
+#[test]
+fn a_recording_begins_again_at_its_end() {
+    let script = Script {
+        live: false,
+        pictures: 3,
+        ..Script::camera()
+    };
+    let pipeline = script.start();
+    let mut lowest_again = 0;
+    let mut last = u64::MAX;
+    while lowest_again < 2 {
+        let number = number_in(&next_scene(&pipeline).frame.picture);
+        lowest_again += u64::from(number < last && last != u64::MAX);
+        last = number;
+    }
+    assert!(script.opened.load(Ordering::Relaxed) >= 3);
+    let opened = pipeline.events().filter(|event| matches!(event, Event::Opened { .. }));
+    assert_eq!(opened.count(), 1, "beginning again is no news");
+}
+
+#[test]
+fn a_single_picture_stays() {
+    let script = Script {
+        live: false,
+        pictures: 1,
+        ..Script::camera()
+    };
+    let pipeline = script.start();
+    let first = next_scene(&pipeline);
+    let second = next_scene(&pipeline);
+    assert_eq!(number_in(&first.frame.picture), number_in(&second.frame.picture));
+    assert_eq!(script.opened.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn an_absent_camera_is_waited_for_and_a_lost_one_comes_back() {
+    let script = Script {
+        pictures: 5,
+        failures: Arc::new(AtomicU64::new(1)),
+        ..Script::camera()
+    };
+    let pipeline = script.start();
+    let waiting = |event| match event {
+        Event::Waiting { why, .. } => Some(why),
+        _ => None,
+    };
+    let why = next_event(&pipeline, waiting);
+    assert!(why.contains("camera:0") && why.contains("plug it in"), "{why}");
+    next_scene(&pipeline);
+    let why = next_event(&pipeline, waiting);
+    assert!(why.contains("no pictures any more"), "{why}");
+    until(|| (script.opened.load(Ordering::Relaxed) >= 2).then_some(()));
+    next_scene(&pipeline);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_gives_way_to_what_was_shown() {
+    let script = Script::camera();
+    let mut setup = script.setup(NumberDetector::default());
+    let mut camera = setup.opener;
+    setup.opener = Box::new(move |spec| match spec {
+        SourceSpec::File(path) => Err(SourceError::Unreadable {
+            path: path.display().to_string(),
+            why: "damaged; choose another one".into(),
+        }),
+        other => camera(other),
+    });
+    let pipeline = start(setup);
+    next_scene(&pipeline);
+    pipeline.open(SourceSpec::File("bad.mp4".into()));
+    let why = next_event(&pipeline, |event| match event {
+        Event::SourceFailed { why, .. } => Some(why),
+        _ => None,
+    });
+    assert!(why.contains("bad.mp4") && why.contains("choose another"), "{why}");
+    until(|| (script.opened.load(Ordering::Relaxed) == 2).then_some(()));
+    next_scene(&pipeline);
+}
+
+#[test]
+fn a_detector_that_fails_is_told_of_once_and_the_video_goes_on() {
+    let detector = NumberDetector::default();
+    let pipeline = start(Script::camera().setup(detector.clone()));
+    next_scene(&pipeline);
+    detector.fails.store(true, Ordering::Relaxed);
+    until(|| next_scene(&pipeline).faces.is_empty().then_some(()));
+    for _ in 0..5 {
+        next_scene(&pipeline);
+    }
+    let told = pipeline.events().filter(|event| matches!(event, Event::StageFailed { .. }));
+    assert_eq!(told.count(), 1);
+}
+
+#[test]
+fn stopping_ends_every_thread_even_while_a_camera_is_waited_for() {
+    let absent = Script {
+        failures: Arc::new(AtomicU64::new(u64::MAX)),
+        ..Script::camera()
+    };
+    let kept = Arc::new(());
+    let in_wake = kept.clone();
+    let wake = Arc::new(move || drop(in_wake.clone()));
+    let mut pipeline = Pipeline::start(absent.setup(NumberDetector::default()), wake).unwrap();
+    next_event(&pipeline, |event| matches!(event, Event::Waiting { .. }).then_some(()));
+    pipeline.stop();
+    // Every thread holds the wake: when all have ended, it and what it holds are gone.
+    assert_eq!(Arc::strong_count(&kept), 1);
+}
+
+#[test]
+fn weights_that_fail_are_told_of_and_the_video_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let bad = folder.path().join("bad.pt");
+    std::fs::write(&bad, b"not a net").unwrap();
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(bad);
+    let pipeline = start(setup);
+    let why = next_event(&pipeline, |event| match event {
+        Event::WeightsFailed { why, .. } => Some(why),
+        _ => None,
+    });
+    assert!(why.contains("bad.pt"), "{why}");
+    let scene = next_scene(&pipeline);
+    assert!(scene.net.is_none() && scene.faces[0].points.is_empty());
+}
