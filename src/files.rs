@@ -66,6 +66,65 @@ pub fn replace_by_path(path: &Path, content: impl FnOnce(&Path) -> io::Result<()
     beside.persist(path).map_err(|e| fail(e.error))
 }
 
+/// A file that grows under a name of its own beside the target, `NAME.partial.EXT`, and gets the target's name when it
+/// is finished. Dropped unfinished, it is removed and an older target stays as it was.
+#[derive(Debug)]
+pub struct Partial {
+    target: PathBuf,
+    path: PathBuf,
+}
+
+impl Partial {
+    /// The file beside `target`; whoever writes it creates it.
+    ///
+    /// # Errors
+    /// When `target` is a folder.
+    pub fn beside(target: &Path) -> Result<Self, WriteError> {
+        let mut name = target.file_stem().unwrap_or_default().to_owned();
+        name.push(".partial");
+        if let Some(extension) = target.extension() {
+            name.push(".");
+            name.push(extension);
+        }
+        let partial = Self {
+            target: target.to_path_buf(),
+            path: target.with_file_name(name),
+        };
+        if target.is_dir() {
+            return Err(partial.error(io::Error::other("a folder of that name is in the way")));
+        }
+        Ok(partial)
+    }
+
+    /// Where to write until it is finished.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The error for something that went wrong while writing.
+    pub fn error(&self, source: io::Error) -> WriteError {
+        WriteError {
+            path: self.target.clone(),
+            source,
+        }
+    }
+
+    /// Gives the file the target's name.
+    ///
+    /// # Errors
+    /// When the old file cannot be replaced.
+    pub fn finish(self) -> Result<(), WriteError> {
+        std::fs::rename(&self.path, &self.target).map_err(|e| self.error(e))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // After `finish` there is nothing to remove, and a file that cannot be removed cannot be helped.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// What a new file may be used for, before the user's umask: temporary files are private otherwise.
 fn permissions() -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;

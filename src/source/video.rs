@@ -99,17 +99,18 @@ impl VideoSource {
             })
         };
         let settings = Vector::from_slice(&[
-            CAP_PROP_ORIENTATION_AUTO,
-            1,
             CAP_PROP_OPEN_TIMEOUT_MSEC,
             OPEN_TIMEOUT_MILLIS,
             CAP_PROP_READ_TIMEOUT_MSEC,
             READ_TIMEOUT_MILLIS,
         ]);
-        let capture = VideoCapture::from_file_with_params(address, CAP_FFMPEG, &settings).map_err(failed)?;
+        let mut capture =
+            VideoCapture::from_file_with_params(address, CAP_FFMPEG, &settings).map_err(failed)?;
         if !capture.is_opened().map_err(failed)? {
             return Err(not_a_video());
         }
+        // Already so in most versions of OpenCV; one that cannot turn frames says so here and gives them as they lie.
+        capture.set(CAP_PROP_ORIENTATION_AUTO, 1.0).map_err(failed)?;
         let number = |property| capture.get(property).map_err(failed);
         if number(CAP_PROP_FRAME_WIDTH)?.max(number(CAP_PROP_FRAME_HEIGHT)?) > LONGEST_SIDE_PX {
             return Err(unreadable(format!(
