@@ -70,8 +70,7 @@ pub fn run(setup: Setup, run_for: Option<Duration>) -> Result<Outcome, WindowErr
         });
         Ok(app)
     };
-    eframe::run_native(APP_ID, options, Box::new(create))
-        .map_err(|error| no_window(&error))?;
+    eframe::run_native(APP_ID, options, Box::new(create)).map_err(|error| no_window(&error))?;
     outcome.ok_or(WindowError::NoOutcome)
 }
 
