@@ -31,7 +31,9 @@ fn picture_of(number: u64) -> RgbaImage {
 }
 
 fn number_in(picture: &RgbaImage) -> u64 {
-    (0..WIDTH).map(|x| u64::from(picture.get_pixel(x, 0)[0] > 127) << x).sum()
+    (0..WIDTH)
+        .map(|x| u64::from(picture.get_pixel(x, 0)[0] > 127) << x)
+        .sum()
 }
 
 fn box_for(number: u64) -> Rect {
@@ -52,7 +54,9 @@ impl FaceDetector for NumberDetector {
             let (path, why) = (PathBuf::from("test"), "told to fail".to_owned());
             return Err(DetectError::Cascade { path, why });
         }
-        let number = (0..WIDTH).map(|x| u64::from(grey.get_pixel(x, 0)[0] > 127) << x).sum();
+        let number = (0..WIDTH)
+            .map(|x| u64::from(grey.get_pixel(x, 0)[0] > 127) << x)
+            .sum();
         let (face_box, score) = (box_for(number), 1.0);
         Ok(vec![Detection { face_box, score }])
     }
@@ -216,7 +220,10 @@ fn a_slow_stage_drops_frames_and_every_frame_is_accounted_for() {
     // Not dropped and not shown is only what was in the stages and slots: one frame each, and the one that was given
     // to a closed slot.
     let elsewhere = captured - shown - dropped;
-    assert!(elsewhere <= 6, "{elsewhere} of {captured} frames are queued somewhere");
+    assert!(
+        elsewhere <= 6,
+        "{elsewhere} of {captured} frames are queued somewhere"
+    );
 }
 
 #[test]
@@ -257,7 +264,10 @@ fn the_reported_latency_is_that_of_the_time_in_the_picture() {
         // The frame was stamped after its picture was made and before the source was asked for the next one.
         let asked_next = until(|| {
             let asked = script.asked.lock().unwrap();
-            asked.iter().copied().find(|moment| *moment >= scene.frame.captured_at)
+            asked
+                .iter()
+                .copied()
+                .find(|moment| *moment >= scene.frame.captured_at)
         });
         assert!(asked_next > made_at);
         let most = (painted_at - made_at).as_secs_f64() * 1e3;
@@ -286,7 +296,9 @@ fn a_recording_begins_again_at_its_end() {
         last = number;
     }
     assert!(script.opened.load(Ordering::Relaxed) >= 3);
-    let opened = pipeline.events().filter(|event| matches!(event, Event::Opened { .. }));
+    let opened = pipeline
+        .events()
+        .filter(|event| matches!(event, Event::Opened { .. }));
     assert_eq!(opened.count(), 1, "beginning again is no news");
 }
 
@@ -359,7 +371,9 @@ fn a_detector_that_fails_is_told_of_once_and_the_video_goes_on() {
     for _ in 0..5 {
         next_scene(&pipeline);
     }
-    let told = pipeline.events().filter(|event| matches!(event, Event::StageFailed { .. }));
+    let told = pipeline
+        .events()
+        .filter(|event| matches!(event, Event::StageFailed { .. }));
     assert_eq!(told.count(), 1);
 }
 
@@ -373,7 +387,9 @@ fn stopping_ends_every_thread_even_while_a_camera_is_waited_for() {
     let in_wake = kept.clone();
     let wake = Arc::new(move || drop(in_wake.clone()));
     let mut pipeline = Pipeline::start(absent.setup(NumberDetector::default()), wake).unwrap();
-    next_event(&pipeline, |event| matches!(event, Event::Waiting { .. }).then_some(()));
+    next_event(&pipeline, |event| {
+        matches!(event, Event::Waiting { .. }).then_some(())
+    });
     pipeline.stop();
     // Every thread holds the wake: when all have ended, it and what it holds are gone.
     assert_eq!(Arc::strong_count(&kept), 1);
