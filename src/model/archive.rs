@@ -211,7 +211,9 @@ fn unpack(zip: &mut ZipArchive<Cursor<&[u8]>>, file_size: u64) -> Result<Vec<(St
         let mut entry = zip.by_index(index).map_err(damaged)?;
         let name = entry.name().map_err(damaged)?.into_owned();
         if entry.external_attributes() & FOLDER_BIT != 0 {
-            return Err(Problem::Damaged(format!("its entry {name} is marked as a folder")));
+            return Err(Problem::Damaged(format!(
+                "its entry {name} is marked as a folder"
+            )));
         }
         total += entry.size();
         if total > limit {
