@@ -1,7 +1,7 @@
 //! Weights files from Python and from here: they give what they gave in Python, and bad ones give clear errors.
 //! The files are in `tests/weights/`, where a README says how they were made.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     collections::{BTreeMap, HashMap},
