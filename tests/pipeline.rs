@@ -1,7 +1,7 @@
 //! The live threads, driven by a source and a detector made for the purpose.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,7 +12,7 @@ use std::{
 use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
-    geometry::{Point, Rect},
+    geometry::Rect,
     model::DeviceChoice,
     pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
@@ -395,19 +395,77 @@ fn stopping_ends_every_thread_even_while_a_camera_is_waited_for() {
     assert_eq!(Arc::strong_count(&kept), 1);
 }
 
-#[test]
-fn weights_that_fail_are_told_of_and_the_video_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let bad = folder.path().join("bad.pt");
-    std::fs::write(&bad, b"not a net").unwrap();
-    let mut setup = Script::camera().setup(NumberDetector::default());
-    setup.weights = Some(bad);
-    let pipeline = start(setup);
-    let why = next_event(&pipeline, |event| match event {
+/// A net that comes with the tests.
+fn net(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "weights", name]
+        .iter()
+        .collect()
+}
+
+fn failure(event: Event) -> Option<String> {
+    match event {
         Event::WeightsFailed { why, .. } => Some(why),
         _ => None,
-    });
-    assert!(why.contains("bad.pt"), "{why}");
+    }
+}
+
+#[test]
+fn weights_that_fail_are_told_of_and_the_video_goes_on() {
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(net("state-dict.pt"));
+    let pipeline = start(setup);
+    let why = next_event(&pipeline, failure);
+    assert!(why.contains("state-dict.pt"), "{why}");
     let scene = next_scene(&pipeline);
     assert!(scene.net.is_none() && scene.faces[0].points.is_empty());
+}
+
+#[test]
+fn a_net_stays_until_another_one_works() {
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(net("contract-64.pt"));
+    let pipeline = start(setup);
+    let loaded = |event| match event {
+        Event::WeightsLoaded(net) => Some(net),
+        _ => None,
+    };
+    let first = next_event(&pipeline, loaded);
+    let with_net = |wanted: &Path| {
+        until(|| {
+            let scene = next_scene(&pipeline);
+            let right = scene.net.as_ref().is_some_and(|net| net.path == wanted);
+            right.then_some(scene)
+        })
+    };
+    let scene = with_net(&first.path);
+    assert!(!scene.faces[0].points.is_empty());
+
+    pipeline.load_weights(net("wrong-output.pt"));
+    let why = next_event(&pipeline, failure);
+    assert!(why.contains("wrong-output.pt"), "{why}");
+    // Nothing older than the failure is left after these.
+    for _ in 0..5 {
+        next_scene(&pipeline);
+    }
+    assert_eq!(next_scene(&pipeline).net.as_ref().unwrap().path, first.path);
+
+    pipeline.load_weights(net("pairs-96.pt"));
+    let second = next_event(&pipeline, loaded);
+    assert_ne!(first.path, second.path);
+    assert!(!with_net(&second.path).faces[0].points.is_empty());
+}
+
+#[test]
+fn the_look_inside_is_there_when_it_is_asked_for() {
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.weights = Some(net("contract-64.pt"));
+    let pipeline = start(setup);
+    let scene = until(|| Some(next_scene(&pipeline)).filter(|scene| scene.net.is_some()));
+    assert!(scene.inside.is_none());
+    pipeline.look_inside(true);
+    let inside = until(|| next_scene(&pipeline).inside.clone());
+    let maps = inside.maps.as_ref().unwrap();
+    assert!(maps.shape.iter().all(|&length| length > 0) && maps.picture.width() > 1);
+    pipeline.look_inside(false);
+    until(|| next_scene(&pipeline).inside.is_none().then_some(()));
 }
