@@ -1,6 +1,8 @@
 //! Weights files from Python and from here: they give what they gave in Python, and bad ones give clear errors.
 //! The files are in `tests/weights/`, where a README says how they were made.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
