@@ -1,4 +1,10 @@
 //! The live threads, driven by a source and a detector made for the purpose.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     path::{Path, PathBuf},
@@ -12,7 +18,7 @@ use std::{
 use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
-    geometry::Rect,
+    geometry::{Point, Rect},
     model::DeviceChoice,
     pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
@@ -468,4 +474,32 @@ fn the_look_inside_is_there_when_it_is_asked_for() {
     assert!(maps.shape.iter().all(|&length| length > 0) && maps.picture.width() > 1);
     pipeline.look_inside(false);
     until(|| next_scene(&pipeline).inside.is_none().then_some(()));
+}
+
+#[test]
+fn the_face_that_is_clicked_is_the_one_looked_at() {
+    struct Two;
+    impl FaceDetector for Two {
+        fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+            let at = |x| Detection {
+                face_box: Rect::new(x, 5.0, 20.0, 20.0),
+                score: 1.0,
+            };
+            Ok(vec![at(2.0), at(40.0)])
+        }
+    }
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.detector = Box::new(Two);
+    let pipeline = start(setup);
+    assert_eq!(next_scene(&pipeline).chosen, Some(0));
+    pipeline.choose_face(Point::new(50.0, 15.0));
+    until(|| (next_scene(&pipeline).chosen == Some(1)).then_some(()));
+    pipeline.choose_face(Point::new(30.0, 60.0));
+    for _ in 0..5 {
+        assert_eq!(
+            next_scene(&pipeline).chosen,
+            Some(1),
+            "nothing is there to be chosen"
+        );
+    }
 }

@@ -1,4 +1,10 @@
 //! The real program in a real window, on a virtual screen (Xvfb, which `setup.sh` installs).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     path::{Path, PathBuf},

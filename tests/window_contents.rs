@@ -1,4 +1,10 @@
 //! What stands in the window, read as a screen reader would, without a screen.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::{
     path::PathBuf,
