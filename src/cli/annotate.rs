@@ -111,7 +111,6 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
         },
         stop: &stop,
         stats: &mut stats,
-        progress: &|_| {},
     };
     let problems = annotate_all(&jobs, &mut worker, &bar);
     bar.finish_and_clear();
@@ -167,17 +166,7 @@ fn annotate_all(jobs: &[Job], worker: &mut Worker, bar: &ProgressBar) -> Vec<Str
             Progress::Expect(_) => {}
             Progress::FrameDone => bar.inc(1),
         };
-        let mut worker = Worker {
-            progress: &progress,
-            picture_detector: &mut *worker.picture_detector,
-            video_detector: &mut *worker.video_detector,
-            fitter: &mut *worker.fitter,
-            keypoints: worker.keypoints.as_deref_mut(),
-            stats: &mut *worker.stats,
-            style: worker.style,
-            stop: worker.stop,
-        };
-        if let Err(error) = worker.run(job) {
+        if let Err(error) = worker.run(job, &progress) {
             let problem = format!("{error:#}");
             let problem = match problem.contains(&*job.input.to_string_lossy()) {
                 true => problem,

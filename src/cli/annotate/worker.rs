@@ -63,8 +63,6 @@ pub struct Worker<'a> {
     pub stop: &'a AtomicBool,
     /// Times and counts.
     pub stats: &'a mut Stats,
-    /// Told how many frames a file has, and then of each that is done.
-    pub progress: &'a dyn Fn(Progress),
 }
 
 /// How far it is.
@@ -77,11 +75,11 @@ pub enum Progress {
 }
 
 impl Worker<'_> {
-    /// Annotates one file, every frame in order. What was written until a stop or a damaged frame is kept.
+    /// Annotates one file, every frame in order, and tells `progress`. What was written until a stop or a damaged frame is kept.
     ///
     /// # Errors
     /// When the file cannot be read, to its end or at all, or something cannot be written.
-    pub fn run(&mut self, job: &Job) -> anyhow::Result<()> {
+    pub fn run(&mut self, job: &Job, progress: &dyn Fn(Progress)) -> anyhow::Result<()> {
         if let Some(folder) = job.output.as_deref().and_then(Path::parent) {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the output folder: {}", folder.display()))?;
@@ -92,7 +90,7 @@ impl Worker<'_> {
         let mut source = source?;
         let mut decode = Clock::since(before);
         let announced = source.info().frame_count;
-        (self.progress)(Progress::Expect(announced.unwrap_or(0)));
+        progress(Progress::Expect(announced.unwrap_or(0)));
         let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
         let mut video = None;
         let mut frames = 0;
@@ -108,7 +106,7 @@ impl Worker<'_> {
                 Err(error) => break Err(error.into()),
             }
             frames += 1;
-            (self.progress)(Progress::FrameDone);
+            progress(Progress::FrameDone);
         };
         self.stats.decode_cpu += threads.cpu_time();
         if let Some(video) = video {
