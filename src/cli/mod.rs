@@ -3,6 +3,8 @@
 //! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
 //! [`Command`], and an arm in [`run`].
 
+pub mod annotate;
+pub mod cameras;
 pub mod dataset;
 pub mod evaluate;
 pub mod export;
@@ -44,6 +46,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Annotate(annotate::AnnotateArgs),
+    Cameras(cameras::CamerasArgs),
     Dataset(dataset::DatasetArgs),
     Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
@@ -58,6 +62,8 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         None => live::run(cli.live),
+        Some(Command::Annotate(args)) => annotate::run(args),
+        Some(Command::Cameras(args)) => cameras::run(args),
         Some(Command::Dataset(args)) => dataset::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Export(args)) => export::run(args),

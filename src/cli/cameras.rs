@@ -1,0 +1,69 @@
+//! `pinkpoint cameras`: which cameras can be used, and how to name them.
+
+use crate::source::cameras::{self, Camera, Mode};
+
+/// List the cameras that can capture.
+#[derive(Debug, clap::Args)]
+pub struct CamerasArgs {}
+
+/// Runs the command.
+///
+/// # Errors
+/// Never; it has the form of all commands.
+pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
+    let cameras = cameras::list();
+    if cameras.is_empty() {
+        println!(
+            "No camera that can capture was found. If one is plugged in: is there a /dev/video0, and may you open it \
+             (group 'video')?"
+        );
+    }
+    for (number, camera) in cameras.iter().enumerate() {
+        print!("{}", about(number, camera, &camera.modes()));
+    }
+    Ok(())
+}
+
+fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
+    let mut text = format!("camera:{number}  {}  {}\n", camera.node.display(), camera.name);
+    if let Some(path) = &camera.stable_path {
+        text += &format!("    always the same: {}\n", path.display());
+    }
+    for mode in modes {
+        let fps = mode
+            .fps
+            .map_or_else(String::new, |fps| format!(", up to {fps:.0} frames/s"));
+        text += &format!("    {} {} x {}{fps}\n", mode.format, mode.width, mode.height);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_is_described_by_what_can_be_typed() {
+        let camera = Camera {
+            node: "/dev/video2".into(),
+            name: "Some Webcam".into(),
+            stable_path: Some("/dev/v4l/by-id/usb-some-index0".into()),
+        };
+        let mode = Mode {
+            format: "MJPG".into(),
+            width: 1280,
+            height: 720,
+            fps: Some(30.0),
+        };
+        let text = about(1, &camera, &[mode]);
+        for part in [
+            "camera:1",
+            "/dev/video2",
+            "Some Webcam",
+            "/dev/v4l/by-id/usb-some-index0",
+            "MJPG 1280 x 720",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}
