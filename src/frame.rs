@@ -9,7 +9,7 @@ use image::RgbaImage;
 pub struct Frame {
     /// Opaque RGBA pixels, ready for upload to the window.
     pub picture: RgbaImage,
-    /// Frames captured from this source before this one.
+    /// Frames captured before this one, since the pipeline began.
     pub sequence: u64,
     /// When the picture reached this program; ages and latencies count from here.
     pub captured_at: Instant,

@@ -6,7 +6,9 @@ mod common;
 
 use std::{
     collections::BTreeSet,
+    io::{BufRead, BufReader},
     path::Path,
+    process::Stdio,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -174,4 +176,92 @@ fn a_damaged_checkpoint_or_other_data_are_errors() {
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("checkpoint"), "{message}");
     assert!(Run::open(&folder.path().join("nothing")).is_err());
+}
+
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let run = folder.path().join("run");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pinkpoint"))
+        .args([
+            "train",
+            "--epochs",
+            "1000",
+            "--batch",
+            "1",
+            "--threads",
+            "1",
+            "--data",
+        ])
+        .arg(&data)
+        .arg("--out")
+        .arg(&run)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("to train on"));
+    assert!(lines.next().unwrap().unwrap().contains("1/1000"));
+    let pid = child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("train --resume"), "{message}");
+    assert!(run.join("checkpoint.safetensors").is_file());
+
+    let metrics = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let epochs = metrics.lines().count().to_string();
+    assert_cmd::Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args(["train", "--epochs", &epochs, "--resume"])
+        .arg(&run)
+        .assert()
+        .success()
+        .stdout(predicates::str::contains("Going on after step"));
+}
+
+#[test]
+fn the_command_names_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    let train = |arguments: &[&str], code: i32, message: &str| {
+        assert_cmd::Command::cargo_bin("pinkpoint")
+            .unwrap()
+            .current_dir(folder.path())
+            .arg("train")
+            .args(arguments)
+            .assert()
+            .code(code)
+            .stderr(predicates::str::contains(message));
+    };
+    std::fs::write(folder.path().join("nobody.txt"), "Nobody_Known\n").unwrap();
+    let data = data.to_str().unwrap();
+    train(&["--out", "run"], 2, "--data");
+    train(&["--data", "nowhere", "--out", "run"], 1, "nowhere");
+    train(&["--data", data, "--out", "run", "--loss", "none"], 2, "mse");
+    train(&["--data", data, "--out", "run", "--net", "vgg"], 2, "course");
+    train(
+        &["--data", data, "--out", "run", "--device", "cuda:9"],
+        1,
+        "cuda:9",
+    );
+    train(
+        &["--data", data, "--out", "run", "--leave-out", "nobody.txt"],
+        1,
+        "leave out",
+    );
+    train(
+        &["--data", data, "--out", "run", "--leave-out", "missing.txt"],
+        1,
+        "missing.txt",
+    );
+    train(&["--data", data, "--out", "nobody.txt/run"], 1, "nobody.txt");
+    train(&["--resume", "nowhere"], 1, "config.json");
+    train(&["--resume", "nowhere", "--seed", "3"], 2, "cannot be used with");
 }

@@ -4,7 +4,6 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 
 /// Which command it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the table says what each does")]
 pub enum Id {
     OpenCamera,
     OpenFile,
@@ -21,7 +20,6 @@ pub enum Id {
 
 /// The menu that a command is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named by what they are")]
 pub enum Menu {
     File,
     View,

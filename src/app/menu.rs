@@ -129,7 +129,8 @@ pub fn show_help(ctx: &egui::Context, open: &mut bool) {
         .show(ctx, |ui| {
             for menu in Menu::ALL {
                 ui.label(RichText::new(menu.title()).heading());
-                egui::Grid::new(menu.title()).num_columns(2).show(ui, |ui| {
+                let grid = egui::Grid::new(menu.title()).num_columns(2);
+                grid.min_col_width(theme::KEYS_WIDTH).show(ui, |ui| {
                     for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
                         let keys = ui.ctx().format_shortcut(&command.shortcut);
                         ui.label(RichText::new(keys).monospace().color(theme::ACCENT));

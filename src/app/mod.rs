@@ -70,9 +70,18 @@ pub fn run(setup: Setup, run_for: Option<Duration>) -> Result<Outcome, WindowErr
         });
         Ok(app)
     };
-    eframe::run_native(APP_ID, options, Box::new(create))
-        .map_err(|e| WindowError::NoWindow(e.to_string()))?;
+    eframe::run_native(APP_ID, options, Box::new(create)).map_err(|error| no_window(&error))?;
     outcome.ok_or(WindowError::NoOutcome)
+}
+
+/// The error without the place in somebody else's source that winit puts before it.
+fn no_window(error: &eframe::Error) -> WindowError {
+    let text = error.to_string();
+    let place = text.rfind(".rs:");
+    let plain = place
+        .and_then(|start| text[start..].split_once(": "))
+        .map_or(text.as_str(), |(_, rest)| rest);
+    WindowError::NoWindow(plain.trim_end_matches('.').to_owned())
 }
 
 /// The window as eframe runs it.

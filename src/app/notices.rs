@@ -48,7 +48,7 @@ impl Notices {
         });
     }
 
-    /// Draws the notices in the upper right corner of `area`.
+    /// Draws the notices in the lower right corner of `area`, where they hide least of a face.
     pub fn show(&mut self, ctx: &egui::Context, area: egui::Rect) {
         let now = Instant::now();
         self.notices
@@ -57,12 +57,12 @@ impl Notices {
             return;
         }
         ctx.request_repaint_after(HINT_LASTS);
-        let corner = area.right_top() + Vec2::new(-theme::WIDE_SPACE, theme::WIDE_SPACE);
+        let corner = area.right_bottom() - Vec2::splat(theme::WIDE_SPACE);
         let width = theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE);
         let mut put_away = None;
         Area::new(Id::unique("notices"))
             .order(Order::Foreground)
-            .pivot(Align2::RIGHT_TOP)
+            .pivot(Align2::RIGHT_BOTTOM)
             .fixed_pos(corner)
             .show(ctx, |ui| {
                 for (index, notice) in self.notices.iter().enumerate() {
@@ -89,7 +89,7 @@ fn card(ui: &mut egui::Ui, notice: &Notice, width: f32) -> bool {
         ui.horizontal(|ui| {
             ui.label(RichText::new(title).color(colour).strong());
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                put_away = ui.small_button("✖").on_hover_text("Put this away").clicked();
+                put_away = ui.small_button("×").on_hover_text("Put this away").clicked();
             });
         });
         ui.label(&notice.text);

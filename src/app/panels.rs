@@ -61,7 +61,7 @@ impl Panels {
 }
 
 fn heading(ui: &mut Ui, title: &str, atlas: Option<&Atlas>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(title).heading());
         if let Some(atlas) = atlas {
             let [channels, height, width] = atlas.shape;

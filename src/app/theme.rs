@@ -53,6 +53,9 @@ pub const SIDE_PANEL_SHARE: f32 = 0.42;
 /// Width of notices, messages and dialogs.
 pub const CARD_WIDTH: f32 = 420.0;
 
+/// Room for the keys in the list of commands.
+pub const KEYS_WIDTH: f32 = 64.0;
+
 /// Lines of face boxes, and of the box of the chosen face.
 pub const BOX_WIDTH: f32 = 1.5;
 /// See [`BOX_WIDTH`].

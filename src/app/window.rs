@@ -45,8 +45,10 @@ pub struct Window {
 #[derive(Debug, Default)]
 struct SourceState {
     info: Option<SourceInfo>,
-    /// What keeps the picture waiting: a title and why.
-    waiting: Option<(String, Option<String>)>,
+    /// What the picture waits for.
+    waiting: Option<String>,
+    /// What kept the source from being opened the last time.
+    trouble: Option<String>,
 }
 
 /// What came of a run.
@@ -142,34 +144,33 @@ impl Window {
             weights: net.map(|net| net.path.display().to_string()),
         };
         let no_picture = facts.frames_captured == 0;
-        let waited_for = self.source.waiting.take().and_then(|(_, why)| why);
+        let trouble = self.source.trouble.take();
         Outcome {
             stats: self.recorder().summary(facts),
-            never_came: waited_for.filter(|_| no_picture),
+            never_came: trouble.filter(|_| no_picture),
         }
     }
 
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Opening(spec) => {
-                let known = self.source.waiting.take().and_then(|(_, why)| why);
-                self.source.waiting = Some((format!("Starting {spec} …"), known));
-            }
+            Event::Opening(spec) => self.source.waiting = Some(format!("Starting {spec} …")),
             Event::Opened { spec, info } => {
                 if spec == SourceSpec::FirstCamera && !info.live {
-                    self.notices
-                        .say(Severity::Hint, "No camera was found: this is the built-in demo.");
+                    let text = "No camera was found: this is the built-in demo.";
+                    self.notices.say(Severity::Hint, text);
                 }
-                self.source.waiting = Some((format!("Starting {} …", info.name), None));
+                self.source.waiting = Some(format!("Starting {} …", info.name));
                 self.source.info = Some(info);
+                self.source.trouble = None;
             }
             Event::Waiting { spec, why, retry_in } => {
-                let title = format!("Waiting for {spec}");
-                let why = format!("{why}. Trying again in {:.1} s.", retry_in.as_secs_f32());
-                self.source.waiting = Some((title, Some(why)));
+                let seconds = retry_in.as_secs_f32();
+                self.source.waiting = Some(format!("Waiting for {spec}, trying again in {seconds:.1} s"));
+                self.source.trouble = Some(why);
             }
             Event::SourceFailed { why, .. } => {
                 self.source.waiting = None;
+                self.source.trouble = None;
                 self.notices.say(Severity::Error, why);
             }
             Event::LoadingWeights(_) => self.loading_weights = true,
@@ -264,8 +265,8 @@ impl Window {
                 self.pipeline.choose_face(point);
             }
         }
-        if let Some((title, why)) = &self.source.waiting {
-            notices::show_waiting(ui, area, title, why.as_deref());
+        if let Some(title) = &self.source.waiting {
+            notices::show_waiting(ui, area, title, self.source.trouble.as_deref());
         }
         area
     }

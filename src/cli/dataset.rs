@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
+use image::RgbaImage;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
@@ -65,15 +66,17 @@ pub fn run(args: DatasetArgs) -> Result<()> {
         .iter()
         .step_by(step)
         .take(SHEET_PICTURES)
-        .map(|row| {
-            Ok(sheet::Cell {
-                picture: picture::read(&data.training.folder.join(&row.name))?,
+        .filter_map(|row| {
+            // Those that cannot be read were named above.
+            let picture = picture::read(&data.training.folder.join(&row.name)).ok()?;
+            Some(sheet::Cell {
+                picture,
                 labelled: Vec::new(),
                 predicted: row.points.clone(),
                 caption: row.name.clone(),
             })
         })
-        .collect::<Result<Vec<_>>>()?;
+        .collect::<Vec<_>>();
     sheet::write(&args.sheet, &cells)?;
     println!(
         "contact sheet of {} training pictures: {}",
@@ -110,11 +113,17 @@ impl Survey {
         bar.set_message(title.to_owned());
         let mut seen = BTreeSet::new();
         for row in &part.rows {
-            if !seen.insert(&row.name) {
+            let first = seen.insert(&row.name);
+            if !first {
                 survey.twice.push(row.name.clone());
             }
             match picture::read(&part.folder.join(&row.name)) {
-                Ok(picture) => survey.add(row, &picture),
+                Ok(picture) => {
+                    if first {
+                        survey.contents.push((hash_of(&picture), row.name.clone()));
+                    }
+                    survey.add(row, &picture);
+                }
                 Err(_) => survey.unreadable.push(row.name.clone()),
             }
             bar.inc(1);
@@ -123,11 +132,8 @@ impl Survey {
         survey
     }
 
-    fn add(&mut self, row: &LabelRow, picture: &image::RgbaImage) {
+    fn add(&mut self, row: &LabelRow, picture: &RgbaImage) {
         let (width, height) = picture.dimensions();
-        let mut hasher = DefaultHasher::new();
-        (width, height, picture.as_raw()).hash(&mut hasher);
-        self.contents.push((hasher.finish(), row.name.clone()));
         let Some(tight) = Rect::around(&row.points) else {
             return;
         };
@@ -195,6 +201,13 @@ impl Survey {
         list("points outside the picture", &self.outside);
         list("points that all lie on one line", &self.flat);
     }
+}
+
+/// Equal pictures have equal numbers.
+fn hash_of(picture: &RgbaImage) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (picture.dimensions(), picture.as_raw()).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn persons(part: &Part) -> BTreeSet<&str> {

@@ -294,7 +294,7 @@ fn write_figures(
             .iter()
             .map(|outcome| {
                 let caption = match outcome.nme_io(scheme) {
-                    Some(error) => format!("{:.2} %  {}", 100.0 * error, outcome.name),
+                    Some(error) => format!("{:.1} %  {}", 100.0 * error, outcome.name),
                     None => format!("missed  {}", outcome.name),
                 };
                 Ok(sheet::Cell {

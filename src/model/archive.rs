@@ -15,9 +15,11 @@ const LARGEST_FILE: u64 = 2 << 30;
 /// An archive may unpack to this many times its size, and this many bytes more: tensors are stored unpacked and
 /// only source text is compressed, so a larger promise is a zip bomb.
 const LARGEST_GROWTH: u64 = 16;
-const LARGEST_EXTRA: u64 = 16 << 20;
+const LARGEST_EXTRA: u64 = 64 << 20;
 /// PyTorch starts the data of every tensor at a multiple of this, so that it can be mapped into memory.
 const ALIGNMENT: u16 = 64;
+/// Marks a folder among an entry's attributes. libtorch takes it at its word, whatever the name, and reads nothing.
+const FOLDER_BIT: u32 = 0x10;
 /// How many names of a foreign zip archive an error shows.
 const SHOWN_NAMES: usize = 3;
 
@@ -190,11 +192,14 @@ fn damaged(error: ZipError) -> Problem {
 }
 
 fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Problem> {
-    ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
+    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
         Problem::Damaged(format!(
             "no table of contents at its end, so perhaps cut off: {e}"
         ))
-    })
+    })?;
+    // Names and sizes are in the file twice; checksums cover contents only.
+    zip.validate_header_consistency().map_err(damaged)?;
+    Ok(zip)
 }
 
 /// Names and contents of all entries; reading an entry to its end checks its checksum.
@@ -205,6 +210,11 @@ fn unpack(zip: &mut ZipArchive<Cursor<&[u8]>>, file_size: u64) -> Result<Vec<(St
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index).map_err(damaged)?;
         let name = entry.name().map_err(damaged)?.into_owned();
+        if entry.external_attributes() & FOLDER_BIT != 0 {
+            return Err(Problem::Damaged(format!(
+                "its entry {name} is marked as a folder"
+            )));
+        }
         total += entry.size();
         if total > limit {
             return Err(Problem::TooLarge(format!(

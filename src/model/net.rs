@@ -56,9 +56,9 @@ impl Net {
 
     /// Number of points a crop in an output for `count` crops.
     pub(super) fn points(&self, output: &Tensor, count: usize) -> Result<usize, ModelError> {
-        let points = match output.size().as_slice() {
-            &[n, values] if n == count as i64 && values % 2 == 0 => values / 2,
-            &[n, points, 2] if n == count as i64 => points,
+        let points = match *output.size().as_slice() {
+            [n, values] if n == count as i64 && values % 2 == 0 => values / 2,
+            [n, points, 2] if n == count as i64 => points,
             _ => 0,
         };
         if points > 0 {
@@ -75,7 +75,7 @@ impl Net {
             .f_to_device(Device::Cpu)
             .and_then(|o| o.f_to_kind(Kind::Float)?.f_contiguous()?.f_flatten(0, -1));
         let values = flat
-            .and_then(|flat| Vec::<f32>::try_from(flat))
+            .and_then(Vec::<f32>::try_from)
             .map_err(|e| self.forward_error(&e))?;
         if values.iter().all(|v| v.is_finite()) {
             Ok(values)

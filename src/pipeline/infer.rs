@@ -133,8 +133,10 @@ impl Infer {
         let chosen = choose(&mut state.chosen, &faces);
         let mut inside = None;
         if let Some((fitter, _)) = &state.net {
-            times.crop = fitter.crop_time;
-            times.infer = fitter.infer_time;
+            if chosen.is_some() {
+                times.crop = fitter.crop_time;
+                times.infer = fitter.infer_time;
+            }
             if let Some(index) = chosen.filter(|&i| state.look_inside && !faces[i].points.is_empty()) {
                 let start = Instant::now();
                 match fitter.feature_maps(index) {

@@ -89,7 +89,7 @@ pub struct NetInfo {
     pub filters: Option<Atlas>,
 }
 
-/// How long each stage took for one frame.
+/// How long each stage took for one frame; zero for a stage that had nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StageTimes {
     /// Making the luma.

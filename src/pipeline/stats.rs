@@ -127,7 +127,12 @@ impl Recent {
     }
 
     fn smoothed(self, newest: Self) -> Self {
-        let mix = |old: f64, new: f64| old + (new - old) * NEWEST_SHARE;
+        // A stage that had nothing to do says nothing of its speed, and nothing was known of it before its first time.
+        let mix = |old: f64, new: f64| match (old, new) {
+            (_, 0.0) => old,
+            (0.0, _) => new,
+            _ => old + (new - old) * NEWEST_SHARE,
+        };
         Self {
             latency_ms: mix(self.latency_ms, newest.latency_ms),
             detect_ms: mix(self.detect_ms, newest.detect_ms),
@@ -156,7 +161,8 @@ impl Recorder {
         self.latency.add(latency);
         let newest = Recent::of(scene, latency);
         self.recent = Some(self.recent.map_or(newest, |recent| recent.smoothed(newest)));
-        for (stage, time) in scene.times.by_name() {
+        let stages = scene.times.by_name().into_iter();
+        for (stage, time) in stages.filter(|(_, time)| !time.is_zero()) {
             self.stages.entry(stage).or_default().add(time);
         }
         self.shown_rate.note(painted_at, self.shown);
@@ -241,7 +247,7 @@ pub struct Stats {
     pub shown_fps: f64,
     /// From capture to the end of the paint pass that showed the frame.
     pub latency_ms: Percentiles,
-    /// Median time per stage.
+    /// Median time per stage, over the frames in which it had something to do.
     pub stage_ms: BTreeMap<&'static str, f64>,
     /// Faces per frame shown.
     pub faces_mean: f64,

@@ -1,0 +1,309 @@
+"""Makes tests/weights/: small nets as people export them from Python, what they give there, and files that are no nets.
+
+    python3 scripts/make_fixtures.py                      # all but exported.pt
+    python3 scripts/make_fixtures.py --exported NET.pt    # checks a net exported by pinkpoint, see tests/weights/README.md
+
+Needs Python's torch, which neither the program nor its tests need. What is captured goes to captured.json.
+"""
+
+import argparse
+import json
+import pathlib
+import warnings
+import zipfile
+from typing import Dict, List, Tuple
+
+import torch
+import torch._sources
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from make_templates import without_debug_info
+
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/weights"
+CAPTURED = FOLDER / "captured.json"
+# Of a layer's maps about this many values are kept, evenly spaced: any difference shows, and the file stays small.
+KEPT = 150
+
+
+def forget_folders():
+    """TorchScript notes in which file each line of a net's source was; the folders are nobody's business."""
+    whole = torch._sources.get_source_lines_and_file
+
+    def short(*arguments, **options):
+        lines, number, path = whole(*arguments, **options)
+        return lines, number, path and pathlib.Path(path).name
+
+    torch._sources.get_source_lines_and_file = short
+    torch.jit.frontend.get_source_lines_and_file = short
+
+
+def crops(count: int, side: int) -> Tensor:
+    """[count, 1, side, side]; tests/weights.rs makes the same numbers."""
+    i = torch.arange(count).view(-1, 1, 1, 1)
+    y = torch.arange(side).view(1, 1, -1, 1)
+    x = torch.arange(side).view(1, 1, 1, -1)
+    return ((7 * x + 13 * y + x * y // 5 + 29 * i) % 256).float() / 255
+
+
+class Notebook(nn.Module):
+    """As people write it in a notebook: 224 pixels, [n, 136]."""
+
+    def __init__(self):
+        super().__init__()
+        self.c1 = nn.Conv2d(1, 4, 5)
+        self.c2 = nn.Conv2d(4, 8, 3)
+        self.bn = nn.BatchNorm2d(8)
+        self.pool = nn.MaxPool2d(4, 4)
+        self.drop = nn.Dropout(p=0.4)
+        self.dense1 = nn.Linear(8 * 3 * 3, 32)
+        self.dense2 = nn.Linear(32, 136)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.c1(x)))
+        x = self.pool(F.relu(self.bn(self.c2(x))))
+        x = self.pool(x)
+        x = x.view(x.size(0), -1)
+        x = self.drop(F.relu(self.dense1(x)))
+        return self.dense2(x)
+
+
+class Stacked(nn.Module):
+    """Layers in containers: 224 pixels, [n, 136]."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 3, 7, stride=2), nn.ELU(), nn.MaxPool2d(4), nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(4)
+        )
+        self.regressor = nn.Sequential(nn.Flatten(), nn.Linear(6 * 6 * 6, 136))
+
+    def forward(self, x):
+        return self.regressor(self.features(x))
+
+
+class Pairs(nn.Module):
+    """96 pixels, [n, 68, 2], its layers' outputs by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 5)
+        self.body = nn.Conv2d(4, 6, 3)
+        self.head = nn.Linear(6 * 5 * 5, 136)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.stem(x)), 4)
+        x = F.max_pool2d(F.relu(self.body(x)), 4)
+        return self.head(x.flatten(1)).view(-1, 68, 2)
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> Dict[str, Tensor]:
+        stem = self.stem(x)
+        body = self.body(F.max_pool2d(F.relu(stem), 4))
+        head = self.head(F.max_pool2d(F.relu(body), 4).flatten(1))
+        return {"stem": stem, "body": body, "head": head}
+
+
+class Listed(nn.Module):
+    """64 pixels, 5 points, its layers' outputs as a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 9)
+        self.fc = nn.Linear(2 * 7 * 7, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.max_pool2d(F.relu(self.conv(x)), 8).flatten(1))
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> List[Tensor]:
+        conv = self.conv(x)
+        return [conv, self.fc(F.max_pool2d(F.relu(conv), 8).flatten(1))]
+
+
+class Tupled(Listed):
+    """The same as a tuple."""
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        conv = self.conv(x)
+        return conv, self.fc(F.max_pool2d(F.relu(conv), 8).flatten(1))
+
+
+class Wrong(nn.Module):
+    """Seven values per picture: no keypoints."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(32 * 32, 7)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.avg_pool2d(x, 7).flatten(1))
+
+
+class Heatmaps(nn.Module):
+    """Pictures out: keypoints in another form."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)
+
+
+class Colour(nn.Module):
+    """Three channels in."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x).mean([2, 3])
+
+
+class TwoOutputs(nn.Module):
+    """A tuple out."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(32 * 32, 10)
+
+    def forward(self, x: Tensor) -> Tuple[Tensor, Tensor]:
+        points = self.fc(F.avg_pool2d(x, 7).flatten(1))
+        return points, points.sum(1)
+
+
+class OneFaceOnly(nn.Module):
+    """Forgets that there may be several faces."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(32 * 32, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(F.avg_pool2d(x[:1], 7).flatten(1))
+
+
+def capture(net, side: int, maps: bool) -> dict:
+    """What the net gives in Python for three crops, and its layers' outputs for the first."""
+    with torch.no_grad():
+        output = net(crops(3, side))
+        record = {"side": side, "points": output[0].numel() // 2, "output": output.flatten().tolist(), "maps": []}
+        if maps:
+            layers = net.feature_maps(crops(1, side))
+            if not isinstance(layers, dict):
+                layers = {f"layer {i + 1}": layer for i, layer in enumerate(layers)}
+            for name, layer in layers.items():
+                shape = list(layer.shape[1:]) + [1] * (4 - layer.dim())
+                stride = layer.numel() // KEPT + 1
+                values = layer.float().flatten()[::stride].tolist()
+                record["maps"].append({"name": name, "shape": shape, "stride": stride, "values": values})
+        return record
+
+
+def own_contract() -> str:
+    """A contract written by hand, as somebody would for a net of their own."""
+    return json.dumps(
+        {
+            "format": 1,
+            "name": "five points",
+            "input_side": 64,
+            "output": {"scale": 32.0, "offset": 31.5},
+            "crop": {"margin": 1.5, "shift_down": 0.1},
+            "scheme": {
+                "name": "corners and nose",
+                "count": 5,
+                "groups": [{"name": "eyes", "points": [0, 1]}, {"name": "rest", "points": [2, 3, 4]}],
+                "contours": [{"name": "mouth", "points": [3, 4], "closed": False}],
+                "mirror": [1, 0, 2, 4, 3],
+                "inter_ocular": [0, 1],
+            },
+        }
+    )
+
+
+def make_nets() -> dict:
+    captured = {}
+
+    def add(name, saved, side, maps=False, runs=None, extra=None):
+        torch.jit.save(saved, FOLDER / name, _extra_files=extra or {})
+        if name in ("traced.pt", "frozen.pt"):  # they note where they were traced, which forget_folders does not reach
+            (FOLDER / name).write_bytes(without_debug_info((FOLDER / name).read_bytes()))
+        captured[name] = capture(saved if runs is None else runs, side, maps)
+
+    notebook = Notebook()
+    notebook.bn.running_mean.uniform_(-0.2, 0.2)
+    notebook.bn.running_var.uniform_(0.5, 1.5)
+    notebook.eval()
+    # Saved in training mode, as happens: the program has to turn dropout off itself.
+    scripted = torch.jit.script(notebook)
+    scripted.train()
+    add("scripted.pt", scripted, 224, runs=notebook)
+    scripted.eval()
+    add("frozen.pt", torch.jit.freeze(torch.jit.script(notebook)), 224)
+    add("traced.pt", torch.jit.trace(Stacked().eval(), torch.rand(1, 1, 224, 224)), 224)
+    add("pairs-96.pt", torch.jit.script(Pairs().eval()), 96, maps=True)
+    add("listed-64.pt", torch.jit.script(Listed().eval()), 64, maps=True)
+    add("tupled-64.pt", torch.jit.script(Tupled().eval()), 64, maps=True)
+    add("contract-64.pt", torch.jit.script(Listed().eval()), 64, maps=True, extra={"pinkpoint.json": own_contract()})
+    half = torch.jit.script(Notebook().eval()).half()
+    torch.jit.save(half, FOLDER / "half.pt")
+    captured["half.pt"] = capture(half.float(), 224, maps=False)
+    return captured
+
+
+def make_others():
+    for name, net in [
+        ("wrong-output.pt", Wrong()),
+        ("heatmaps.pt", Heatmaps()),
+        ("colour.pt", Colour()),
+        ("two-outputs.pt", TwoOutputs()),
+        ("one-face-only.pt", OneFaceOnly()),
+    ]:
+        torch.jit.script(net.eval()).save(FOLDER / name)
+    spoilt = Listed().eval()
+    spoilt.fc.bias.data[3] = float("nan")
+    torch.jit.script(spoilt).save(FOLDER / "nan.pt")
+    net = Listed()
+    torch.save(net.state_dict(), FOLDER / "state-dict.pt")
+    torch.save(net.state_dict(), FOLDER / "state-dict-old.pt", _use_new_zipfile_serialization=False)
+    optimizer = torch.optim.Adam(net.parameters())
+    torch.save({"epoch": 3, "state_dict": net.state_dict(), "optimizer": optimizer.state_dict()}, FOLDER / "checkpoint.pt")
+    torch.save(net, FOLDER / "pickled-net.pt")
+
+
+def check_exported(path: pathlib.Path) -> dict:
+    """Runs a net that pinkpoint exported, and keeps it compressed: its made-up parameters repeat themselves."""
+    extra = {"pinkpoint.json": ""}
+    net = torch.jit.load(path, _extra_files=extra).float()
+    record = capture(net, 224, maps=True)
+    record["contract"] = json.loads(extra["pinkpoint.json"])
+    record["parameters"] = {name: list(p.shape) for name, p in net.named_parameters()}
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(FOLDER / "exported.pt", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as to:
+        for entry in source.infolist():
+            to.writestr(zipfile.ZipInfo(entry.filename), source.read(entry), zipfile.ZIP_DEFLATED)
+    again = capture(torch.jit.load(FOLDER / "exported.pt").float(), 224, maps=True)
+    assert again["output"] == record["output"], "compressed and not, it is the same net"
+    return record
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--exported", type=pathlib.Path)
+    exported = parser.parse_args().exported
+    captured = json.loads(CAPTURED.read_text()) if CAPTURED.exists() else {}
+    torch.manual_seed(68)
+    forget_folders()
+    if exported:
+        captured["exported.pt"] = check_exported(exported)
+    else:
+        captured.update(make_nets())
+        make_others()
+    CAPTURED.write_text("{\n" + ",\n".join(f'"{name}": {json.dumps(r)}' for name, r in sorted(captured.items())) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()

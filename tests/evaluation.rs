@@ -1,0 +1,182 @@
+//! The figures of a test agree with those of an independent program, and the command says what is wrong with bad
+//! input.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::{collections::HashMap, path::Path};
+
+use assert_cmd::Command;
+use common::synthetic_set;
+use pinkpoint::{
+    dataset::Labels,
+    evaluate::{Outcome, Score, score},
+    geometry::Point,
+    keypoints::PointScheme,
+};
+use predicates::str::contains;
+
+fn outcomes() -> Vec<Outcome> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evaluation");
+    let predictions = Labels::read(&folder.join("predictions.csv")).unwrap();
+    let mut predictions: HashMap<String, Vec<Point>> = predictions
+        .rows
+        .into_iter()
+        .map(|row| (row.name, row.points))
+        .collect();
+    Labels::read(&folder.join("labels.csv"))
+        .unwrap()
+        .rows
+        .into_iter()
+        .map(|row| Outcome {
+            predicted: predictions.remove(&row.name),
+            name: row.name,
+            labelled: row.points,
+            crop_extent: 224.0,
+        })
+        .collect()
+}
+
+#[test]
+fn figures_agree_with_an_independent_program() {
+    let result = score(&outcomes(), &PointScheme::ibug68());
+    let text = include_str!("evaluation/expected.json");
+    let expected: HashMap<String, f64> = serde_json::from_str(text).unwrap();
+    let group = |name: &str| result.groups.iter().find(|(n, _)| n == name).unwrap().1;
+    let pairs = [
+        ("n", Some(result.n as f64)),
+        ("miss", Some(result.miss as f64)),
+        ("nme_io_mean", result.nme_io_mean),
+        ("nme_io_median", result.nme_io_median),
+        ("nme_box_mean", result.nme_box_mean),
+        ("nme_box_median", result.nme_box_median),
+        ("auc8", result.auc8),
+        ("fr8", result.fr8),
+        ("fr10", result.fr10),
+        ("io_jaw", group("jaw")),
+        ("io_brows", group("brows")),
+        ("io_nose", group("nose")),
+        ("io_eyes", group("eyes")),
+        ("io_mouth", group("mouth")),
+    ];
+    assert_eq!(pairs.len(), expected.len());
+    for (name, value) in pairs {
+        let (value, wanted) = (value.unwrap(), expected[name]);
+        // Points are kept in 32 bits here and in 64 there.
+        assert!((value - wanted).abs() < 1e-6, "{name}: {value} and not {wanted}");
+    }
+}
+
+#[test]
+fn the_courses_scale_is_fifty_pixels_of_a_224_pixel_crop() {
+    let labelled = vec![Point::new(10.0, 10.0), Point::new(60.0, 10.0)];
+    let moved = |by: f32| labelled.iter().map(|p| Point::new(p.x + by, p.y)).collect();
+    let outcome = |by: f32, crop_extent: f32| Outcome {
+        name: "a".into(),
+        labelled: labelled.clone(),
+        predicted: Some(moved(by)),
+        crop_extent,
+    };
+    let scheme = PointScheme::unnamed(2);
+    let mse = |outcome| score(&[outcome], &scheme).mse_course.unwrap();
+    // One of two coordinates is off by 50 px of the crop: the mean of 1 and 0.
+    assert!((mse(outcome(50.0, 224.0)) - 0.5).abs() < 1e-9);
+    // The same error in a picture that is shrunk to half for the crop counts half.
+    assert!((mse(outcome(50.0, 448.0)) - 0.125).abs() < 1e-9);
+    assert_eq!(score(&[outcome(1.0, 224.0)], &scheme).nme_io_mean, None);
+}
+
+#[test]
+fn nothing_but_misses_has_no_mean_and_fails_everywhere() {
+    let mut all = outcomes();
+    all.iter_mut().for_each(|outcome| outcome.predicted = None);
+    let Score {
+        n,
+        miss,
+        nme_io_mean,
+        auc8,
+        fr8,
+        ..
+    } = score(&all, &PointScheme::ibug68());
+    assert_eq!((n, miss), (14, 14));
+    assert_eq!((nme_io_mean, auc8, fr8), (None, Some(0.0), Some(1.0)));
+}
+
+fn evaluate() -> Command {
+    let mut command = Command::cargo_bin("pinkpoint").unwrap();
+    command.arg("evaluate");
+    command
+}
+
+#[test]
+fn the_command_scores_writes_and_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    let (csv, json, figures) = (
+        folder.path().join("p.csv"),
+        folder.path().join("p.json"),
+        folder.path().join("figures"),
+    );
+    evaluate()
+        .args(["--boxes", "image", "--labels"])
+        .arg(data.join("test_frames_keypoints.csv"))
+        .arg("--images")
+        .arg(data.join("test"))
+        .arg("--predictions")
+        .arg(&csv)
+        .arg("--json")
+        .arg(&json)
+        .arg("--figures")
+        .arg(&figures)
+        .assert()
+        .success()
+        .stdout(contains("2 pictures, 0 missed"));
+    let predictions = Labels::read(&csv).unwrap();
+    assert_eq!((predictions.rows.len(), predictions.point_count), (2, 68));
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    assert_eq!(written["n"], 2);
+    for name in ["best.png", "median.png", "worst.png"] {
+        let picture = image::open(figures.join(name)).unwrap();
+        assert!(picture.width() > 200 && picture.height() > 200);
+    }
+}
+
+#[test]
+fn a_picture_without_a_face_is_a_miss_with_the_detector() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    evaluate()
+        .args(["--boxes", "detector", "--labels"])
+        .arg(data.join("test_frames_keypoints.csv"))
+        .arg("--images")
+        .arg(data.join("test"))
+        .assert()
+        .success()
+        .stdout(contains("2 missed"));
+}
+
+#[test]
+fn bad_input_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    let labels = data.join("test_frames_keypoints.csv");
+    let good = std::fs::read_to_string(&labels).unwrap();
+    let fails = |text: &str, message: &str| {
+        std::fs::write(&labels, text).unwrap();
+        evaluate()
+            .arg("--labels")
+            .arg(&labels)
+            .arg("--images")
+            .arg(data.join("test"))
+            .assert()
+            .code(1)
+            .stderr(contains(message));
+    };
+    fails("", "no row");
+    fails(&good.replacen("25.0", "wide", 1), "column 2");
+    fails(&good.replacen(",25.0", "", 1), "136 columns; a name and pairs");
+    fails(&good.replace(".jpg", ".gif"), "none of the 2 labelled pictures");
+    std::fs::write(&labels, &good).unwrap();
+    std::fs::write(data.join("test/Person_0_00.jpg"), &b"no picture"[..]).unwrap();
+    fails(&good, "Person_0_00.jpg");
+}

@@ -1,0 +1,201 @@
+//! What stands in the window, read as a screen reader would, without a screen.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use egui_kittest::{Harness, kittest::Queryable};
+use image::{GrayImage, Rgba, RgbaImage};
+use pinkpoint::{
+    app::Window,
+    detect::{DetectError, Detection, FaceDetector},
+    geometry::Rect,
+    model::DeviceChoice,
+    pipeline::{Pipeline, Setup},
+    source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
+};
+
+/// Far longer than anything takes on a busy machine: only a hang reaches it.
+const LONG: Duration = Duration::from_secs(60);
+
+/// One grey picture.
+struct Still {
+    info: SourceInfo,
+    given: bool,
+}
+
+impl Source for Still {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
+        let grab = Grab {
+            picture: RgbaImage::from_pixel(320, 240, Rgba([90, 90, 90, 255])),
+            source_time: Duration::ZERO,
+            origin: "still".into(),
+            index: 0,
+        };
+        Ok((!std::mem::replace(&mut self.given, true)).then_some(grab))
+    }
+}
+
+fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
+    let info = SourceInfo {
+        name: "still.png".into(),
+        width: 320,
+        height: 240,
+        fps: None,
+        frame_count: Some(1),
+        live: false,
+    };
+    match spec {
+        SourceSpec::Camera(number) => Err(SourceError::CameraAbsent {
+            what: format!("camera {number}"),
+        }),
+        _ => Ok(Box::new(Still { info, given: false })),
+    }
+}
+
+/// Sees a face in every picture, or none.
+struct Faces(Vec<Rect>);
+
+impl FaceDetector for Faces {
+    fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+        let faces = self.0.iter();
+        Ok(faces
+            .map(|&face_box| Detection { face_box, score: 1.0 })
+            .collect())
+    }
+}
+
+fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, Window> {
+    let weights: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", net]
+        .iter()
+        .collect();
+    let setup = Setup {
+        opener: Box::new(open),
+        source,
+        detector: Box::new(Faces(faces)),
+        weights: Some(weights),
+        device: DeviceChoice::Cpu,
+    };
+    let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
+    let show = |ui: &mut egui::Ui, window: &mut Window| {
+        window.update(ui.ctx());
+        window.show(ui);
+    };
+    Harness::builder()
+        .with_size([800.0, 500.0])
+        .build_ui_state(show, Window::new(pipeline, None))
+}
+
+/// Runs the window until a text stands in it.
+fn wait_for(harness: &mut Harness<'_, Window>, text: &str) {
+    let deadline = Instant::now() + LONG;
+    while harness.query_all_by_label_contains(text).next().is_none() {
+        assert!(Instant::now() < deadline, "'{text}' does not appear");
+        harness.step();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn click(harness: &mut Harness<'_, Window>, text: &str) {
+    harness.get_by_label(text).click();
+    harness.run_steps(3);
+}
+
+fn has(harness: &Harness<'_, Window>, text: &str) -> bool {
+    harness.query_all_by_label_contains(text).next().is_some()
+}
+
+#[test]
+fn the_status_bar_says_what_is_shown_with_units_and_can_be_put_away() {
+    let face = Rect::new(100.0, 60.0, 80.0, 90.0);
+    let mut harness = window(SourceSpec::Demo, vec![face], "contract-64.pt");
+    wait_for(&mut harness, "still.png");
+    wait_for(&mut harness, "320×240 px");
+    wait_for(&mut harness, "cpu");
+    for text in ["fps", "ms", "frames", "latency", "detect", "infer"] {
+        assert!(has(&harness, text), "{text}");
+    }
+    click(&mut harness, "View");
+    harness.get_by_label_contains("Status bar").click();
+    harness.run_steps(3);
+    assert!(!has(&harness, "latency"));
+}
+
+#[test]
+fn the_side_panel_shows_filters_and_maps_of_the_face() {
+    let face = Rect::new(100.0, 60.0, 80.0, 90.0);
+    let mut harness = window(SourceSpec::Demo, vec![face], "contract-64.pt");
+    wait_for(&mut harness, "cpu");
+    click(&mut harness, "View");
+    harness
+        .get_by_label_contains("Filters of the first layer")
+        .click();
+    wait_for(&mut harness, "Filters");
+    click(&mut harness, "View");
+    harness.get_by_label_contains("Maps of the first layer").click();
+    wait_for(&mut harness, " of ");
+    assert!(!has(&harness, "There is no"));
+}
+
+#[test]
+fn without_a_face_the_panel_says_so() {
+    let mut harness = window(SourceSpec::Demo, Vec::new(), "contract-64.pt");
+    wait_for(&mut harness, "cpu");
+    click(&mut harness, "View");
+    harness.get_by_label_contains("Maps of the first layer").click();
+    wait_for(&mut harness, "There is no face to look at");
+}
+
+#[test]
+fn an_error_stays_until_it_is_put_away() {
+    let mut harness = window(SourceSpec::Demo, Vec::new(), "state-dict.pt");
+    wait_for(&mut harness, "state-dict.pt");
+    wait_for(&mut harness, "still.png");
+    harness.run_steps(5);
+    assert!(has(&harness, "state-dict.pt"));
+    click(&mut harness, "×");
+    assert!(!has(&harness, "state-dict.pt"));
+}
+
+#[test]
+fn a_camera_that_is_not_there_is_said_in_the_window() {
+    let mut harness = window(SourceSpec::Camera(7), Vec::new(), "contract-64.pt");
+    wait_for(&mut harness, "Waiting for camera:7");
+    assert!(has(&harness, "camera 7 is not there"));
+}
+
+#[test]
+fn every_command_is_in_the_help_window() {
+    let mut harness = window(SourceSpec::Demo, Vec::new(), "contract-64.pt");
+    click(&mut harness, "Help");
+    harness.get_by_label_contains("Commands and keys").click();
+    wait_for(&mut harness, "Closes the window.");
+    for text in ["Draws the keypoints", "Takes another net", "F1", "Ctrl+Q"] {
+        assert!(has(&harness, text), "{text}");
+    }
+}
+
+#[test]
+fn a_path_can_be_typed_where_the_system_has_no_dialog() {
+    let mut harness = window(SourceSpec::Camera(7), Vec::new(), "contract-64.pt");
+    click(&mut harness, "File");
+    harness.get_by_label_contains("Open file or stream").click();
+    wait_for(&mut harness, "Browse…");
+    harness.run_steps(2);
+    harness.event(egui::Event::Text("some.png".into()));
+    harness.run_steps(2);
+    click(&mut harness, "Open");
+    wait_for(&mut harness, "still.png");
+}
