@@ -1,11 +1,11 @@
 //! Reading one picture file, whatever its name says it is. Knows the `image` crate only.
 
 use std::{
-    io,
+    io::{self, Cursor},
     path::{Path, PathBuf},
 };
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageReader, Limits, RgbaImage};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage};
 
 /// Longest side that is read; 16384 px is more than any camera gives and keeps a damaged header from
 /// asking for all of the memory.
@@ -51,10 +51,21 @@ pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
     if path.is_dir() {
         return Err(unreadable(io::Error::other("it is a folder")));
     }
-    let mut reader = ImageReader::open(path)
-        .map_err(unreadable)?
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
+        return Err(unreadable(io::Error::other(
+            "the file is too large for a picture",
+        )));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let mut reader = ImageReader::new(Cursor::new(&bytes))
         .with_guessed_format()
         .map_err(unreadable)?;
+    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(&bytes) {
+        return Err(PictureError::Damaged {
+            path: path.to_path_buf(),
+            why: "its end is missing".into(),
+        });
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE_PX);
     limits.max_image_height = Some(LONGEST_SIDE_PX);
@@ -67,4 +78,24 @@ pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
     let mut rgba = picture.into_rgba8();
     rgba.pixels_mut().for_each(|pixel| pixel[3] = u8::MAX);
     Ok(rgba)
+}
+
+/// Whether a JPEG's coded pixels have an end: the decoder paints what is missing grey and says nothing.
+fn jpeg_is_whole(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xda;
+    const END_OF_IMAGE: [u8; 2] = [0xff, 0xd9];
+    // Segments before the scan (a thumbnail's JPEG hides in one) are two bytes of marker and carry their length.
+    let mut at = 2;
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        if marker == 0xff {
+            at += 1;
+            continue;
+        }
+        if marker == START_OF_SCAN {
+            // In coded pixels 0xff is always followed by zero or a restart marker, so this cannot be one of theirs.
+            return bytes[at..].windows(2).any(|pair| pair == END_OF_IMAGE);
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+    false
 }

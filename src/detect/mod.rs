@@ -6,7 +6,7 @@ mod haar;
 use image::GrayImage;
 
 use crate::{geometry::Rect, transform::TransformError};
-pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings};
+pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings, Tilted};
 
 /// A face that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]

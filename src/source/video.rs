@@ -3,12 +3,15 @@
 use std::{io::Read, path::Path, time::Duration};
 
 use opencv::{
-    core::{Mat, Vector},
+    core::{
+        Mat, ROTATE_90_CLOCKWISE, ROTATE_90_COUNTERCLOCKWISE, ROTATE_180, Vector, get_version_major,
+        get_version_minor, rotate,
+    },
     prelude::*,
     videoio::{
         CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH,
-        CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_POS_MSEC, CAP_PROP_READ_TIMEOUT_MSEC,
-        VideoCapture,
+        CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_ORIENTATION_META, CAP_PROP_POS_MSEC,
+        CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture,
     },
 };
 
@@ -33,6 +36,8 @@ pub struct VideoSource {
     info: SourceInfo,
     origin: String,
     buffer: Mat,
+    /// How OpenCV turns frames upright; `None`: they are.
+    turn: Option<i32>,
     /// The first frame, decoded to know that there is one.
     first: Option<Grab>,
     count: u64,
@@ -109,8 +114,8 @@ impl VideoSource {
         if !capture.is_opened().map_err(failed)? {
             return Err(not_a_video());
         }
-        // Already so in most versions of OpenCV; one that cannot turn frames says so here and gives them as they lie.
-        capture.set(CAP_PROP_ORIENTATION_AUTO, 1.0).map_err(failed)?;
+        // OpenCV would turn frames itself, and in some versions the wrong way.
+        capture.set(CAP_PROP_ORIENTATION_AUTO, 0.0).map_err(failed)?;
         let number = |property| capture.get(property).map_err(failed);
         if number(CAP_PROP_FRAME_WIDTH)?.max(number(CAP_PROP_FRAME_HEIGHT)?) > LONGEST_SIDE_PX {
             return Err(unreadable(format!(
@@ -120,6 +125,7 @@ impl VideoSource {
         let fps = number(CAP_PROP_FPS)?;
         // Streams report a hugely negative count.
         let frames = number(CAP_PROP_FRAME_COUNT)?;
+        let turn = turn_upright(number(CAP_PROP_ORIENTATION_META)?);
         let info = SourceInfo {
             name,
             width: 0,
@@ -133,6 +139,7 @@ impl VideoSource {
             info,
             origin: origin.clone(),
             buffer: Mat::default(),
+            turn,
             first: None,
             count: 0,
             last_time: Duration::ZERO,
@@ -151,7 +158,14 @@ impl VideoSource {
         if !self.capture.read(&mut self.buffer).map_err(damaged)? || self.buffer.empty() {
             return Ok(None);
         }
-        let picture = picture_of(&self.buffer).map_err(damaged)?;
+        let picture = match self.turn {
+            None => picture_of(&self.buffer),
+            Some(turn) => {
+                let mut upright = Mat::default();
+                rotate(&self.buffer, &mut upright, turn).and_then(|()| picture_of(&upright))
+            }
+        };
+        let picture = picture.map_err(damaged)?;
         let source_time = self.time_of_frame(self.capture.get(CAP_PROP_POS_MSEC).map_err(damaged)?);
         let grab = Grab {
             picture,
@@ -164,7 +178,8 @@ impl VideoSource {
         Ok(Some(grab))
     }
 
-    /// The frame's time as the video says; one frame after the last where it says nothing that can be true.
+    /// The frame's time as the video says; one frame after the last where it says nothing that can be true, as OpenCV 4.6
+    /// does of the last frames of a video whose frames are stored out of order.
     fn time_of_frame(&self, millis: f64) -> Duration {
         let said = Duration::try_from_secs_f64(millis / 1000.0).ok();
         if self.count == 0 {
@@ -173,6 +188,18 @@ impl VideoSource {
         let step = Duration::from_secs_f64(1.0 / self.info.fps.unwrap_or(ASSUMED_FPS));
         said.filter(|&time| time > self.last_time)
             .unwrap_or(self.last_time + step)
+    }
+}
+
+/// The turn that makes frames upright of which OpenCV says that they lie by `meta` degrees. The number is how far to
+/// turn clockwise, but 4.6 counts the other way round (opencv/opencv#22088).
+fn turn_upright(meta: f64) -> Option<i32> {
+    let counts_backwards = get_version_major() == 4 && get_version_minor() == 6;
+    match ((meta as i32).rem_euclid(360), counts_backwards) {
+        (90, false) | (270, true) => Some(ROTATE_90_CLOCKWISE),
+        (270, false) | (90, true) => Some(ROTATE_90_COUNTERCLOCKWISE),
+        (180, _) => Some(ROTATE_180),
+        _ => None,
     }
 }
 

@@ -1,0 +1,292 @@
+//! `pinkpoint annotate` and `pinkpoint cameras` from outside: what is written, and what is not when something is wrong.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use image::RgbaImage;
+use pinkpoint::source::{self, SourceSpec};
+use predicates::prelude::*;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// The command with a small net of made-up parameters: its points are nowhere in particular, but there are 68.
+fn annotate() -> Command {
+    let mut command = Command::cargo_bin("pinkpoint").unwrap();
+    command
+        .args(["annotate", "--device", "cpu", "--weights"])
+        .arg(fixture("weights/scripted.pt"));
+    command
+}
+
+fn frames_of(path: &Path) -> Vec<RgbaImage> {
+    let mut source = source::open(&SourceSpec::File(path.into())).unwrap();
+    std::iter::from_fn(|| source.next_picture().unwrap().map(|grab| grab.picture)).collect()
+}
+
+fn rows_of(path: &Path) -> Vec<csv::StringRecord> {
+    csv::Reader::from_path(path)
+        .unwrap()
+        .records()
+        .map(Result::unwrap)
+        .collect()
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = entries.map(|name| name.display().to_string()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_video_is_annotated_frame_by_frame() {
+    let folder = tempfile::tempdir().unwrap();
+    let [out, csv, stats] = ["out.mp4", "points.csv", "stats.json"].map(|name| folder.path().join(name));
+    annotate()
+        .arg(fixture("media/face.mp4"))
+        .arg("--out")
+        .arg(&out)
+        .arg("--keypoints")
+        .arg(&csv)
+        .arg("--stats")
+        .arg(&stats)
+        .assert()
+        .success()
+        .stderr(predicate::str::is_empty())
+        .stdout(predicate::str::contains("12 frames, 12 faces"));
+    assert_eq!(names_in(folder.path()), ["out.mp4", "points.csv", "stats.json"]);
+
+    let (before, after) = (frames_of(&fixture("media/face.mp4")), frames_of(&out));
+    assert_eq!(after.len(), 12);
+    assert!(
+        before
+            .iter()
+            .zip(&after)
+            .all(|(a, b)| a.dimensions() == b.dimensions())
+    );
+
+    let rows = rows_of(&csv);
+    assert_eq!(rows.len(), 12);
+    for (n, row) in rows.iter().enumerate() {
+        assert_eq!(row.len(), 9 + 136);
+        assert_eq!((&row[1], &row[3], &row[4]), (&*n.to_string(), "0", ""));
+        let time: f64 = row[2].parse().unwrap();
+        assert!((time - n as f64 / 15.0).abs() < 0.002, "{time}");
+    }
+    // The picture moves to the left by four pixels a frame, and the box with it.
+    let left = |row: &csv::StringRecord| row[5].parse::<f32>().unwrap();
+    let moved = left(&rows[0]) - left(&rows[11]);
+    assert!((moved - 44.0).abs() < 12.0, "{moved}");
+
+    let stats: serde_json::Value = serde_json::from_slice(&std::fs::read(&stats).unwrap()).unwrap();
+    assert_eq!((&stats["frames"], &stats["faces"]), (&12.into(), &12.into()));
+    for stage in ["decode", "detect", "crop", "infer", "draw", "write"] {
+        assert!(stats["stage_ms"][stage].as_f64().unwrap() > 0.0, "{stage}");
+    }
+    let cpu = |key: &str| stats[key].as_f64().unwrap();
+    assert!(cpu("cpu_ms_per_frame") > cpu("cpu_ms_per_frame_decode") && cpu("cpu_ms_per_frame_decode") > 0.0);
+}
+
+#[test]
+fn every_frame_of_a_video_without_faces_is_kept_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out.mp4");
+    annotate()
+        .arg(fixture("media/turned.mp4"))
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .success();
+    let (before, after) = (frames_of(&fixture("media/turned.mp4")), frames_of(&out));
+    assert_eq!((before.len(), after.len()), (20, 20));
+    for (a, b) in before.iter().zip(&after) {
+        let bits = |picture: &RgbaImage| -> Vec<bool> {
+            (0..5)
+                .map(|bit| picture.get_pixel(50, 16 + 32 * bit)[1] > 128)
+                .collect()
+        };
+        assert_eq!(bits(a), bits(b));
+        assert_eq!(b.dimensions(), (120, 160));
+    }
+}
+
+#[test]
+fn a_folder_keeps_its_layout_and_one_damaged_picture_does_not_stop_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir_all(input.join("deep")).unwrap();
+    let face = std::fs::read(fixture("media/face.jpg")).unwrap();
+    for (name, bytes) in [
+        ("a.jpg", &face[..]),
+        ("broken.jpg", &face[..600]),
+        ("deep/b.jpg", &face),
+        ("deep/notes.txt", b"-"),
+    ] {
+        std::fs::write(input.join(name), bytes).unwrap();
+    }
+    let lines = folder.path().join("points.jsonl");
+    annotate()
+        .arg(&input)
+        .arg("--out")
+        .arg(&out)
+        .arg("--keypoints")
+        .arg(&lines)
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("broken.jpg").and(predicate::str::contains("1 of 3 inputs")));
+    assert_eq!(names_in(&out), ["a.jpg", "deep"]);
+    assert_eq!(names_in(&out.join("deep")), ["b.jpg"]);
+    let text = std::fs::read_to_string(&lines).unwrap();
+    let rows: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[1]["source"].as_str().unwrap().ends_with("deep/b.jpg"));
+    assert!(rows[1]["confidence"].is_null() && rows[1]["y67"].is_f64());
+}
+
+#[test]
+fn the_box_is_drawn_unless_it_is_not_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let blue = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        annotate()
+            .arg(fixture("media/face.jpg"))
+            .arg("--out")
+            .arg(&out)
+            .args(more)
+            .assert()
+            .success();
+        let picture = &frames_of(&out)[0];
+        picture
+            .pixels()
+            .filter(|p| p.0[2] > 220 && p.0[0] < 140 && p.0[1] > 140)
+            .count()
+    };
+    let (with, without) = (blue("with.png", &[]), blue("without.png", &["--no-boxes"]));
+    assert!(with > without + 150, "{with} {without}");
+}
+
+#[test]
+fn a_video_cut_short_is_said_to_be_and_what_there_is_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.mp4");
+    // The index stands at the front of this file, so that it opens and then ends in the middle.
+    let whole = std::fs::read(fixture("media/count.mp4")).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() * 3 / 4]).unwrap();
+    annotate()
+        .arg(&cut)
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("damaged").and(predicate::str::contains("of 20 frames")));
+    let kept = frames_of(&folder.path().join("cut-points.mp4")).len();
+    assert!((1..20).contains(&kept), "{kept}");
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text.xml");
+    std::fs::write(&text, "no cascade").unwrap();
+    let face = fixture("media/face.jpg");
+    let face = face.to_str().unwrap();
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    for (arguments, said) in [
+        (vec![face, "/no/such/file.mp4", "--out", out], "/no/such/file.mp4"),
+        (
+            vec![face, "--out", out, "--keypoints", "points.xls"],
+            ".csv or .jsonl",
+        ),
+        (
+            vec![face, "--out", out, "--cascade", text.to_str().unwrap()],
+            "text.xml",
+        ),
+        (vec![face, "--out", out, "--scale-factor", "0.5"], "scale factor"),
+        (vec![face, "--out", face], "overwrite"),
+        (vec![face, face, "--out", out], "both be written"),
+        (
+            vec![face, "--out", out, "--keypoints", "/no/such/folder/points.csv"],
+            "/no/such/folder",
+        ),
+    ] {
+        annotate()
+            .args(&arguments)
+            .assert()
+            .code(1)
+            .stderr(predicate::str::contains(said));
+        assert_eq!(names_in(folder.path()), ["text.xml"], "{arguments:?}");
+    }
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_way = folder.path().join("file");
+    std::fs::write(&in_the_way, "x").unwrap();
+    annotate()
+        .arg(fixture("media/face.mp4"))
+        .arg("--out")
+        .arg(in_the_way.join("out.mp4"))
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("cannot make the output folder"));
+    assert_eq!(names_in(folder.path()), ["file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("points.csv");
+    let growing = folder.path().join("points.partial.csv");
+    let program = assert_cmd::cargo::cargo_bin("pinkpoint");
+    let inputs = vec![fixture("media/face.jpg"); 3000];
+    let mut child = std::process::Command::new(program)
+        .args(["annotate", "--device", "cpu", "--weights"])
+        .arg(fixture("weights/scripted.pt"))
+        .arg("--keypoints")
+        .arg(&csv)
+        .args(inputs)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Rows can be followed while it runs; after some it is interrupted.
+    while std::fs::read_to_string(&growing).map_or(0, |text| text.lines().count()) < 4 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let killed = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"));
+    let rows = rows_of(&csv);
+    assert!((3..3000).contains(&rows.len()) && rows.iter().all(|row| row.len() == 145));
+    assert_eq!(names_in(folder.path()), ["points.csv"]);
+}
+
+#[test]
+fn cameras_are_listed_or_said_to_be_missing() {
+    Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .arg("cameras")
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("camera:0").or(predicate::str::contains("No camera")));
+}
