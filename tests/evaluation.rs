@@ -180,3 +180,21 @@ fn bad_input_is_named() {
     std::fs::write(data.join("test/Person_0_00.jpg"), &b"no picture"[..]).unwrap();
     fails(&good, "Person_0_00.jpg");
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_reason_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    let sheet = folder.path().join("sheet.png");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pinkpoint"))
+        .arg("dataset")
+        .arg(&data)
+        .arg("--sheet")
+        .arg(&sheet)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    assert!(sheet.is_file());
+}

@@ -117,7 +117,7 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
     if let Some(keypoints) = keypoints {
         keypoints.finish()?;
     }
-    println!("{}", stats.summary());
+    say!("{}", stats.summary());
     if let Some(path) = &args.stats {
         let mut all = stats.json();
         all["inputs"] = json!(jobs.len());

@@ -13,7 +13,7 @@ pub struct CamerasArgs {}
 pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
     let cameras = cameras::list();
     if cameras.is_empty() {
-        println!(
+        say!(
             "No camera that can capture was found. If one is plugged in: is there a /dev/video0, and may you open it \
              (group 'video')?"
         );

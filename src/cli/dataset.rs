@@ -50,7 +50,7 @@ pub fn run(args: DatasetArgs) -> Result<()> {
             pictures.entry(hash).or_default().push(format!("{title}/{name}"));
         }
     }
-    println!();
+    say!();
     let same: Vec<String> = pictures
         .into_values()
         .filter(|names| names.len() > 1)
@@ -78,7 +78,7 @@ pub fn run(args: DatasetArgs) -> Result<()> {
         })
         .collect::<Vec<_>>();
     sheet::write(&args.sheet, &cells)?;
-    println!(
+    say!(
         "contact sheet of {} training pictures: {}",
         cells.len(),
         args.sheet.display()
@@ -160,13 +160,13 @@ impl Survey {
 
     fn print(&self, title: &str, part: &Part) {
         let persons = persons(part);
-        println!(
+        say!(
             "\n{title}: {} labelled pictures of {} persons, {} points each",
             part.rows.len(),
             persons.len(),
             part.point_count
         );
-        println!(
+        say!(
             "  pictures without labels: {}; labels without pictures: {}",
             part.without_label.len(),
             part.without_picture.len()
@@ -174,7 +174,7 @@ impl Survey {
         let line = |what: &str, values: &[f32], scale: f32, digits: usize, unit: &str| {
             if let Some((low, middle, high)) = spread(values) {
                 let number = |v: f32| format!("{:.digits$}", v * scale);
-                println!(
+                say!(
                     "  {what:34} median {} {unit}, from {} to {}",
                     number(middle),
                     number(low),
@@ -217,12 +217,12 @@ fn persons(part: &Part) -> BTreeSet<&str> {
 fn print_persons(data: &DataFolder) {
     let (training, test) = (persons(&data.training), persons(&data.test));
     let both = training.intersection(&test).count();
-    println!(
+    say!(
         "persons in training and test: {both} of {} test persons",
         test.len()
     );
     if both > 0 {
-        println!(
+        say!(
             "  the test set is not independent: leave persons out of training (`train --leave-out`) for an honest figure"
         );
     }
@@ -239,7 +239,7 @@ fn list(what: &str, names: &[String]) {
         .collect::<Vec<_>>()
         .join(", ");
     let more = if names.len() > NAMES_LISTED { ", ..." } else { "" };
-    println!("  {what}: {} ({shown}{more})", names.len());
+    say!("  {what}: {} ({shown}{more})", names.len());
 }
 
 /// Smallest, median and largest.

@@ -85,7 +85,7 @@ enum Boxes {
 pub fn run(args: EvaluateArgs) -> Result<()> {
     let part = Part::open(&args.labels, &args.images)?;
     if !part.without_picture.is_empty() {
-        println!(
+        say!(
             "{} labels have no picture and are not scored",
             part.without_picture.len()
         );
@@ -147,7 +147,7 @@ fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>
         );
     }
     if rows.len() < wanted.len() {
-        println!(
+        say!(
             "{} of {} names have no labelled picture",
             wanted.len() - rows.len(),
             wanted.len()
@@ -245,23 +245,24 @@ fn print_table(result: &Score, weights: &str, boxes: &str, images_per_second: f6
         value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
     };
     let percent = |value: Option<f64>, digits: usize| figure(value, 100.0, digits);
-    println!(
+    say!(
         "{weights}, boxes from {boxes}: {} pictures, {} missed, {images_per_second:.1} images/s",
-        result.n, result.miss
+        result.n,
+        result.miss
     );
-    println!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
-    println!(
+    say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
+    say!(
         "  inter-ocular NME       mean {} %, median {} %",
         percent(result.nme_io_mean, 2),
         percent(result.nme_io_median, 2)
     );
-    println!(
+    say!(
         "  NME by box             mean {} %, median {} %",
         percent(result.nme_box_mean, 2),
         percent(result.nme_box_median, 2)
     );
-    println!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
-    println!(
+    say!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
+    say!(
         "  failures above 0.08    {} %, above 0.10 {} %",
         percent(result.fr8, 1),
         percent(result.fr10, 1)
@@ -271,7 +272,7 @@ fn print_table(result: &Score, weights: &str, boxes: &str, images_per_second: f6
         .iter()
         .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
         .collect();
-    println!("  by group, % of eye distance: {}", groups.join(", "));
+    say!("  by group, % of eye distance: {}", groups.join(", "));
 }
 
 /// Writes `best.png`, `median.png` and `worst.png`.

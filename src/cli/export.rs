@@ -44,7 +44,7 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
     }
     export::export(&variables, &contract, args.half, &args.out)?;
     let size = args.out.metadata().map_or(0, |m| m.len());
-    println!(
+    say!(
         "{}: {}, {} points, {:.1} MB",
         args.out.display(),
         contract.name,

@@ -59,8 +59,8 @@ fn parse_box(text: &str) -> Result<Rect, String> {
 pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     let path = catalogue::resolve(&args.file)?;
     let archive = archive::look_into(&path)?;
-    println!("{}", path.display());
-    println!("{}", about_file(&archive));
+    say!("{}", path.display());
+    say!("{}", about_file(&archive));
     let carried = archive.contract.is_some();
     let model = KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu)?;
     print!("{}", about_contract(model.contract(), carried));
@@ -86,7 +86,7 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
                 write_picture(&folder.join(file_name(index, &layer.name)), layer)?;
             }
         } else {
-            println!("only the filters were drawn: --image PICTURE gives the layers something to look at");
+            say!("only the filters were drawn: --image PICTURE gives the layers something to look at");
         }
     }
     Ok(())
@@ -202,7 +202,7 @@ fn write_picture(path: &Path, maps: &LayerMaps) -> anyhow::Result<()> {
     let cell = (PICTURE_WIDTH_PX / columns).clamp(*CELL_PX.start(), *CELL_PX.end());
     let picture: RgbaImage = look::atlas(maps, columns, cell as u32, Palette::suited_to(maps));
     files::replace_by_path(path, |beside| picture.save(beside).map_err(io::Error::other))?;
-    println!("wrote {}", path.display());
+    say!("wrote {}", path.display());
     Ok(())
 }
 

@@ -3,6 +3,14 @@
 //! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
 //! [`Command`], and an arm in [`run`].
 
+/// Prints a line. That nobody reads it any more (`| head`) is no reason to stop: the work goes on.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
 pub mod annotate;
 pub mod cameras;
 pub mod dataset;

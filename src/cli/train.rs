@@ -118,7 +118,7 @@ pub fn run(args: TrainArgs) -> Result<()> {
     let mut display = Display::new(run.config().epochs);
     match run.train(&stop, &mut |event| display.show(event))? {
         Finish::Done => {
-            println!("Done. The run is in {}", folder.display());
+            say!("Done. The run is in {}", folder.display());
             Ok(())
         }
         Finish::Stopped => bail!(
@@ -192,12 +192,12 @@ impl Display {
                 steps_per_epoch,
                 steps_done,
             } => {
-                println!(
+                say!(
                     "{training} pictures to train on, {validation} of persons held back for validation, \
                      {left_out} of persons left out; {steps_per_epoch} steps an epoch"
                 );
                 if steps_done > 0 {
-                    println!("Going on after step {steps_done}");
+                    say!("Going on after step {steps_done}");
                 }
                 self.steps_per_epoch = steps_per_epoch;
                 self.started = Instant::now();
@@ -224,7 +224,7 @@ impl Display {
             }
             Event::Epoch(metrics) => {
                 let line = self.epoch_line(metrics);
-                self.bar.suspend(|| println!("{line}"));
+                self.bar.suspend(|| say!("{line}"));
             }
         }
     }
