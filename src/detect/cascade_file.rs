@@ -99,7 +99,7 @@ fn check_tree(nodes: &str, leaves: &str, features: i32) -> Result<(), String> {
     let nodes: Vec<f64> = numbers(nodes)?;
     let leaves: Vec<f64> = numbers(leaves)?;
     let count = nodes.len() / 4;
-    if count == 0 || nodes.len() % 4 != 0 || leaves.len() != count + 1 {
+    if count == 0 || !nodes.len().is_multiple_of(4) || leaves.len() != count + 1 {
         return Err("a tree has the wrong number of nodes or leaves".into());
     }
     for (index, node) in nodes.chunks_exact(4).enumerate() {
