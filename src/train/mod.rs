@@ -4,9 +4,12 @@
 mod batches;
 mod checkpoint;
 mod config;
+mod data;
 mod journal;
 mod optimiser;
 mod run;
+mod trainer;
+mod validate;
 
 use std::path::PathBuf;
 

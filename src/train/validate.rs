@@ -1,0 +1,66 @@
+//! How good a net under training is on persons that it is not trained on.
+
+use super::{TrainError, batches::Batch, trainer::Trainer};
+use crate::{
+    dataset::LabelledPicture,
+    evaluate::{Outcome, score},
+    geometry::Rect,
+    transform::crop::CropBatch,
+};
+
+/// Pictures that are validated at once.
+const VALIDATION_BATCH: usize = 32;
+
+/// Loss and mean NME on pictures of persons held back, whole pictures without random crops; `None` without such.
+///
+/// # Errors
+/// When a crop cannot be cut or libtorch fails.
+pub(super) fn validate(
+    trainer: &Trainer<'_>,
+    pictures: &[LabelledPicture],
+) -> Result<Option<(f64, Option<f64>)>, TrainError> {
+    let contract = &trainer.contract;
+    let (mut outcomes, mut losses) = (Vec::new(), 0.0);
+    for part in pictures.chunks(VALIDATION_BATCH) {
+        let mut batch = CropBatch::default();
+        let mut targets = Vec::new();
+        for labelled in part {
+            let (width, height) = labelled.picture.dimensions();
+            let tight = Rect::around(&labelled.points).unwrap_or_default();
+            let crop = contract
+                .crop_of_picture(width, height)
+                .unwrap_or_else(|| contract.crop_of_face(&tight));
+            batch.push(&labelled.picture, crop)?;
+            let value = |v: f32| contract.output.value(v);
+            targets.extend(labelled.points.iter().flat_map(|&p| {
+                let p = crop.crop_from_frame(p);
+                [value(p.x), value(p.y)]
+            }));
+        }
+        let (loss, values) = trainer.try_out(&Batch {
+            count: part.len(),
+            pixels: batch.pixels().to_vec(),
+            targets,
+        })?;
+        losses += loss * part.len() as f64;
+        let in_crops: Vec<_> = values
+            .chunks_exact(2 * contract.scheme.count)
+            .map(|v| contract.points(v))
+            .collect();
+        let extents: Vec<f32> = batch.transforms().iter().map(|t| t.extent).collect();
+        let predictions = batch.points_in_frame(in_crops);
+        for ((labelled, predicted), crop_extent) in part.iter().zip(predictions).zip(extents) {
+            outcomes.push(Outcome {
+                name: labelled.name.clone(),
+                labelled: labelled.points.clone(),
+                predicted: Some(predicted),
+                crop_extent,
+            });
+        }
+    }
+    if outcomes.is_empty() {
+        return Ok(None);
+    }
+    let nme = score(&outcomes, &contract.scheme).nme_io_mean;
+    Ok(Some((losses / outcomes.len() as f64, nme)))
+}
