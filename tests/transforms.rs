@@ -1,9 +1,4 @@
 //! The transforms of training: keypoints stay on what they mark, whatever is done to the picture.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on has failed"
-)]
 
 use image::{GrayImage, Luma};
 use pinkpoint::{

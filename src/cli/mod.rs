@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand; without a subcommand the live window opens. Knows every room.
 //!
 //! A subcommand `NAME` is a file `NAME.rs` with `NameArgs` and `run(NameArgs) -> anyhow::Result<()>`, a variant of
-//! [`Command`], and an arm in [`run`].
+//! `Command`, and an arm in [`run`].
 
 /// Prints a line. That nobody reads it any more (`| head`) is no reason to stop: the work goes on.
 macro_rules! say {

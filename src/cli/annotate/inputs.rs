@@ -224,7 +224,7 @@ mod tests {
             std::fs::create_dir(sub).unwrap();
             std::fs::write(sub.join("x.png"), "x").unwrap();
         }
-        assert!(jobs(&[a.clone()], Some(&a), false).is_err());
+        assert!(jobs(std::slice::from_ref(&a), Some(&a), false).is_err());
         assert!(jobs(&[a.join("x.png")], Some(&a.join("x.png")), false).is_err());
         assert!(jobs(&[a.clone(), b], Some(Path::new("out")), false).is_err());
         assert!(jobs(&[a.join("y.png")], None, true).is_err());
