@@ -15,7 +15,8 @@ CUPTI_VERSION=13.0.85
 PACKAGES=(
   build-essential pkg-config ca-certificates python3-pip  # build tools; pip fetches libtorch
   libopencv-dev opencv-data clang libclang-dev            # OpenCV, its cascades, and what binds it to Rust
-  libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0       # what the window needs
+  libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0       # what the window needs: OpenGL, and the X libraries that
+  libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2      # are looked for when it opens
   xvfb                                                    # the tests open the real window on a virtual screen
 )
 CASCADES=(haarcascade_frontalface_default haarcascade_frontalface_alt haarcascade_frontalface_alt2
