@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! app ──> pipeline ──> { source, detect, model, look, record } ──> { geometry, keypoints, face, frame, overlay }
-//! train ──> { dataset, transform, network, evaluate }
+//! train ──> { dataset, transform, network, evaluate }      network ──> { model, transform }      look ──> model
 //! cli ──> anything
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and
-//! `record` the only ones that know OpenCV; `model`, `network`, `train` and `look` the only ones that know tch.
+//! `record` the only ones that know OpenCV; `model`, `network` and `train` the only ones that know tch (and
+//! `pipeline::infer`, which turns gradients off for its thread).
 
 pub mod app;
 pub mod cli;

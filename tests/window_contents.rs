@@ -137,24 +137,21 @@ fn the_status_bar_says_what_is_shown_with_units_and_can_be_put_away() {
 fn the_side_panel_shows_filters_and_maps_of_the_face() {
     let face = Rect::new(100.0, 60.0, 80.0, 90.0);
     let mut harness = window(SourceSpec::Demo, vec![face], "contract-64.pt");
-    wait_for(&mut harness, "cpu");
-    click(&mut harness, "View");
-    harness
-        .get_by_label_contains("Filters of the first layer")
-        .click();
     wait_for(&mut harness, "Filters");
-    click(&mut harness, "View");
-    harness.get_by_label_contains("Maps of the first layer").click();
-    wait_for(&mut harness, " of ");
+    wait_for(&mut harness, "Feature maps");
+    wait_for(&mut harness, "2 of 56×56");
     assert!(!has(&harness, "There is no"));
+    for panel in ["Filters of the first layer", "Maps of the first layer"] {
+        click(&mut harness, "View");
+        harness.get_by_label_contains(panel).click();
+        harness.run_steps(3);
+    }
+    assert!(!has(&harness, "Feature maps") && !has(&harness, "Filters"));
 }
 
 #[test]
 fn without_a_face_the_panel_says_so() {
     let mut harness = window(SourceSpec::Demo, Vec::new(), "contract-64.pt");
-    wait_for(&mut harness, "cpu");
-    click(&mut harness, "View");
-    harness.get_by_label_contains("Maps of the first layer").click();
     wait_for(&mut harness, "There is no face to look at");
 }
 

@@ -33,8 +33,8 @@ impl Default for View {
         Self {
             points: true,
             boxes: true,
-            filters: false,
-            maps: false,
+            filters: true,
+            maps: true,
             status_bar: true,
             help: false,
         }

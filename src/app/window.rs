@@ -63,12 +63,14 @@ pub struct Outcome {
 impl Window {
     /// A window onto a pipeline; `run_for` closes it after a while.
     pub fn new(pipeline: Pipeline, run_for: Option<Duration>) -> Self {
+        let view = View::default();
+        pipeline.look_inside(view.maps);
         Self {
             pipeline,
             scene: None,
             source: SourceState::default(),
             loading_weights: false,
-            view: View::default(),
+            view,
             menu: MenuBar::default(),
             video: VideoView::default(),
             panels: Panels::default(),

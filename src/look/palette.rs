@@ -11,7 +11,8 @@ pub enum Palette {
     /// Smallest value black, over purple and pink, to the largest, pale yellow; equally bright steps.
     #[default]
     Sequential,
-    /// 0 white, positive values pink, negative ones green; both ends stand for the largest magnitude.
+    /// 0 white, positive values pink, negative ones green; both ends stand for the largest magnitude, and colours go by
+    /// the square root of the share of it.
     Diverging,
 }
 
@@ -43,7 +44,13 @@ impl Palette {
             Self::Sequential => colorous::MAGMA.eval_continuous(share(range.smallest, range.largest).into()),
             Self::Diverging => {
                 let most = range.smallest.abs().max(range.largest.abs());
-                let positive = if most > 0.0 { share(-most, most) } else { 0.5 };
+                let part = if most > 0.0 {
+                    (value / most).clamp(-1.0, 1.0)
+                } else {
+                    0.0
+                };
+                // The square root lets weak maps be seen beside strong ones, and keeps their order.
+                let positive = 0.5 + 0.5 * part.signum() * part.abs().sqrt();
                 colorous::PINK_GREEN.eval_continuous(f64::from(1.0 - positive))
             }
         };
