@@ -1,6 +1,10 @@
 //! A loaded net: crops in, keypoints and feature maps out. Owns the net; `net` runs it.
 
-use std::{cell::Cell, path::Path};
+use std::{
+    cell::Cell,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use tch::{Device, Tensor};
 
@@ -17,6 +21,10 @@ use crate::geometry::Point;
 const WARM_BATCHES: std::ops::RangeInclusive<usize> = 1..=4;
 /// Passes of one batch size until libtorch has specialised and optimised the net for it.
 const WARM_PASSES: usize = 2;
+/// No further batch size is warmed up after this long: on a slow machine the first face matters more than the first crowd.
+const WARM_UP_TIME: Duration = Duration::from_secs(2);
+/// Batches that a net is tried on before it is taken: several faces at once have to work, too.
+const TRIED_BATCHES: [usize; 2] = [1, 2];
 /// Threads that one forward pass uses unless told otherwise: the pipeline's other stages need the other cores, and
 /// two threads on busy cores are much slower than one.
 const DEFAULT_THREADS: usize = 1;
@@ -42,7 +50,7 @@ pub struct Passes {
 }
 
 impl KeypointModel {
-    /// Loads the file, checks it, and warms it up for batches of 1 to 4 faces on the calling thread.
+    /// Loads the file and tries it out on black crops.
     ///
     /// # Errors
     /// Says what is wrong with the file and what to do.
@@ -69,7 +77,9 @@ impl KeypointModel {
             gives_maps: false,
             passes: Cell::default(),
         };
-        model.warm_up()?;
+        for count in TRIED_BATCHES {
+            model.predict_black(count)?;
+        }
         model.gives_maps = match model.layer_maps(&vec![0.0; model.crop_length()]) {
             Ok(_) => true,
             Err(why) => {
@@ -81,19 +91,27 @@ impl KeypointModel {
         Ok(model)
     }
 
-    /// Runs the net on black crops of every usual batch size, which also checks what it gives. libtorch prepares a net
-    /// per thread, so a thread that takes over a net calls this before the first frame.
+    /// Runs the net on black crops of every usual batch size, as far as there is time. libtorch prepares a net per
+    /// thread and batch size, so a thread that takes over a net calls this before the first frame.
     ///
     /// # Errors
     /// When the net fails or gives something other than its contract says.
     pub fn warm_up(&self) -> Result<(), ModelError> {
+        let start = Instant::now();
         for count in WARM_BATCHES {
-            let pixels = vec![0.0; count * self.crop_length()];
             for _ in 0..WARM_PASSES {
-                self.predict(&pixels, count)?;
+                self.predict_black(count)?;
+            }
+            if start.elapsed() > WARM_UP_TIME {
+                break;
             }
         }
         Ok(())
+    }
+
+    fn predict_black(&self, count: usize) -> Result<(), ModelError> {
+        let pixels = vec![0.0; count * self.crop_length()];
+        self.predict(&pixels, count).map(drop)
     }
 
     /// What the net needs and gives.
