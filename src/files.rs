@@ -9,11 +9,11 @@ use std::{
 /// A file that could not be written; nothing of it was left behind and an older one is untouched.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot write: {source}; choose a folder that exists and can be written to, on a disk with space: {path}"
+    "cannot write: {cause}; choose a folder that exists and can be written to, on a disk with space: {path}"
 )]
 pub struct WriteError {
     path: PathBuf,
-    source: io::Error,
+    cause: io::Error,
 }
 
 /// Writes `path` through `content`: either all of it is there afterwards, or what was there before.
@@ -40,9 +40,9 @@ pub fn replace(
 /// # Errors
 /// When the folder cannot be written to, the disk is full, or `content` fails.
 pub fn replace_by_path(path: &Path, content: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), WriteError> {
-    let fail = |source| WriteError {
+    let fail = |cause| WriteError {
         path: path.to_path_buf(),
-        source,
+        cause,
     };
     if path.is_dir() {
         return Err(fail(io::Error::other("a folder of that name is in the way")));
@@ -102,10 +102,10 @@ impl Partial {
     }
 
     /// The error for something that went wrong while writing.
-    pub fn error(&self, source: io::Error) -> WriteError {
+    pub fn error(&self, cause: io::Error) -> WriteError {
         WriteError {
             path: self.target.clone(),
-            source,
+            cause,
         }
     }
 

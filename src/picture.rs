@@ -17,12 +17,12 @@ const MOST_BYTES: u64 = 1 << 30;
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// The file cannot be opened or read.
-    #[error("cannot read the picture: {source}; check its name and that you may read it: {path}")]
+    #[error("cannot read the picture: {cause}; check its name and that you may read it: {path}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file is damaged, too large, or no picture.
     #[error("not a picture that can be used ({why}); JPEG, PNG, BMP and WebP are read: {path}")]
@@ -40,9 +40,9 @@ pub enum PictureError {
 /// # Errors
 /// When the file cannot be read, is damaged or no picture, or is larger than 16384 px.
 pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
-    let unreadable = |source| PictureError::Unreadable {
+    let unreadable = |cause| PictureError::Unreadable {
         path: path.to_path_buf(),
-        source,
+        cause,
     };
     let damaged = |e: ImageError| PictureError::Damaged {
         path: path.to_path_buf(),

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{person_of, read_names},
+    dataset::{DataFolder, person_of, read_names},
     model::DeviceChoice,
     network::Architecture,
     train::{EpochMetrics, Event, Finish, Loss, OptimiserKind, Run, Schedule, TrainConfig},
@@ -105,6 +105,8 @@ pub fn run(args: TrainArgs) -> Result<()> {
         }
         (None, Some(folder)) => {
             let data = args.data.context("--data is needed")?;
+            // Before the run's folder is made: a wrong path should leave nothing behind.
+            DataFolder::open_training(&data)?;
             (
                 Run::create(&folder, args.recipe.config(data, args.epochs)?)?,
                 folder,

@@ -27,12 +27,12 @@ pub enum DatasetError {
     #[error(transparent)]
     Transform(#[from] TransformError),
     /// A folder cannot be listed.
-    #[error("cannot list the folder of pictures: {source}; it should lie beside the label file: {path}")]
+    #[error("cannot list the folder of pictures: {cause}; it should lie beside the label file: {path}")]
     Folder {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// No label has its picture.
     #[error(
@@ -45,12 +45,12 @@ pub enum DatasetError {
         rows: usize,
     },
     /// A list of names cannot be read.
-    #[error("cannot read the list of names: {source}; one name a line is needed: {path}")]
+    #[error("cannot read the list of names: {cause}; one name a line is needed: {path}")]
     Names {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -156,9 +156,9 @@ impl Part {
 }
 
 fn list(folder: &Path) -> Result<BTreeSet<String>, DatasetError> {
-    let fail = |source| DatasetError::Folder {
+    let fail = |cause| DatasetError::Folder {
         path: folder.to_path_buf(),
-        source,
+        cause,
     };
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(folder).map_err(fail)? {

@@ -30,12 +30,12 @@ pub struct Labels {
 #[derive(Debug, thiserror::Error)]
 pub enum LabelError {
     /// The file cannot be opened.
-    #[error("cannot read the label file: {source}; check its name: {path}")]
+    #[error("cannot read the label file: {cause}; check its name: {path}")]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// A line is wrong.
     #[error("{why}; correct the line or remove it: {path}, line {line}")]
@@ -70,9 +70,9 @@ impl Labels {
                     Ok(file)
                 }
             })
-            .map_err(|source| LabelError::Unreadable {
+            .map_err(|cause| LabelError::Unreadable {
                 path: path.to_path_buf(),
-                source,
+                cause,
             })?;
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)

@@ -18,9 +18,9 @@ pub fn person_of(name: &str) -> &str {
 /// # Errors
 /// When the file cannot be read.
 pub fn read_names(path: &Path) -> Result<BTreeSet<String>, DatasetError> {
-    let text = std::fs::read_to_string(path).map_err(|source| DatasetError::Names {
+    let text = std::fs::read_to_string(path).map_err(|cause| DatasetError::Names {
         path: path.to_path_buf(),
-        source,
+        cause,
     })?;
     Ok(text
         .lines()

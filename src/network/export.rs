@@ -16,6 +16,9 @@ use crate::{
 /// The course net's code without its numbers, made by `scripts/make_templates.py`.
 const COURSE_TEMPLATE: &[u8] = include_bytes!("templates/course.pt");
 
+/// The archive's own name, without `.pt` the folder that all of its entries lie in.
+const ARCHIVE_NAME: &str = "net.pt";
+
 /// Why a net was not exported; nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
@@ -91,12 +94,12 @@ pub fn export(
     let module = filled(variables, if half { Kind::Half } else { Kind::Float })?;
     check(&filled(variables, Kind::Float)?, contract)?;
     Ok(files::replace_by_path(path, |beside| {
-        module.save(beside).map_err(io::Error::other)?;
-        let bytes = std::fs::read(beside)?;
-        std::fs::write(
-            beside,
-            archive::with_contract(&bytes, contract).map_err(io::Error::other)?,
-        )
+        // libtorch names everything in the archive after the file that it saves to.
+        let folder = tempfile::tempdir()?;
+        let saved = folder.path().join(ARCHIVE_NAME);
+        module.save(&saved).map_err(io::Error::other)?;
+        let whole = archive::with_contract(&std::fs::read(&saved)?, contract);
+        std::fs::write(beside, whole.map_err(io::Error::other)?)
     })?)
 }
 
