@@ -21,10 +21,10 @@ use crate::geometry::Point;
 const WARM_BATCHES: std::ops::RangeInclusive<usize> = 1..=4;
 /// Passes of one batch size until libtorch has specialised and optimised the net for it.
 const WARM_PASSES: usize = 2;
-/// No further batch size is warmed up after this long: on a slow machine the first face matters more than the first crowd.
+/// Warming up ends after this long: on a slow machine the first face matters more than the first crowd.
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
-/// Batches that a net is tried on before it is taken: several faces at once have to work, too.
-const TRIED_BATCHES: [usize; 2] = [1, 2];
+/// Batch that a net is tried on before it is taken: several faces at once have to work.
+const TRIED_BATCH: usize = 2;
 /// Threads that one forward pass uses unless told otherwise: the pipeline's other stages need the other cores, and
 /// two threads on busy cores are much slower than one.
 const DEFAULT_THREADS: usize = 1;
@@ -36,7 +36,8 @@ pub struct KeypointModel {
     contract: Contract,
     threads: usize,
     parameters: Vec<(String, Tensor)>,
-    gives_maps: bool,
+    /// Whether the file gives feature maps; found out by the first one who asks.
+    gives_maps: Cell<Option<bool>>,
     passes: Cell<Passes>,
 }
 
@@ -69,24 +70,15 @@ impl KeypointModel {
             Some(contract) => contract,
             None => probe::contract(&net)?,
         };
-        let mut model = Self {
+        let model = Self {
             parameters: net.parameters()?,
             net,
             contract,
             threads: DEFAULT_THREADS,
-            gives_maps: false,
+            gives_maps: Cell::default(),
             passes: Cell::default(),
         };
-        for count in TRIED_BATCHES {
-            model.predict_black(count)?;
-        }
-        model.gives_maps = match model.layer_maps(&vec![0.0; model.crop_length()]) {
-            Ok(_) => true,
-            Err(why) => {
-                tracing::info!("no feature maps from this file: {why}");
-                false
-            }
-        };
+        model.predict_black(TRIED_BATCH)?;
         model.passes.take();
         Ok(model)
     }
@@ -101,9 +93,9 @@ impl KeypointModel {
         for count in WARM_BATCHES {
             for _ in 0..WARM_PASSES {
                 self.predict_black(count)?;
-            }
-            if start.elapsed() > WARM_UP_TIME {
-                break;
+                if start.elapsed() > WARM_UP_TIME {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -176,10 +168,19 @@ impl KeypointModel {
     /// # Errors
     /// When the net fails.
     pub fn feature_maps(&self, pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
-        if self.gives_maps {
-            self.layer_maps(pixels)
-        } else {
-            Ok(Vec::new())
+        if self.gives_maps.get() == Some(false) {
+            return Ok(Vec::new());
+        }
+        match self.layer_maps(pixels) {
+            Err(why) if self.gives_maps.get().is_none() => {
+                tracing::info!("no feature maps from this file: {why}");
+                self.gives_maps.set(Some(false));
+                Ok(Vec::new())
+            }
+            maps => {
+                self.gives_maps.set(Some(true));
+                maps
+            }
         }
     }
 
