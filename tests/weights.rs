@@ -366,7 +366,7 @@ fn a_contract_can_be_put_into_any_net_and_must_fit_it() {
 
     assert_refused(
         &put(&Contract::assumed("five".into(), 96, 5)),
-        &["5 points", "[1, 68, 2]"],
+        &["5 points", "[2, 68, 2]"],
     );
     assert_refused(&put(&Contract::assumed("small".into(), 64, 68)), &["failed"]);
 }
