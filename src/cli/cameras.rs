@@ -19,7 +19,7 @@ pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
         );
     }
     for (number, camera) in cameras.iter().enumerate() {
-        print!("{}", about(number, camera, &camera.modes()));
+        say!("{}", about(number, camera, &camera.modes()).trim_end());
     }
     Ok(())
 }

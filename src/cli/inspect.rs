@@ -63,14 +63,14 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     say!("{}", about_file(&archive));
     let carried = archive.contract.is_some();
     let model = KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu)?;
-    print!("{}", about_contract(model.contract(), carried));
-    print!("{}", about_parameters(&model.parameters()));
+    say!("{}", about_contract(model.contract(), carried).trim_end());
+    say!("{}", about_parameters(&model.parameters()).trim_end());
     let pixels = match &args.image {
         Some(image) => face_pixels(image, args.face_box, model.contract())?,
         None => vec![0.0; (model.contract().input_side as usize).pow(2)],
     };
     let layers = model.feature_maps(&pixels)?;
-    print!("{}", about_layers(&layers));
+    say!("{}", about_layers(&layers).trim_end());
     if let Some(folder) = &args.pictures {
         std::fs::create_dir_all(folder).with_context(|| {
             format!(
