@@ -7,6 +7,8 @@
 )]
 
 use std::{
+    io::{Read, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -196,6 +198,53 @@ fn cameras_that_are_not_there_are_absent() {
     }
     let error = source::open(&"/dev/null".parse().unwrap()).err().unwrap();
     assert!(matches!(error, SourceError::CameraBusy { .. }), "{error}");
+}
+
+/// Serves `pictures` JPEGs as network cameras do, to one client, and gives the address.
+fn mjpeg_server(pictures: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/video.mjpg", listener.local_addr().unwrap());
+    let jpeg = std::fs::read(media("face.jpg")).unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut request = [0; 4096];
+        let _ = client.read(&mut request);
+        let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n";
+        let part = format!(
+            "--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
+            jpeg.len()
+        );
+        let _ = client.write_all(head.as_bytes());
+        for _ in 0..pictures {
+            // A client that has seen enough hangs up.
+            let _ = client.write_all(&[part.as_bytes(), &jpeg, b"\r\n"].concat());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_stream_is_live_and_lost_when_it_ends() {
+    let spec: SourceSpec = mjpeg_server(60).parse().unwrap();
+    let mut source = source::open(&spec).unwrap();
+    assert!(source.info().live && source.info().frame_count.is_none());
+    let size = picture::read(&media("face.jpg")).unwrap().dimensions();
+    for _ in 0..10 {
+        assert_eq!(source.next_picture().unwrap().unwrap().picture.dimensions(), size);
+    }
+    let end = std::iter::repeat_with(|| source.next_picture()).find_map(Result::err);
+    assert!(matches!(end, Some(SourceError::Lost { .. })), "{end:?}");
+}
+
+#[test]
+fn a_stream_that_nobody_serves_is_an_error_that_names_it() {
+    let address = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}/video.mjpg", listener.local_addr().unwrap())
+    };
+    let error = source::open(&SourceSpec::Url(address.clone())).err().unwrap().to_string();
+    assert!(error.contains(&address) && error.contains("network"), "{error}");
 }
 
 #[test]

@@ -157,6 +157,32 @@ fn all_faces_go_through_one_forward_pass() {
 }
 
 #[test]
+fn looking_inside_changes_no_point_and_costs_no_pass_where_the_layers_end_with_the_output() {
+    for (name, side, maps, passes) in [
+        ("exported.pt", INPUT_SIDE, true, 1),
+        ("listed-64.pt", 64, true, 1),
+        ("contract-64.pt", 64, true, 1),
+        ("traced.pt", 224, false, 1),
+    ] {
+        let model = load(&file(name)).unwrap();
+        let pixels = crops(3, side);
+        let (points, first) = model.predict_and_look(&pixels, 3, 1).unwrap();
+        assert_eq!(model.passes().forward, passes, "{name}");
+        let plain = model.predict(&pixels, 3).unwrap();
+        assert_close(&raw(&model, &points), &raw(&model, &plain), 4.0, name);
+        let of_second = &pixels[pixels.len() / 3..2 * pixels.len() / 3];
+        let expected = model.feature_maps(of_second).unwrap().into_iter().next();
+        assert_eq!(first.is_some(), maps, "{name}");
+        if let (Some(first), Some(expected)) = (first, expected) {
+            assert_eq!((&first.name, first.shape), (&expected.name, expected.shape));
+            let largest = expected.values.iter().fold(1.0f32, |most, v| most.max(v.abs()));
+            assert_close(&first.values, &expected.values, largest, name);
+        }
+        assert!(maps == model.predict_and_look(&pixels, 3, 3).is_err(), "there is no fourth crop");
+    }
+}
+
+#[test]
 fn a_net_can_be_loaded_on_one_thread_and_run_on_another() {
     let model = load(&file("listed-64.pt")).unwrap();
     let pixels = crops(2, 64);

@@ -6,60 +6,24 @@
     reason = "a test fails by panicking"
 )]
 
+mod screen;
+
 use std::{
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
+use screen::Screen;
 use serde_json::Value;
 
 /// Far longer than the program takes on a busy machine: only a hang reaches it.
 const LONG: Duration = Duration::from_secs(120);
 
-/// A virtual screen of its own, taken down when dropped.
-struct Screen {
-    server: Child,
-    display: String,
-}
-
-impl Screen {
-    fn open() -> Self {
-        // Xvfb picks a free display itself and writes its number to the pipe once it is ready.
-        let mut server = Command::new("Xvfb")
-            .args([
-                "-displayfd",
-                "1",
-                "-screen",
-                "0",
-                "1024x700x24",
-                "-nolisten",
-                "tcp",
-            ])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is missing: run ./setup.sh");
-        let mut line = String::new();
-        let mut output = std::io::BufReader::new(server.stdout.take().unwrap());
-        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
-        assert!(!line.trim().is_empty(), "Xvfb did not start");
-        let display = format!(":{}", line.trim());
-        Self { server, display }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let mut program = program(arguments);
-        program.env("DISPLAY", &self.display);
-        finish(&mut program)
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
+/// Runs the program on a screen of its own.
+fn run(arguments: &[&str]) -> Output {
+    let screen = Screen::open();
+    finish(program(arguments).env("DISPLAY", &screen.display))
 }
 
 fn program(arguments: &[&str]) -> Command {
@@ -118,7 +82,7 @@ fn the_demo_runs_and_says_how_fast_it_was() {
     let path = folder.path().join("stats.json");
     let file = path.display().to_string();
     let net = net();
-    let output = Screen::open().run(&[
+    let output = run(&[
         "--source",
         "demo",
         "--weights",
@@ -164,7 +128,7 @@ fn a_camera_that_never_comes_has_a_status_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stats.json");
     let file = path.display().to_string();
-    let output = Screen::open().run(&[
+    let output = run(&[
         "--source",
         "camera:77",
         "--weights",
@@ -184,7 +148,7 @@ fn the_demo_stands_in_for_a_camera_that_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stats.json");
     let file = path.display().to_string();
-    let output = Screen::open().run(&["--weights", &net(), "--run-for", "3", "--stats", &file]);
+    let output = run(&["--weights", &net(), "--run-for", "3", "--stats", &file]);
     assert_eq!(output.status.code(), Some(0), "{}", message(&output));
     let stats = stats(&path);
     let is_demo = stats["source"].as_str().unwrap().contains("demo");
@@ -196,7 +160,7 @@ fn weights_that_cannot_be_used_leave_the_video_running() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stats.json");
     let file = path.display().to_string();
-    let output = Screen::open().run(&[
+    let output = run(&[
         "--source",
         "demo",
         "--weights",

@@ -11,7 +11,7 @@ use tch::{Device, Tensor};
 use super::{
     Contract, DeviceChoice, ModelError,
     archive::{self, Archive},
-    maps::{self, LayerMaps},
+    maps::{self, LayerMaps, Method},
     net::Net,
     probe,
 };
@@ -36,8 +36,7 @@ pub struct KeypointModel {
     contract: Contract,
     threads: usize,
     parameters: Vec<(String, Tensor)>,
-    /// Whether the file gives feature maps; found out by the first one who asks.
-    gives_maps: Cell<Option<bool>>,
+    maps_method: Method,
     passes: Cell<Passes>,
 }
 
@@ -51,7 +50,7 @@ pub struct Passes {
 }
 
 impl KeypointModel {
-    /// Loads the file and tries it out on black crops.
+    /// Loads the file and tries it out.
     ///
     /// # Errors
     /// Says what is wrong with the file and what to do.
@@ -70,20 +69,22 @@ impl KeypointModel {
             Some(contract) => contract,
             None => probe::contract(&net)?,
         };
-        let model = Self {
+        let mut model = Self {
             parameters: net.parameters()?,
             net,
             contract,
             threads: DEFAULT_THREADS,
-            gives_maps: Cell::default(),
+            maps_method: Method::Absent,
             passes: Cell::default(),
         };
-        model.predict_black(TRIED_BATCH)?;
-        model.passes.take();
+        let crops = model.input(&ramps(TRIED_BATCH, model.crop_length()), TRIED_BATCH)?;
+        let output = model.net.forward(&crops)?;
+        model.points(&output, TRIED_BATCH)?;
+        model.maps_method = Method::of(&model.net.module, &crops, &output);
         Ok(model)
     }
 
-    /// Runs the net on black crops of every usual batch size, as far as there is time. libtorch prepares a net per
+    /// Runs the net on made-up crops of every usual batch size, as far as there is time. libtorch prepares a net per
     /// thread and batch size, so a thread that takes over a net calls this before the first frame.
     ///
     /// # Errors
@@ -92,18 +93,13 @@ impl KeypointModel {
         let start = Instant::now();
         for count in WARM_BATCHES {
             for _ in 0..WARM_PASSES {
-                self.predict_black(count)?;
+                self.predict(&ramps(count, self.crop_length()), count)?;
                 if start.elapsed() > WARM_UP_TIME {
                     return Ok(());
                 }
             }
         }
         Ok(())
-    }
-
-    fn predict_black(&self, count: usize) -> Result<(), ModelError> {
-        let pixels = vec![0.0; count * self.crop_length()];
-        self.predict(&pixels, count).map(drop)
     }
 
     /// What the net needs and gives.
@@ -145,22 +141,41 @@ impl KeypointModel {
         if count == 0 && pixels.is_empty() {
             return Ok(Vec::new());
         }
-        let output = self.net.forward(&self.input(pixels, count)?)?;
-        self.passes.set(Passes {
-            forward: self.passes.get().forward + 1,
-            last_batch: count,
-        });
-        let points = self.contract.scheme.count;
-        if self.net.points(&output, count)? != points {
-            return Err(self
-                .net
-                .output_error(&output, count, &format!("{points} points a crop")));
-        }
-        let values = self.net.values(&output)?;
-        Ok(values
-            .chunks_exact(2 * points)
-            .map(|values| self.contract.points(values))
-            .collect())
+        self.predict_input(&self.input(pixels, count)?)
+    }
+
+    /// Keypoints as [`Self::predict`] gives them, and what the first layer makes of crop `looked_at`; `None` when the file
+    /// cannot say. One forward pass where the file's layers end with its output, else one more for the one crop.
+    ///
+    /// # Errors
+    /// As [`Self::predict`].
+    pub fn predict_and_look(
+        &self,
+        pixels: &[f32],
+        count: usize,
+        looked_at: usize,
+    ) -> Result<(Vec<Vec<Point>>, Option<LayerMaps>), ModelError> {
+        let input = self.input(pixels, count)?;
+        let (points, layers, row) = match self.maps_method {
+            Method::Absent => (self.predict_input(&input)?, Vec::new(), 0),
+            Method::WithoutOutput => {
+                let crop = input.f_narrow(0, looked_at as i64, 1);
+                let crop = crop.map_err(|e| self.net.forward_error(&e))?;
+                (self.predict_input(&input)?, self.layers(&crop)?, 0)
+            }
+            Method::WithOutput => {
+                let layers = self.layers(&input)?;
+                let points = match layers.last() {
+                    Some((_, output)) => self.points(output, count)?,
+                    None => self.predict_input(&input)?,
+                };
+                self.count_pass(count);
+                (points, layers, looked_at)
+            }
+        };
+        let first = layers.first().map(|(name, layer)| maps::of_crop(name, layer, row));
+        let first = first.transpose().map_err(|e| self.net.forward_error(&e))?;
+        Ok((points, first))
     }
 
     /// Every layer's output for one crop (`[1, side, side]`); empty when the file cannot give them.
@@ -168,25 +183,46 @@ impl KeypointModel {
     /// # Errors
     /// When the net fails.
     pub fn feature_maps(&self, pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
-        if self.gives_maps.get() == Some(false) {
+        if self.maps_method == Method::Absent {
             return Ok(Vec::new());
         }
-        match self.layer_maps(pixels) {
-            Err(why) if self.gives_maps.get().is_none() => {
-                tracing::info!("no feature maps from this file: {why}");
-                self.gives_maps.set(Some(false));
-                Ok(Vec::new())
-            }
-            maps => {
-                self.gives_maps.set(Some(true));
-                maps
-            }
-        }
+        let layers = self.layers(&self.input(pixels, 1)?)?;
+        layers
+            .iter()
+            .map(|(name, layer)| maps::of_crop(name, layer, 0).map_err(|e| self.net.forward_error(&e)))
+            .collect()
     }
 
-    fn layer_maps(&self, pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
-        let input = self.input(pixels, 1)?;
-        tch::no_grad(|| maps::of_layers(&self.net.module, &input)).map_err(|e| self.net.forward_error(&e))
+    fn layers(&self, input: &Tensor) -> Result<Vec<(String, Tensor)>, ModelError> {
+        maps::of_layers(&self.net.module, input).map_err(|e| self.net.forward_error(&e))
+    }
+
+    fn predict_input(&self, input: &Tensor) -> Result<Vec<Vec<Point>>, ModelError> {
+        let output = self.net.forward(input)?;
+        let count = input.size()[0] as usize;
+        self.count_pass(count);
+        self.points(&output, count)
+    }
+
+    fn count_pass(&self, batch: usize) {
+        self.passes.set(Passes {
+            forward: self.passes.get().forward + 1,
+            last_batch: batch,
+        });
+    }
+
+    /// The keypoints in the net's output for `count` crops, in crop pixels.
+    fn points(&self, output: &Tensor, count: usize) -> Result<Vec<Vec<Point>>, ModelError> {
+        let points = self.contract.scheme.count;
+        if self.net.points(output, count)? != points {
+            let wanted = format!("{points} points a crop");
+            return Err(self.net.output_error(output, count, &wanted));
+        }
+        let values = self.net.values(output)?;
+        Ok(values
+            .chunks_exact(2 * points)
+            .map(|values| self.contract.points(values))
+            .collect())
     }
 
     /// The kernels of the first convolution, `[filters, height, width]` (first input channel); `None` when the file
@@ -218,4 +254,10 @@ impl KeypointModel {
             .and_then(|flat| flat.f_view(shape)?.f_to(self.net.device))
             .map_err(|e| self.net.forward_error(&e))
     }
+}
+
+/// `count` crops of `length` pixels to try a net on: rising grey, no two alike, so that outputs can be told apart.
+fn ramps(count: usize, length: usize) -> Vec<f32> {
+    let ramp = |crop: usize| (0..length).map(move |at| (at as f32 / length as f32) / (1 + crop) as f32);
+    (0..count).flat_map(ramp).collect()
 }

@@ -15,34 +15,64 @@ pub struct LayerMaps {
 
 /// The method of a file that gives every layer's output.
 const METHOD: &str = "feature_maps";
+/// The method's last layer is the net's output when it differs from it by no more than this, relative or absolute:
+/// the same arithmetic may be done in another order.
+const SAME_OUTPUT: f64 = 1e-4;
 
-/// Every layer's output for `input` `[1, 1, side, side]`, by the file's own method.
-pub(super) fn of_layers(module: &CModule, input: &Tensor) -> Result<Vec<LayerMaps>, TchError> {
-    let layers = module.method_is(METHOD, &[IValue::Tensor(input.shallow_clone())])?;
-    let named = match layers {
+/// What a file's method for feature maps is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// The file has none that works.
+    Absent,
+    /// It gives layers, and the net has to be run for its output as well.
+    WithoutOutput,
+    /// Its last layer is the net's output: one pass gives both.
+    WithOutput,
+}
+
+impl Method {
+    /// Finds out with crops `[n, 1, side, side]` that are not all alike and the net's `output` for them.
+    pub(super) fn of(module: &CModule, crops: &Tensor, output: &Tensor) -> Self {
+        match of_layers(module, crops) {
+            Ok(layers) => {
+                let is_output = |last: &Tensor| {
+                    let close = last.f_allclose(output, SAME_OUTPUT, SAME_OUTPUT, false);
+                    last.size() == output.size() && close.unwrap_or(false)
+                };
+                match layers.last() {
+                    Some((_, last)) if is_output(last) => Self::WithOutput,
+                    _ => Self::WithoutOutput,
+                }
+            }
+            Err(why) => {
+                tracing::info!("no feature maps from this file: {why}");
+                Self::Absent
+            }
+        }
+    }
+}
+
+/// Every layer's name and output `[n, ...]` for `crops` `[n, 1, side, side]`, by the file's own method.
+pub(super) fn of_layers(module: &CModule, crops: &Tensor) -> Result<Vec<(String, Tensor)>, TchError> {
+    let layers = tch::no_grad(|| module.method_is(METHOD, &[IValue::Tensor(crops.shallow_clone())]))?;
+    match layers {
         IValue::GenericDict(layers) => layers
             .into_iter()
             .map(|layer| match layer {
                 (IValue::String(name), IValue::Tensor(maps)) => Ok((name, maps)),
                 other => Err(unexpected(&other)),
             })
-            .collect::<Result<_, _>>()?,
-        IValue::TensorList(layers) => numbered(layers),
-        IValue::Tuple(layers) | IValue::GenericList(layers) => numbered(
-            layers
-                .into_iter()
-                .map(|layer| match layer {
-                    IValue::Tensor(maps) => Ok(maps),
-                    other => Err(unexpected(&other)),
-                })
-                .collect::<Result<_, _>>()?,
-        ),
-        other => return Err(unexpected(&other)),
-    };
-    named
-        .into_iter()
-        .map(|(name, maps): (String, Tensor)| of_first_crop(name, &maps))
-        .collect()
+            .collect(),
+        IValue::TensorList(layers) => Ok(numbered(layers)),
+        IValue::Tuple(layers) | IValue::GenericList(layers) => {
+            let layers = layers.into_iter().map(|layer| match layer {
+                IValue::Tensor(maps) => Ok(maps),
+                other => Err(unexpected(&other)),
+            });
+            Ok(numbered(layers.collect::<Result<_, _>>()?))
+        }
+        other => Err(unexpected(&other)),
+    }
 }
 
 fn unexpected(value: &impl std::fmt::Debug) -> TchError {
@@ -55,14 +85,14 @@ fn numbered(layers: Vec<Tensor>) -> Vec<(String, Tensor)> {
     layers.into_iter().enumerate().map(name).collect()
 }
 
-/// `[1, channels, height, width]` or `[1, n]` as maps.
-fn of_first_crop(name: String, maps: &Tensor) -> Result<LayerMaps, TchError> {
-    let shape = match maps.size().as_slice() {
-        [1, channels, height, width] => [*channels, *height, *width],
-        [1, count] => [*count, 1, 1],
+/// The maps of crop `index` in a layer's output `[n, channels, height, width]` or `[n, values]`.
+pub(super) fn of_crop(name: &str, layer: &Tensor, index: usize) -> Result<LayerMaps, TchError> {
+    let shape = match layer.size().as_slice() {
+        [_, channels, height, width] => [*channels, *height, *width],
+        [_, values] => [*values, 1, 1],
         other => return Err(unexpected(&other)),
     };
-    from_tensor(name, shape, maps)
+    from_tensor(name.to_owned(), shape, &layer.f_select(0, index as i64)?)
 }
 
 fn from_tensor(name: String, shape: [i64; 3], values: &Tensor) -> Result<LayerMaps, TchError> {

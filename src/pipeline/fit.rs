@@ -7,7 +7,7 @@ use image::GrayImage;
 
 use crate::{
     face::Face,
-    geometry::{CropTransform, Rect},
+    geometry::{CropTransform, Point, Rect},
     model::{Contract, KeypointModel, LayerMaps, ModelError},
     transform::{TransformError, crop::CropBatch},
 };
@@ -60,17 +60,29 @@ impl KeypointFitter {
     /// # Errors
     /// When a crop cannot be cut or the net fails.
     pub fn fit(&mut self, grey: &GrayImage, boxes: &[Rect]) -> Result<Vec<Face>, FitError> {
+        Ok(self.fit_and_look(grey, boxes, None)?.0)
+    }
+
+    /// As [`Self::fit`], and with it what the net's first layer makes of box `looked_at`, where the file can say.
+    ///
+    /// # Errors
+    /// As [`Self::fit`].
+    pub fn fit_and_look(
+        &mut self,
+        grey: &GrayImage,
+        boxes: &[Rect],
+        looked_at: Option<usize>,
+    ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
         let crops: Vec<CropTransform> = boxes.iter().map(|b| self.contract().crop_of_face(b)).collect();
-        let points = self.fit_crops(grey, &crops)?;
+        let (points, maps) = self.points(grey, &crops, looked_at)?;
         let both = boxes.iter().zip(points).enumerate();
-        Ok(both
-            .map(|(index, (&face_box, points))| Face {
-                id: index as u32,
-                face_box,
-                points,
-                confidence: None,
-            })
-            .collect())
+        let faces = both.map(|(index, (&face_box, points))| Face {
+            id: index as u32,
+            face_box,
+            points,
+            confidence: None,
+        });
+        Ok((faces.collect(), maps))
     }
 
     /// Keypoints for every crop, in frame pixels.
@@ -81,7 +93,17 @@ impl KeypointFitter {
         &mut self,
         grey: &GrayImage,
         crops: &[CropTransform],
-    ) -> Result<Vec<Vec<crate::geometry::Point>>, FitError> {
+    ) -> Result<Vec<Vec<Point>>, FitError> {
+        Ok(self.points(grey, crops, None)?.0)
+    }
+
+    /// Keypoints for every crop, in frame pixels, and the first layer's maps for crop `looked_at`.
+    fn points(
+        &mut self,
+        grey: &GrayImage,
+        crops: &[CropTransform],
+        looked_at: Option<usize>,
+    ) -> Result<(Vec<Vec<Point>>, Option<LayerMaps>), FitError> {
         let start = Instant::now();
         self.batch.clear();
         for &crop in crops {
@@ -89,21 +111,13 @@ impl KeypointFitter {
         }
         let cut = Instant::now();
         self.crop_time = cut - start;
-        let points = if crops.is_empty() {
-            Vec::new()
-        } else {
-            self.batch
-                .points_in_frame(self.model.predict(self.batch.pixels(), self.batch.len())?)
+        let (pixels, count) = (self.batch.pixels(), self.batch.len());
+        let (points_in_crops, maps) = match looked_at {
+            Some(index) => self.model.predict_and_look(pixels, count, index)?,
+            None => (self.model.predict(pixels, count)?, None),
         };
+        let points = self.batch.points_in_frame(points_in_crops);
         self.infer_time = cut.elapsed();
-        Ok(points)
-    }
-
-    /// Every layer's maps for face `index` of the last frame, with the crop's own pixels (`[side, side]`).
-    ///
-    /// # Errors
-    /// When the net fails.
-    pub fn feature_maps(&self, index: usize) -> Result<Vec<LayerMaps>, FitError> {
-        Ok(self.model.feature_maps(self.batch.crop_pixels(index))?)
+        Ok((points, maps))
     }
 }

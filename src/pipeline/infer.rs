@@ -17,6 +17,7 @@ use super::{
 use crate::{
     face::Face,
     geometry::{Point, Rect},
+    model::LayerMaps,
 };
 
 /// How soon commands and new nets are noticed while no frames come.
@@ -120,36 +121,22 @@ impl Infer {
 
     fn scene(&self, state: &mut State, detections: &Detections) -> Scene {
         let mut times = detections.times;
-        let faces = match self.fit(state, detections) {
-            Ok(faces) => {
-                state.failing = false;
-                faces
-            }
-            Err(error) => {
-                self.fail(state, &error);
-                without_points(&detections.boxes)
-            }
-        };
-        let chosen = choose(&mut state.chosen, &faces);
-        let mut inside = None;
-        if let Some((fitter, _)) = &state.net {
-            if chosen.is_some() {
-                times.crop = fitter.crop_time;
-                times.infer = fitter.infer_time;
-            }
-            if let Some(index) = chosen.filter(|&i| state.look_inside && !faces[i].points.is_empty()) {
-                let start = Instant::now();
-                match fitter.feature_maps(index) {
-                    Ok(maps) => {
-                        inside = Some(Arc::new(Inside {
-                            maps: maps.first().map(Atlas::of),
-                        }))
-                    }
-                    Err(error) => self.fail(state, &error),
-                }
-                times.look = start.elapsed();
-            }
+        let chosen = choose(&mut state.chosen, &detections.boxes);
+        let (faces, maps) = self.fit(state, detections, chosen).unwrap_or_else(|error| {
+            self.fail(state, &error);
+            (without_points(&detections.boxes), None)
+        });
+        if let (Some((fitter, _)), Some(_)) = (&state.net, chosen) {
+            times.crop = fitter.crop_time;
+            times.infer = fitter.infer_time;
         }
+        let start = Instant::now();
+        let has_points = chosen.is_some_and(|index| !faces[index].points.is_empty());
+        let inside = (state.look_inside && has_points).then(|| {
+            let maps = maps.as_ref().map(Atlas::of);
+            times.look = start.elapsed();
+            Arc::new(Inside { maps })
+        });
         Scene {
             frame: detections.frame.clone(),
             faces,
@@ -160,11 +147,19 @@ impl Infer {
         }
     }
 
-    fn fit(&self, state: &mut State, detections: &Detections) -> Result<Vec<Face>, FitError> {
-        match &mut state.net {
-            Some((fitter, _)) => fitter.fit(&detections.grey, &detections.boxes),
-            None => Ok(without_points(&detections.boxes)),
-        }
+    fn fit(
+        &self,
+        state: &mut State,
+        detections: &Detections,
+        chosen: Option<usize>,
+    ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
+        let Some((fitter, _)) = &mut state.net else {
+            return Ok((without_points(&detections.boxes), None));
+        };
+        let looked_at = chosen.filter(|_| state.look_inside);
+        let fitted = fitter.fit_and_look(&detections.grey, &detections.boxes, looked_at)?;
+        state.failing = false;
+        Ok(fitted)
     }
 
     /// Tells the window of the first of several failures in a row.
@@ -192,18 +187,18 @@ fn without_points(boxes: &[Rect]) -> Vec<Face> {
 }
 
 /// The face that was chosen, where it is now; the first, which is the largest, when nobody chose or it is gone.
-fn choose(chosen: &mut Option<Rect>, faces: &[Face]) -> Option<usize> {
+fn choose(chosen: &mut Option<Rect>, boxes: &[Rect]) -> Option<usize> {
     let same = chosen.and_then(|last| {
-        let overlaps = faces.iter().map(|face| face.face_box.iou(&last)).enumerate();
+        let overlaps = boxes.iter().map(|face_box| face_box.iou(&last)).enumerate();
         overlaps
             .filter(|(_, iou)| *iou > SAME_FACE_IOU)
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .map(|(index, _)| index)
     });
     if let Some(index) = same {
-        *chosen = Some(faces[index].face_box);
+        *chosen = Some(boxes[index]);
     }
-    same.or((!faces.is_empty()).then_some(0))
+    same.or((!boxes.is_empty()).then_some(0))
 }
 
 #[cfg(test)]
@@ -212,9 +207,8 @@ mod tests {
 
     #[test]
     fn the_chosen_face_is_followed_and_the_first_stands_in() {
-        let boxes = |xs: &[f32]| {
-            let rects: Vec<Rect> = xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect();
-            without_points(&rects)
+        let boxes = |xs: &[f32]| -> Vec<Rect> {
+            xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect()
         };
         let mut chosen = None;
         assert_eq!(choose(&mut chosen, &boxes(&[])), None);

@@ -97,12 +97,6 @@ impl CropBatch {
         &self.transforms
     }
 
-    /// The pixels of crop `index`, `[1, side, side]`.
-    pub fn crop_pixels(&self, index: usize) -> &[f32] {
-        let length = self.pixels.len() / self.len().max(1);
-        &self.pixels[index * length..(index + 1) * length]
-    }
-
     /// Takes one set of points per crop from crop pixels to frame pixels.
     pub fn points_in_frame(&self, points_in_crops: Vec<Vec<Point>>) -> Vec<Vec<Point>> {
         let both = self.transforms.iter().zip(points_in_crops);
