@@ -9,6 +9,7 @@ use std::{
 use super::{
     EpochMetrics, TrainConfig, TrainError, data::Data, journal, trainer::Trainer, validate::validate,
 };
+use crate::files;
 
 /// What a run tells while it goes on.
 #[derive(Debug)]
@@ -132,7 +133,7 @@ impl Run {
     }
 
     fn save_config(&self) -> Result<(), TrainError> {
-        journal::write_json(&self.config_path(), &self.config)
+        Ok(files::replace_json(&self.config_path(), &self.config)?)
     }
 
     /// Trains until all epochs are done or `stop` is set, from the checkpoint where there is one.
