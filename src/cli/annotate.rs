@@ -5,8 +5,7 @@ mod stats;
 mod worker;
 
 use std::{
-    io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -85,6 +84,9 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.keypoints {
         KeypointFormat::of(path)?;
     }
+    if let Some(path) = &args.stats {
+        files::check(path)?;
+    }
     let weights = catalogue::resolve(&args.weights)?;
     let mut picture_detector = HaarDetector::open(args.detector(HaarSettings::thorough()))?;
     let mut video_detector = HaarDetector::open(args.detector(HaarSettings::recorded()))?;
@@ -125,7 +127,7 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
         all["interrupted"] = json!(stop.load(Ordering::Relaxed));
         all["weights"] = json!(weights.display().to_string());
         all["device"] = json!(device);
-        write_json(path, &all)?;
+        files::replace_json(path, &all)?;
     }
     if stop.load(Ordering::Relaxed) {
         bail!("interrupted; the files hold what was done until then");
@@ -192,11 +194,4 @@ fn progress_bar(jobs: &[Job]) -> ProgressBar {
     let template = "{bar:30} {pos}/{len} frames, {per_sec}, {eta} left  {msg}";
     ProgressBar::new(pictures as u64)
         .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
-    Ok(files::replace(path, |writer| {
-        serde_json::to_writer_pretty(&mut *writer, value)?;
-        writeln!(writer)
-    })?)
 }

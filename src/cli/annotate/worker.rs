@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context;
-use image::GrayImage;
 
 use super::{
     inputs::{Job, Medium},
@@ -15,10 +14,9 @@ use super::{
 };
 use crate::{
     detect::FaceDetector,
-    face::Face,
     geometry::Rect,
     overlay::{self, Style},
-    pipeline::{FitError, KeypointFitter},
+    pipeline::KeypointFitter,
     record::{self, KeypointWriter, VideoFile},
     source::{self, Grab, SourceSpec},
     transform::crop,
@@ -31,22 +29,6 @@ const ASSUMED_FPS: f64 = 25.0;
 const TOLERATED_MISSING_FRAMES: u64 = 2;
 const TOLERATED_MISSING_SHARE: f64 = 0.01;
 
-/// The stage that fits keypoints, so that all others can be tried without a net.
-pub trait Fitter {
-    /// Faces for boxes, with the time spent on cropping and in the net.
-    ///
-    /// # Errors
-    /// When a crop cannot be cut or the net fails.
-    fn fit(&mut self, grey: &GrayImage, boxes: &[Rect]) -> Result<(Vec<Face>, Duration, Duration), FitError>;
-}
-
-impl Fitter for KeypointFitter {
-    fn fit(&mut self, grey: &GrayImage, boxes: &[Rect]) -> Result<(Vec<Face>, Duration, Duration), FitError> {
-        let faces = KeypointFitter::fit(self, grey, boxes)?;
-        Ok((faces, self.crop_time, self.infer_time))
-    }
-}
-
 /// What all files share.
 pub struct Worker<'a> {
     /// For pictures.
@@ -54,7 +36,7 @@ pub struct Worker<'a> {
     /// For videos.
     pub video_detector: &'a mut dyn FaceDetector,
     /// Fits the keypoints.
-    pub fitter: &'a mut dyn Fitter,
+    pub fitter: &'a mut KeypointFitter,
     /// Where keypoints go.
     pub keypoints: Option<&'a mut KeypointWriter>,
     /// What is drawn.
@@ -135,7 +117,7 @@ impl Worker<'_> {
             .map(|found| found.face_box)
             .collect();
         let detect = start.elapsed();
-        let (faces, crop, infer) = self.fitter.fit(&grey, &boxes)?;
+        let faces = self.fitter.fit(&grey, &boxes)?;
         let start = Instant::now();
         let mut picture = grab.picture;
         if job.output.is_some() {
@@ -163,8 +145,17 @@ impl Worker<'_> {
             }
         }
         let write = start.elapsed();
-        self.stats
-            .add(faces.len(), [decode, detect, crop, infer, draw, write]);
+        self.stats.add(
+            faces.len(),
+            [
+                decode,
+                detect,
+                self.fitter.crop_time,
+                self.fitter.infer_time,
+                draw,
+                write,
+            ],
+        );
         Ok(())
     }
 }
