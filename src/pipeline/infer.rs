@@ -97,7 +97,7 @@ impl Infer {
 }
 
 impl Infer {
-    /// Takes a net that was loaded meanwhile, unless it fails on a blank picture in this thread.
+    /// Takes a net that was loaded meanwhile, unless it fails in this thread. The picture stands still while it is warmed up.
     fn swap_net(&self, state: &mut State) -> bool {
         let Some(LoadedNet { path, model }) = self.loaded.take_now() else {
             return false;
@@ -207,9 +207,8 @@ mod tests {
 
     #[test]
     fn the_chosen_face_is_followed_and_the_first_stands_in() {
-        let boxes = |xs: &[f32]| -> Vec<Rect> {
-            xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect()
-        };
+        let boxes =
+            |xs: &[f32]| -> Vec<Rect> { xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect() };
         let mut chosen = None;
         assert_eq!(choose(&mut chosen, &boxes(&[])), None);
         assert_eq!(choose(&mut chosen, &boxes(&[0.0, 300.0])), Some(0));
