@@ -40,8 +40,13 @@ if [ "$flavour" = auto ]; then
 fi
 
 check_rust() {
-  command -v cargo >/dev/null 2>&1 ||
-    die "cargo, Rust's build tool, was not found" "install Rust as described on https://rustup.rs, open a new shell, run ./setup.sh again"
+  local how="as described on https://rustup.rs, open a new shell, run ./setup.sh again" wanted found
+  command -v cargo >/dev/null 2>&1 || die "cargo, Rust's build tool, was not found" "install Rust $how"
+  wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  found=$(cargo --version | awk '{print $2}')
+  # Debian 12's own cargo is too old and says so in terms of editions only.
+  [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ] ||
+    die "cargo $found is too old, $wanted is needed" "install a newer Rust $how"
 }
 
 install_packages() {

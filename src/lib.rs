@@ -1,9 +1,10 @@
 //! Pinkpoint: keypoints on faces, live, and the road to the nets that find them.
 //!
 //! ```text
-//! app ──> pipeline ──> { source, detect, model, look, record } ──> { geometry, keypoints, face, frame, overlay }
-//! train ──> { dataset, transform, network, evaluate }      network ──> { model, transform }      look ──> model
-//! cli ──> anything
+//! app ──> { pipeline, source, model }        pipeline ──> { source, detect, transform, model, look }
+//! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
+//! { detect, dataset } ──> transform        look ──> model        cli ──> anything
+//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, resources }
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and

@@ -9,6 +9,9 @@ use tracing_subscriber::EnvFilter;
 /// Without RUST_LOG: what went wrong here, and nothing from the libraries below.
 const LOG_FILTER: &str = "error,pinkpoint=warn";
 
+/// Exit status after a panic: `EX_SOFTWARE` of sysexits.h.
+const PANIC_STATUS: u8 = 70;
+
 fn main() -> ExitCode {
     // Bad usage ends here with clap's message and status 2.
     let arguments = Cli::parse();
@@ -18,11 +21,16 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    match cli::run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    match std::panic::catch_unwind(|| cli::run(arguments)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
             eprintln!("Error: {error:#}");
             cli::exit_code(&error)
+        }
+        // The panic has printed what and where; libtorch's wrapper panics where memory runs out, for example.
+        Err(_) => {
+            eprintln!("Error: that should not have happened; please report it with the lines above");
+            ExitCode::from(PANIC_STATUS)
         }
     }
 }

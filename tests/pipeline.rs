@@ -179,9 +179,27 @@ fn a_single_picture_stays() {
     };
     let pipeline = script.start();
     let first = next_scene(&pipeline);
+    // Another scene of it comes when there is something new to see.
+    pipeline.look_inside(true);
     let second = next_scene(&pipeline);
-    assert_eq!(number_in(&first.frame.picture), number_in(&second.frame.picture));
+    assert_eq!(first.frame.sequence, second.frame.sequence);
     assert_eq!(script.opened.load(Ordering::Relaxed), 1);
+    assert_eq!(pipeline.frames_captured(), 1);
+}
+
+#[test]
+fn a_recording_of_which_one_picture_can_be_read_is_not_begun_again_and_again() {
+    let script = Script {
+        live: false,
+        pictures: 1,
+        announced: Some(900),
+        ..Script::camera()
+    };
+    let pipeline = script.start();
+    next_scene(&pipeline);
+    until(|| (script.opened.load(Ordering::Relaxed) >= 3).then_some(()));
+    // Without a pause it is begun thousands of times until the third time is noticed.
+    assert!(script.opened.load(Ordering::Relaxed) <= 4);
 }
 
 #[test]
@@ -227,6 +245,25 @@ fn a_file_that_cannot_be_used_gives_way_to_what_was_shown() {
     assert!(why.contains("bad.mp4") && why.contains("choose another"), "{why}");
     until(|| (script.opened.load(Ordering::Relaxed) == 2).then_some(()));
     next_scene(&pipeline);
+}
+
+#[test]
+fn a_thread_that_panics_is_told_of_and_the_others_end_as_usual() {
+    struct Panics;
+    impl FaceDetector for Panics {
+        fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+            panic!("on purpose");
+        }
+    }
+    let mut setup = Script::camera().setup(NumberDetector::default());
+    setup.detector = Box::new(Panics);
+    let mut pipeline = start(setup);
+    let why = next_event(&pipeline, |event| match event {
+        Event::StageFailed { stage: "detect", why } => Some(why),
+        _ => None,
+    });
+    assert!(why.contains("start the program again"), "{why}");
+    pipeline.stop();
 }
 
 #[test]

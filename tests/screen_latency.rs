@@ -135,6 +135,7 @@ impl ClockSource {
             fps: None,
             frame_count: None,
             live: true,
+            reopen_as: None,
         };
         Self {
             info,

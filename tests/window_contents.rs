@@ -56,6 +56,7 @@ fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
         fps: None,
         frame_count: Some(1),
         live: false,
+        reopen_as: None,
     };
     match spec {
         SourceSpec::Camera(number) => Err(SourceError::CameraAbsent {

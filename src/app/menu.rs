@@ -108,8 +108,7 @@ impl MenuBar {
             for camera in found.iter() {
                 let text = format!("{} ({})", camera.name, camera.node.display());
                 if ui.button(text).clicked() {
-                    let path = camera.stable_path.as_ref().unwrap_or(&camera.node);
-                    *choice = Some(Choice::Source(SourceSpec::Device(path.clone())));
+                    *choice = Some(Choice::Source(SourceSpec::Device(camera.node.clone())));
                 }
             }
         });

@@ -65,7 +65,11 @@ fn heading(ui: &mut Ui, title: &str, atlas: Option<&Atlas>) {
         ui.label(RichText::new(title).heading());
         if let Some(atlas) = atlas {
             let [channels, height, width] = atlas.shape;
-            let what = format!("{} · {channels} of {width}×{height}", atlas.layer);
+            let count = match atlas.shown {
+                shown if shown < channels => format!("first {shown} of {channels}"),
+                _ => channels.to_string(),
+            };
+            let what = format!("{} · {count} of {width}×{height}", atlas.layer);
             ui.label(RichText::new(what).small().color(theme::TEXT_WEAK));
         }
     });

@@ -47,8 +47,22 @@ struct SourceState {
     info: Option<SourceInfo>,
     /// What the picture waits for.
     waiting: Option<String>,
+    /// Since when.
+    waiting_since: Option<Instant>,
     /// What kept the source from being opened the last time.
     trouble: Option<String>,
+}
+
+impl SourceState {
+    fn wait_for(&mut self, what: String) {
+        self.waiting = Some(what);
+        self.waiting_since = Some(Instant::now());
+    }
+
+    fn stop_waiting(&mut self) {
+        self.waiting = None;
+        self.waiting_since = None;
+    }
 }
 
 /// What came of a run.
@@ -77,7 +91,7 @@ impl Window {
             notices: Notices::default(),
             dialogs: Dialogs::default(),
             recorder: Arc::default(),
-            closes_at: run_for.map(|time| Instant::now() + time),
+            closes_at: run_for.and_then(|time| Instant::now().checked_add(time)),
         }
     }
 
@@ -88,8 +102,12 @@ impl Window {
             self.take_in(event);
         }
         if let Some(scene) = self.pipeline.newest_scene() {
+            // A picture from before the source was lost does not end the waiting for it.
+            let is_news = |since: Instant| scene.frame.captured_at >= since;
+            if self.source.waiting_since.is_some_and(is_news) {
+                self.source.stop_waiting();
+            }
             self.scene = Some(scene);
-            self.source.waiting = None;
         }
         if let Some(moment) = self.closes_at {
             match moment.checked_duration_since(Instant::now()) {
@@ -155,24 +173,25 @@ impl Window {
 
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Opening(spec) => self.source.waiting = Some(format!("Starting {spec} …")),
+            Event::Opening(spec) => self.source.wait_for(format!("Starting {spec} …")),
             Event::Opened { spec, info } => {
                 if spec == SourceSpec::FirstCamera && !info.live {
-                    let text = "No camera was found: this is the built-in demo.";
+                    let text = format!("There is no camera to show, so this is the {}.", info.name);
                     self.notices.say(Severity::Hint, text);
                 }
-                self.source.waiting = Some(format!("Starting {} …", info.name));
+                self.source.wait_for(format!("Starting {} …", info.name));
                 self.source.info = Some(info);
                 self.source.trouble = None;
             }
             Event::Waiting { spec, why, retry_in } => {
                 let seconds = retry_in.as_secs_f32();
-                self.source.waiting = Some(format!("Waiting for {spec}, trying again in {seconds:.1} s"));
+                let text = format!("Waiting for {spec}, trying again in {seconds:.1} s");
+                self.source.wait_for(text);
                 self.source.trouble = Some(why);
             }
             Event::SourceFailed { why, .. } => {
-                self.source.waiting = None;
-                self.source.trouble = None;
+                self.source.stop_waiting();
+                self.source.trouble = Some(why.clone());
                 self.notices.say(Severity::Error, why);
             }
             Event::LoadingWeights(_) => self.loading_weights = true,

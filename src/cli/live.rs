@@ -20,7 +20,7 @@ pub const CAMERA_NEVER_CAME_STATUS: u8 = 3;
 /// What the live window shows and with which net.
 #[derive(Debug, Args)]
 pub struct LiveArgs {
-    /// Where pictures come from: camera, camera:N, /dev/videoN, FILE, URL or demo
+    /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo
     #[arg(long, value_name = "SOURCE", default_value = "camera")]
     source: SourceSpec,
     /// The net: a TorchScript file, or the name of a net that comes with the program
@@ -79,6 +79,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         cascade: args.cascade,
         ..HaarSettings::live()
     })?;
+    let is_file = matches!(args.source, SourceSpec::File(_));
     let setup = Setup {
         opener: Box::new(source::open),
         source: args.source,
@@ -91,6 +92,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         write_stats(path, &outcome.stats)?;
     }
     match outcome.never_came {
+        Some(why) if args.run_for.is_some() && is_file => bail!(why),
         Some(why) if args.run_for.is_some() => Err(CameraNeverCame { why }.into()),
         _ => Ok(()),
     }

@@ -215,7 +215,7 @@ fn unpack(zip: &mut ZipArchive<Cursor<&[u8]>>, file_size: u64) -> Result<Vec<(St
                 "its entry {name} is marked as a folder"
             )));
         }
-        total += entry.size();
+        total = u64::saturating_add(total, entry.size());
         if total > limit {
             return Err(Problem::TooLarge(format!(
                 "unpacks to more than {} MB",

@@ -18,6 +18,8 @@ pub const FILE_NAME: &str = "pinkpoint.json";
 const SIDES: std::ops::RangeInclusive<u32> = 16..=1024;
 /// A crop shifted by more face sizes than this would miss the face.
 const LARGEST_SHIFT: f32 = 2.0;
+/// In a crop larger than so many face sizes, or pictures, a face is a few pixels.
+const LARGEST_MARGIN: f32 = 20.0;
 
 /// What a net needs and gives: `forward([n, 1, side, side] grey 0..1) -> [n, 2 * count]` or `[n, count, 2]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,8 +166,15 @@ impl Contract {
                 self.output.scale, self.output.offset
             ));
         }
-        if !positive(self.crop.margin) || !self.crop.picture_fraction.is_none_or(positive) {
-            return fail(format!("crop margin {} is not positive", self.crop.margin));
+        let margins = [Some(self.crop.margin), self.crop.picture_fraction];
+        if let Some(margin) = margins
+            .into_iter()
+            .flatten()
+            .find(|&m| !positive(m) || m > LARGEST_MARGIN)
+        {
+            return fail(format!(
+                "crop margin {margin}; above 0 and up to {LARGEST_MARGIN} are allowed"
+            ));
         }
         if self.crop.shift_down.is_nan() || self.crop.shift_down.abs() > LARGEST_SHIFT {
             return fail(format!(
@@ -237,12 +246,14 @@ mod tests {
 
     #[test]
     fn values_that_no_net_can_have_are_refused() {
-        let broken: [fn(&mut Contract); 6] = [
+        let broken: [fn(&mut Contract); 8] = [
             |c| c.format = FORMAT + 1,
             |c| c.input_side = 0,
             |c| c.output.scale = 0.0,
             |c| c.output.offset = f32::NAN,
             |c| c.crop.margin = -1.0,
+            |c| c.crop.margin = 1e9,
+            |c| c.crop.picture_fraction = Some(f32::INFINITY),
             |c| c.scheme.mirror[0] = 900,
         ];
         for (i, damage) in broken.iter().enumerate() {

@@ -25,16 +25,15 @@ const WARM_PASSES: usize = 2;
 const WARM_UP_TIME: Duration = Duration::from_secs(2);
 /// Batch that a net is tried on before it is taken: several faces at once have to work.
 const TRIED_BATCH: usize = 2;
-/// Threads that one forward pass uses unless told otherwise: the pipeline's other stages need the other cores, and
-/// two threads on busy cores are much slower than one.
-const DEFAULT_THREADS: usize = 1;
+/// Threads that one forward pass uses: the pipeline's other stages need the other cores, and two threads on busy cores
+/// are much slower than one.
+const THREADS: i32 = 1;
 
 /// A net loaded onto a device. Belongs to one thread at a time.
 #[derive(Debug)]
 pub struct KeypointModel {
     net: Net,
     contract: Contract,
-    threads: usize,
     parameters: Vec<(String, Tensor)>,
     maps_method: Method,
     passes: Cell<Passes>,
@@ -63,7 +62,7 @@ impl KeypointModel {
     /// # Errors
     /// Says what is wrong with the file and what to do.
     pub fn from_archive(path: &Path, archive: Archive, device: DeviceChoice) -> Result<Self, ModelError> {
-        tch::set_num_threads(DEFAULT_THREADS as i32);
+        tch::set_num_threads(THREADS);
         let net = Net::load(path, &archive.bytes, device.resolve()?)?;
         let contract = match archive.contract {
             Some(contract) => contract,
@@ -73,7 +72,6 @@ impl KeypointModel {
             parameters: net.parameters()?,
             net,
             contract,
-            threads: DEFAULT_THREADS,
             maps_method: Method::Absent,
             passes: Cell::default(),
         };
@@ -115,11 +113,6 @@ impl KeypointModel {
         }
     }
 
-    /// Threads that one forward pass may use, from now on; at least 1. One leaves the other cores to other stages.
-    pub fn set_threads(&mut self, threads: usize) {
-        self.threads = threads.max(1);
-    }
-
     /// How often the net was run for keypoints since it was loaded.
     pub fn passes(&self) -> Passes {
         self.passes.get()
@@ -156,28 +149,21 @@ impl KeypointModel {
         looked_at: usize,
     ) -> Result<(Vec<Vec<Point>>, Option<LayerMaps>), ModelError> {
         let input = self.input(pixels, count)?;
-        let (points, layers, row) = match self.maps_method {
-            Method::Absent => (self.predict_input(&input)?, Vec::new(), 0),
-            Method::WithoutOutput => {
-                let crop = input.f_narrow(0, looked_at as i64, 1);
-                let crop = crop.map_err(|e| self.net.forward_error(&e))?;
-                (self.predict_input(&input)?, self.layers(&crop)?, 0)
-            }
-            Method::WithOutput => {
-                let layers = self.layers(&input)?;
-                let points = match layers.last() {
-                    Some((_, output)) => self.points(output, count)?,
-                    None => self.predict_input(&input)?,
-                };
+        if self.maps_method == Method::WithOutput {
+            let layers = self.layers(&input)?;
+            if let (Some(first), Some((_, output))) = (layers.first(), layers.last()) {
                 self.count_pass(count);
-                (points, layers, looked_at)
+                return Ok((self.points(output, count)?, Some(self.maps_of(first, looked_at)?)));
             }
-        };
-        let first = layers
-            .first()
-            .map(|(name, layer)| maps::of_crop(name, layer, row));
-        let first = first.transpose().map_err(|e| self.net.forward_error(&e))?;
-        Ok((points, first))
+        }
+        let points = self.predict_input(&input)?;
+        if self.maps_method == Method::Absent {
+            return Ok((points, None));
+        }
+        let crop = input.f_narrow(0, looked_at as i64, 1);
+        let layers = self.layers(&crop.map_err(|e| self.net.forward_error(&e))?)?;
+        let first = layers.first().map(|first| self.maps_of(first, 0));
+        Ok((points, first.transpose()?))
     }
 
     /// Every layer's output for one crop (`[1, side, side]`); empty when the file cannot give them.
@@ -189,10 +175,11 @@ impl KeypointModel {
             return Ok(Vec::new());
         }
         let layers = self.layers(&self.input(pixels, 1)?)?;
-        layers
-            .iter()
-            .map(|(name, layer)| maps::of_crop(name, layer, 0).map_err(|e| self.net.forward_error(&e)))
-            .collect()
+        layers.iter().map(|layer| self.maps_of(layer, 0)).collect()
+    }
+
+    fn maps_of(&self, (name, layer): &(String, Tensor), crop: usize) -> Result<LayerMaps, ModelError> {
+        maps::of_crop(name, layer, crop).map_err(|e| self.net.forward_error(&e))
     }
 
     fn layers(&self, input: &Tensor) -> Result<Vec<(String, Tensor)>, ModelError> {
@@ -248,8 +235,8 @@ impl KeypointModel {
                 side,
             });
         }
-        if tch::get_num_threads() != self.threads as i32 {
-            tch::set_num_threads(self.threads as i32);
+        if tch::get_num_threads() != THREADS {
+            tch::set_num_threads(THREADS);
         }
         let shape = [count as i64, 1, i64::from(side), i64::from(side)];
         Tensor::f_from_slice(pixels)

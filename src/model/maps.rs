@@ -22,28 +22,33 @@ const SAME_OUTPUT: f64 = 1e-4;
 /// What a file's method for feature maps is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
-    /// The file has none that works.
+    /// The file has none, or none that gives maps.
     Absent,
-    /// It gives layers, and the net has to be run for its output as well.
+    /// It gives the layers of one crop, and the net has to be run for its output as well.
     WithoutOutput,
-    /// Its last layer is the net's output: one pass gives both.
+    /// It gives the layers of several crops at once, and the last one is the net's output: one pass gives both.
     WithOutput,
 }
 
 impl Method {
-    /// Finds out with crops `[n, 1, side, side]` that are not all alike and the net's `output` for them.
+    /// Finds out with crops `[n, 1, side, side]`, n at least 2, that are not all alike, and the net's `output` for them.
     pub(super) fn of(module: &CModule, crops: &Tensor, output: &Tensor) -> Self {
-        match of_layers(module, crops) {
-            Ok(layers) => {
-                let is_output = |last: &Tensor| {
-                    let close = last.f_allclose(output, SAME_OUTPUT, SAME_OUTPUT, false);
-                    last.size() == output.size() && close.unwrap_or(false)
-                };
-                match layers.last() {
-                    Some((_, last)) if is_output(last) => Self::WithOutput,
-                    _ => Self::WithoutOutput,
-                }
+        let is_output = |last: &Tensor| {
+            let close = last.f_allclose(output, SAME_OUTPUT, SAME_OUTPUT, false);
+            last.size() == output.size() && close.unwrap_or(false)
+        };
+        if let Ok(layers) = of_layers(module, crops)
+            && let (Some((name, first)), Some((_, last))) = (layers.first(), layers.last())
+            && is_output(last)
+            && of_crop(name, first, 1).is_ok()
+        {
+            return Self::WithOutput;
+        }
+        match crops.f_narrow(0, 0, 1).and_then(|one| of_layers(module, &one)) {
+            Ok(layers) if layers.iter().all(|(name, layer)| of_crop(name, layer, 0).is_ok()) => {
+                Self::WithoutOutput
             }
+            Ok(_) => Self::Absent,
             Err(why) => {
                 tracing::info!("no feature maps from this file: {why}");
                 Self::Absent

@@ -1,6 +1,9 @@
 //! A TorchScript module behind typed errors: loading checked bytes, and single forward passes.
 
-use std::path::{Path, PathBuf};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
 
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
@@ -30,7 +33,15 @@ impl Net {
             .iter()
             .any(|(_, p)| matches!(p.kind(), Kind::Half | Kind::BFloat16 | Kind::Double))
         {
-            net.module.to(device, Kind::Float, false);
+            // tch has no version of this that gives an error: it panics where memory runs out.
+            let module = &mut net.module;
+            catch_unwind(AssertUnwindSafe(|| module.to(device, Kind::Float, false))).map_err(|_| {
+                let why = format!("its parameters could not be turned to single precision on {device:?}");
+                ModelError::Load {
+                    path: net.path.clone(),
+                    why,
+                }
+            })?;
         }
         Ok(net)
     }

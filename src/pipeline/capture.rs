@@ -1,6 +1,7 @@
 //! The thread that owns the source: stamps frames, paces recordings, comes back to lost cameras.
 
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -26,8 +27,8 @@ pub type Opener = Box<dyn FnMut(&SourceSpec) -> Result<Box<dyn Source>, SourceEr
 /// Waits between tries for a camera: short enough that replugging feels immediate, then long enough to cost nothing.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
-/// A still picture is given again so often: faces get their points soon after a net is loaded, at little cost.
-const STILL_INTERVAL: Duration = Duration::from_millis(250);
+/// A recording of which only one picture can be read is not begun again sooner than this.
+const LEAST_ROUND: Duration = Duration::from_secs(1);
 /// A recording that is later than this is not hurried after: it goes on from where it is.
 const MOST_BEHIND: Duration = Duration::from_millis(250);
 
@@ -92,13 +93,14 @@ impl Capture {
     /// Gives the pictures of one source, and comes back to cameras and streams however often they are lost.
     fn serve(&mut self, spec: &SourceSpec, played: &mut Option<SourceSpec>) -> Left {
         let mut retry = FIRST_RETRY;
-        let mut camera_was_there = false;
+        // Once a camera was there it is that one that is waited for, not whichever now has its place in the list.
+        let mut wanted = spec.clone();
         loop {
             self.events.send(Event::Opening(spec.clone()));
-            let left = match self.open(spec, camera_was_there) {
+            let left = match (self.opener)(&wanted) {
                 Ok(source) => {
                     retry = FIRST_RETRY;
-                    camera_was_there |= source.info().live;
+                    wanted = source.info().reopen_as.clone().unwrap_or(wanted);
                     self.events.send(Event::Opened {
                         spec: spec.clone(),
                         info: source.info().clone(),
@@ -125,21 +127,13 @@ impl Capture {
         }
     }
 
-    /// Opens the source. The demo does not take the place of a first camera that was there and is lost.
-    fn open(&mut self, spec: &SourceSpec, camera_was_there: bool) -> Result<Box<dyn Source>, SourceError> {
-        let source = (self.opener)(spec)?;
-        if camera_was_there && *spec == SourceSpec::FirstCamera && !source.info().live {
-            let what = "the camera".to_owned();
-            return Err(SourceError::CameraAbsent { what });
-        }
-        Ok(source)
-    }
-
     /// Gives one picture after the other; recordings begin again at their end, a single picture stays.
     fn play(&mut self, spec: &SourceSpec, mut source: Box<dyn Source>) -> Left {
         let live = source.info().live;
         let mut pace = Pace::default();
         let mut given = 0_u64;
+        let mut began = Instant::now();
+        let mut told = HashSet::new();
         loop {
             if let Some(left) = self.wait(Duration::ZERO) {
                 return left;
@@ -155,9 +149,6 @@ impl Capture {
                         return left;
                     }
                     given += 1;
-                    if given == 1 && source.info().frame_count == Some(1) {
-                        return self.hold(&grab.picture);
-                    }
                     self.give(grab.picture, grab.source_time);
                 }
                 Ok(None) if live => {
@@ -170,9 +161,11 @@ impl Capture {
                         why: "there is no picture in it; choose another one".into(),
                     });
                 }
+                Ok(None) if given == 1 && source.info().frame_count == Some(1) => return self.hold(),
                 Ok(None) => {
                     // The last picture is shown as long as the one before it was.
-                    if let Some(left) = self.wait(pace.until_end()) {
+                    let round = LEAST_ROUND.saturating_sub(began.elapsed());
+                    if let Some(left) = self.wait(pace.until_end().max(round)) {
                         return left;
                     }
                     match (self.opener)(spec) {
@@ -181,24 +174,26 @@ impl Capture {
                     }
                     pace = Pace::default();
                     given = 0;
+                    began = Instant::now();
                 }
-                Err(SourceError::Picture(error)) => self.events.send(Event::StageFailed {
-                    stage: "reading a picture",
-                    why: error.to_string(),
-                }),
+                // Told once, though it is met in every round.
+                Err(SourceError::Picture(error)) if told.insert(error.to_string()) => {
+                    self.events.send(Event::StageFailed {
+                        stage: "reading a picture",
+                        why: error.to_string(),
+                    });
+                }
+                Err(SourceError::Picture(_)) => {}
                 Err(error) => return Left::Failed(error),
             }
         }
     }
 
-    /// Gives a still picture again and again.
-    fn hold(&self, picture: &RgbaImage) -> Left {
-        let opened = Instant::now();
-        loop {
-            self.give(picture.clone(), opened.elapsed());
-            if let Some(left) = self.wait(STILL_INTERVAL) {
-                return left;
-            }
+    /// A single picture was given and stays.
+    fn hold(&self) -> Left {
+        match self.commands.recv() {
+            Ok(Command::Open(spec)) => Left::Another(spec),
+            Err(_) => Left::Stop,
         }
     }
 
@@ -229,7 +224,11 @@ impl Capture {
 /// Whether it is worth trying again what cannot be opened.
 fn comes_and_goes(spec: &SourceSpec) -> bool {
     match spec {
-        SourceSpec::FirstCamera | SourceSpec::Camera(_) | SourceSpec::Device(_) | SourceSpec::Url(_) => true,
+        SourceSpec::FirstCamera
+        | SourceSpec::Camera(_)
+        | SourceSpec::CameraNamed(_)
+        | SourceSpec::Device(_)
+        | SourceSpec::Url(_) => true,
         SourceSpec::File(_) | SourceSpec::Demo => false,
     }
 }

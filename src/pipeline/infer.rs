@@ -97,7 +97,7 @@ impl Infer {
 }
 
 impl Infer {
-    /// Takes a net that was loaded meanwhile, unless it fails on a blank picture in this thread.
+    /// Takes a net that was loaded meanwhile, unless it fails in this thread. The picture stands still while it is warmed up.
     fn swap_net(&self, state: &mut State) -> bool {
         let Some(LoadedNet { path, model }) = self.loaded.take_now() else {
             return false;

@@ -22,6 +22,7 @@ mod weights;
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
@@ -123,17 +124,22 @@ impl Pipeline {
         let capture = capture::Capture {
             opener: setup.opener,
             commands: capture_commands,
-            events: event_sender,
+            events: event_sender.clone(),
             frames: pipeline.frames.clone(),
             shared: pipeline.capture_shared.clone(),
         };
+        let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
-        pipeline
-            .threads
-            .push(spawn("weights", move || load_weights.run())?);
-        pipeline.threads.push(spawn("infer", move || infer.run())?);
-        pipeline.threads.push(spawn("detect", move || detect.run())?);
-        pipeline.capture_thread = Some(spawn("capture", move || capture.run(setup.source))?);
+        let spawn = |name, run| spawn(name, died.clone(), run);
+        let threads: [(_, Work); 3] = [
+            ("weights", Box::new(move || load_weights.run())),
+            ("infer", Box::new(move || infer.run())),
+            ("detect", Box::new(move || detect.run())),
+        ];
+        for (name, work) in threads {
+            pipeline.threads.push(spawn(name, work)?);
+        }
+        pipeline.capture_thread = Some(spawn("capture", Box::new(move || capture.run(setup.source)))?);
         if let Some(weights) = setup.weights {
             pipeline.load_weights(weights);
         }
@@ -213,13 +219,24 @@ impl Drop for Pipeline {
     }
 }
 
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+/// What a thread does.
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Starts a thread. libtorch's wrapper panics in places, such as when memory runs out: then the window is told, and the
+/// other threads go on.
+fn spawn(name: &'static str, events: events::EventSender, work: Work) -> io::Result<JoinHandle<()>> {
+    let run = move || {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            events.send(Event::StageFailed {
+                stage: name,
+                why: "it met an error that it cannot go on from; start the program again".into(),
+            });
+        }
+    };
     std::thread::Builder::new().name(name.to_owned()).spawn(run)
 }
 
+/// Waits for a thread's end. One that panicked has said so.
 fn join(thread: JoinHandle<()>) {
-    let name = thread.thread().name().unwrap_or_default().to_owned();
-    if thread.join().is_err() {
-        tracing::error!("the thread '{name}' had panicked");
-    }
+    let _ = thread.join();
 }

@@ -54,8 +54,10 @@ pub struct Inside {
 pub struct Atlas {
     /// Name of the layer, such as `conv1`.
     pub layer: String,
-    /// `[channels, height, width]` of what is shown.
+    /// `[channels, height, width]` of the layer.
     pub shape: [usize; 3],
+    /// How many of its channels are shown, from the first.
+    pub shown: usize,
     /// Each channel in a cell of its own, ready for upload.
     pub picture: RgbaImage,
 }
@@ -64,14 +66,39 @@ pub struct Atlas {
 const ATLAS_COLUMNS: usize = 4;
 /// Long side of a cell, in pixels: what a panel of comfortable width has for it.
 const ATLAS_CELL_PX: u32 = 64;
+/// Layers of more channels than this get a square of smaller cells.
+const MANY_CHANNELS: usize = 64;
+/// See [`MANY_CHANNELS`].
+const SMALL_CELL_PX: u32 = 24;
+/// More channels are not drawn: every graphics card takes the picture, and drawing it takes a few milliseconds.
+const MOST_CHANNELS: usize = 1024;
 
 impl Atlas {
     /// Draws a layer's filters or maps.
     pub fn of(maps: &LayerMaps) -> Self {
+        let [channels, height, width] = maps.shape;
+        let shown = channels.min(MOST_CHANNELS);
+        let (columns, cell_px) = if shown > MANY_CHANNELS {
+            (look::columns_for(shown), SMALL_CELL_PX)
+        } else {
+            (ATLAS_COLUMNS, ATLAS_CELL_PX)
+        };
+        let palette = Palette::suited_to(maps);
+        let picture = if shown < channels {
+            let first = LayerMaps {
+                name: String::new(),
+                shape: [shown, height, width],
+                values: maps.values[..shown * height * width].to_vec(),
+            };
+            look::atlas(&first, columns, cell_px, palette)
+        } else {
+            look::atlas(maps, columns, cell_px, palette)
+        };
         Self {
             layer: maps.name.clone(),
             shape: maps.shape,
-            picture: look::atlas(maps, ATLAS_COLUMNS, ATLAS_CELL_PX, Palette::suited_to(maps)),
+            shown,
+            picture,
         }
     }
 }
@@ -98,9 +125,9 @@ pub struct StageTimes {
     pub detect: Duration,
     /// Cutting crops.
     pub crop: Duration,
-    /// The net.
+    /// The net, with the maps of its layers when a panel shows them.
     pub infer: Duration,
-    /// Feature maps for the panels.
+    /// Drawing the maps.
     pub look: Duration,
 }
 
@@ -114,5 +141,34 @@ impl StageTimes {
             ("infer", self.infer),
             ("look", self.look),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_of_any_size_make_pictures_that_every_graphics_card_takes() {
+        for shape in [
+            [1, 300, 300],
+            [16, 218, 218],
+            [512, 4, 4],
+            [1024, 1, 1],
+            [50_176, 1, 1],
+            [3000, 9, 2],
+        ] {
+            let maps = LayerMaps {
+                name: "layer".into(),
+                shape,
+                values: vec![0.5; shape.iter().product()],
+            };
+            let atlas = Atlas::of(&maps);
+            let (width, height) = atlas.picture.dimensions();
+            assert!(
+                width.max(height) <= 2048 && atlas.shown <= shape[0],
+                "{shape:?}: {width}x{height}"
+            );
+        }
     }
 }

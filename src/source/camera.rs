@@ -1,7 +1,8 @@
 //! A camera, through OpenCV's video4linux back end.
 
 use std::{
-    path::{Path, PathBuf},
+    io::ErrorKind,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use opencv::{
     },
 };
 
-use super::{Grab, Source, SourceError, SourceInfo, picture_of::picture_of};
+use super::{Grab, Source, SourceError, SourceInfo, cameras::Camera, picture_of::picture_of};
 
 /// A camera that has given no picture for so long is lost: longer than an exposure in the dark or one broken frame,
 /// short enough that a person does not take the still picture for a live one.
@@ -57,16 +58,14 @@ pub struct CameraSource {
 }
 
 impl CameraSource {
-    /// Opens the camera at `path`: a device node or a link to one. `name` is what people call it.
+    /// Opens a camera.
     ///
     /// # Errors
-    /// When there is no such node, or it cannot be used now.
-    pub fn open(path: &Path, name: &str, request: CameraRequest) -> Result<Self, SourceError> {
-        let node = path.canonicalize().map_err(|_| SourceError::CameraAbsent {
-            what: name.to_owned(),
-        })?;
+    /// When it is not there any more, or cannot be used now or by this user.
+    pub fn open(camera: &Camera, request: CameraRequest) -> Result<Self, SourceError> {
+        let (node, what) = (camera.node.clone(), camera.name.clone());
         let busy = |why: String| SourceError::CameraBusy {
-            what: name.to_owned(),
+            what: what.clone(),
             why,
         };
         // OpenCV only says that it failed; the system says why.
@@ -74,7 +73,11 @@ impl CameraSource {
             .read(true)
             .write(true)
             .open(&node)
-            .map_err(|e| busy(e.to_string()))?;
+            .map_err(|e| match e.kind() {
+                ErrorKind::NotFound => SourceError::CameraAbsent { what: what.clone() },
+                ErrorKind::PermissionDenied => SourceError::CameraForbidden { what: what.clone() },
+                _ => busy(e.to_string()),
+            })?;
         let refused = |e: opencv::Error| busy(e.to_string());
         let mut capture = VideoCapture::from_file(&node, CAP_V4L2).map_err(refused)?;
         if !capture.is_opened().map_err(refused)? {
@@ -97,12 +100,13 @@ impl CameraSource {
         }
         let fps = capture.get(CAP_PROP_FPS).map_err(refused)?;
         let info = SourceInfo {
-            name: name.to_owned(),
+            name: camera.name.clone(),
             width: capture.get(CAP_PROP_FRAME_WIDTH).map_err(refused)? as u32,
             height: capture.get(CAP_PROP_FRAME_HEIGHT).map_err(refused)? as u32,
             fps: (fps.is_finite() && fps > 0.0).then_some(fps),
             frame_count: None,
             live: true,
+            reopen_as: Some(camera.spec()),
         };
         let now = Instant::now();
         Ok(Self {

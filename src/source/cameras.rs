@@ -1,8 +1,13 @@
 //! Which cameras there are: the video4linux nodes that can capture, with names that stay the same.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use v4l::{FourCC, frameinterval::FrameIntervalEnum, framesize::FrameSizeEnum, video::Capture};
+
+use super::{SourceError, SourceSpec};
 
 /// Folders of links to nodes, best first: by the camera's own serial number, by the socket it is plugged into.
 const STABLE_LINKS: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
@@ -31,8 +36,8 @@ pub struct Mode {
     pub fps: Option<f64>,
 }
 
-/// All cameras that can capture, by number of their nodes. Nodes for metadata, output and the like are left out, and
-/// so are those that this user may not open.
+/// All cameras that can capture, by number of their nodes. Nodes for metadata, output and the like are left out; of
+/// nodes that this user may not open it is not known, so they are in.
 pub fn list() -> Vec<Camera> {
     let Ok(entries) = std::fs::read_dir("/dev") else {
         return Vec::new();
@@ -51,9 +56,21 @@ pub fn list() -> Vec<Camera> {
 
 fn can_capture(node: &Path) -> bool {
     // The list of formats and not the capability flags: a loopback without a writer claims the flag and has no format.
-    v4l::Device::with_path(node)
-        .and_then(|device| device.enum_formats())
-        .is_ok_and(|formats| !formats.is_empty())
+    match v4l::Device::with_path(node).and_then(|device| device.enum_formats()) {
+        Ok(formats) => !formats.is_empty(),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
+}
+
+/// The camera at `path`: a device node, or a link to one.
+///
+/// # Errors
+/// When nothing is there.
+pub fn at(path: &Path) -> Result<Camera, SourceError> {
+    let node = path.canonicalize().map_err(|_| SourceError::CameraAbsent {
+        what: path.display().to_string(),
+    })?;
+    Ok(describe(node))
 }
 
 fn describe(node: PathBuf) -> Camera {
@@ -81,6 +98,14 @@ fn describe(node: PathBuf) -> Camera {
 }
 
 impl Camera {
+    /// What opens this very camera, now and when it was plugged in again: by its stable link, else by its name.
+    pub fn spec(&self) -> SourceSpec {
+        match &self.stable_path {
+            Some(path) => SourceSpec::Device(path.clone()),
+            None => SourceSpec::CameraNamed(self.name.clone()),
+        }
+    }
+
     /// The sizes and rates that the camera offers; empty when it does not say.
     pub fn modes(&self) -> Vec<Mode> {
         let Ok(device) = v4l::Device::with_path(&self.node) else {

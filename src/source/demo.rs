@@ -74,6 +74,7 @@ impl DemoSource {
                 fps: Some(f64::from(FPS)),
                 frame_count: None,
                 live: false,
+                reopen_as: None,
             },
             next: 0,
         })

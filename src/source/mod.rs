@@ -32,6 +32,8 @@ pub enum SourceSpec {
     FirstCamera,
     /// The N-th camera that can capture, from 0.
     Camera(usize),
+    /// The first camera with this in its name, upper and lower case alike.
+    CameraNamed(String),
     /// The camera at a device node, such as `/dev/video2`.
     Device(PathBuf),
     /// A video, a picture, or a folder of pictures.
@@ -47,17 +49,24 @@ impl FromStr for SourceSpec {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "" => Err("a source is needed: camera, camera:N, /dev/videoN, a file, a URL or demo".into()),
+            "" | "camera:" => Err(
+                "a source is needed: camera, camera:N, camera:NAME, /dev/videoN, a file, a URL or demo"
+                    .into(),
+            ),
             "camera" => Ok(Self::FirstCamera),
             "demo" => Ok(Self::Demo),
             _ if text.starts_with("/dev/") => Ok(Self::Device(text.into())),
-            _ if text.contains("://") => Ok(Self::Url(text.into())),
-            _ => match text.strip_prefix("camera:") {
-                Some(number) => number.parse().map(Self::Camera).map_err(|_| {
-                    format!("'{number}' is not the number of a camera; use camera:0, camera:1, ...")
-                }),
-                None => Ok(Self::File(text.into())),
-            },
+            _ => Ok(if let Some(path) = text.strip_prefix("file://") {
+                Self::File(path.into())
+            } else if text.contains("://") {
+                Self::Url(text.into())
+            } else if let Some(which) = text.strip_prefix("camera:") {
+                which
+                    .parse()
+                    .map_or_else(|_| Self::CameraNamed(which.into()), Self::Camera)
+            } else {
+                Self::File(text.into())
+            }),
         }
     }
 }
@@ -67,6 +76,7 @@ impl fmt::Display for SourceSpec {
         match self {
             Self::FirstCamera => f.write_str("camera"),
             Self::Camera(number) => write!(f, "camera:{number}"),
+            Self::CameraNamed(name) => write!(f, "camera:{name}"),
             Self::Device(path) | Self::File(path) => write!(f, "{}", path.display()),
             Self::Url(url) => f.write_str(url),
             Self::Demo => f.write_str("demo"),
@@ -90,6 +100,8 @@ pub struct SourceInfo {
     /// Cameras and streams: frames come in their own time. Others give the next frame whenever they are asked,
     /// and whoever shows them keeps to their `source_time`.
     pub live: bool,
+    /// How to open the same camera again, whatever was plugged in or out meanwhile; `None` for other sources.
+    pub reopen_as: Option<SourceSpec>,
 }
 
 /// One picture as it came from a source.
@@ -124,6 +136,14 @@ pub enum SourceError {
     /// The camera is not there.
     #[error("{what} is not there; plug it in, or list what is there with `pinkpoint cameras`")]
     CameraAbsent {
+        /// The camera asked for.
+        what: String,
+    },
+    /// The camera is there and this user may not use it.
+    #[error(
+        "{what} may not be used by this user; have root add you to the group video (usermod -aG video USER) and log in again"
+    )]
+    CameraForbidden {
         /// The camera asked for.
         what: String,
     },
@@ -175,22 +195,46 @@ pub fn open_with(spec: &SourceSpec, request: CameraRequest) -> Result<Box<dyn So
             let camera = camera.ok_or_else(|| SourceError::CameraAbsent {
                 what: format!("camera {number}"),
             })?;
-            Box::new(CameraSource::open(&camera.node, &camera.name, request)?)
+            Box::new(CameraSource::open(&camera, request)?)
         }
-        SourceSpec::Device(path) => Box::new(CameraSource::open(path, &path.display().to_string(), request)?),
+        SourceSpec::CameraNamed(name) => {
+            let wanted = name.to_lowercase();
+            let mut all = cameras::list().into_iter();
+            let camera = all.find(|camera| camera.name.to_lowercase().contains(&wanted));
+            let camera = camera.ok_or_else(|| SourceError::CameraAbsent {
+                what: format!("a camera called {name}"),
+            })?;
+            Box::new(CameraSource::open(&camera, request)?)
+        }
+        SourceSpec::Device(path) => Box::new(CameraSource::open(&cameras::at(path)?, request)?),
         SourceSpec::File(path) => return open_file(path),
         SourceSpec::Url(url) => Box::new(VideoSource::open_url(url)?),
         SourceSpec::Demo => Box::new(DemoSource::open("built-in demo")?),
     })
 }
 
+/// Extensions of pictures that are not read, besides those that the `image` crate knows.
+const OTHER_PICTURES: [&str; 5] = ["heic", "heif", "jxl", "cr2", "nef"];
+
 /// A picture, a folder of pictures or a video, told apart by what is in it.
 fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
+    let unreadable = |why: String| SourceError::Unreadable {
+        path: path.display().to_string(),
+        why,
+    };
     let pictures = path.is_dir()
-        || is_picture(path).map_err(|e| SourceError::Unreadable {
-            path: path.display().to_string(),
-            why: format!("{e}; check the name and that you may read it"),
-        })?;
+        || is_picture(path)
+            .map_err(|e| unreadable(format!("{e}; check the name and that you may read it")))?;
+    // What is called a picture and is none that is read here should not be told off for being no video.
+    let is_other = |e: &std::ffi::OsStr| OTHER_PICTURES.iter().any(|other| e.eq_ignore_ascii_case(other));
+    let called_picture = image::ImageFormat::from_path(path)
+        .is_ok_and(|format| format != image::ImageFormat::Gif)
+        || path.extension().is_some_and(is_other);
+    if !pictures && called_picture {
+        return Err(unreadable(
+            "it is damaged, or a kind of picture that is not read; JPEG, PNG, BMP and WebP are".into(),
+        ));
+    }
     Ok(if pictures {
         Box::new(PicturesSource::open(path)?)
     } else {
@@ -201,7 +245,7 @@ fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
 fn first_camera_or_demo(request: CameraRequest) -> Result<Box<dyn Source>, SourceError> {
     let mut why = "no camera found".to_owned();
     for camera in cameras::list() {
-        match CameraSource::open(&camera.node, &camera.name, request) {
+        match CameraSource::open(&camera, request) {
             Ok(source) => return Ok(Box::new(source)),
             Err(error) => why = error.to_string(),
         }

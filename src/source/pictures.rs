@@ -99,6 +99,7 @@ impl PicturesSource {
                 fps: None,
                 frame_count: Some(count - failures.len() as u64),
                 live: false,
+                reopen_as: None,
             },
             paths,
             first: Some(first),

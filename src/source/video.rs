@@ -131,8 +131,10 @@ impl VideoSource {
             width: 0,
             height: 0,
             fps: SENSIBLE_FPS.contains(&fps).then_some(fps),
-            frame_count: (!live && frames >= 1.0).then_some(frames as u64),
-            live,
+            frame_count: (frames >= 1.0).then_some(frames as u64),
+            // A film on a server is a recording and comes as fast as it is read; only a stream has no length.
+            live: live && frames < 1.0,
+            reopen_as: None,
         };
         let mut video = Self {
             capture,

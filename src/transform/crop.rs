@@ -2,15 +2,15 @@
 
 use image::{GrayImage, RgbaImage};
 use opencv::{
-    core::{BORDER_REPLICATE, Mat, Scalar, Size},
+    core::{BORDER_REPLICATE, Mat, Scalar, Size, ToInputArray},
     imgproc::{self, INTER_AREA, INTER_LINEAR, WARP_INVERSE_MAP},
 };
 
 use super::TransformError;
 use crate::geometry::{CropTransform, Point};
 
-/// A crop that shrinks the frame by more than this is made from a frame halved first, since bilinear sampling
-/// of a finer picture would skip pixels and flicker.
+/// A crop that shrinks the frame by more than this is made from a part of the frame shrunk first, since bilinear
+/// sampling of a finer picture would skip pixels and flicker.
 const LARGEST_DIRECT_SHRINK: f32 = 2.0;
 
 /// The luma of an RGBA picture (ITU-R BT.601 weights, as OpenCV and the course use).
@@ -108,36 +108,81 @@ impl CropBatch {
 /// The crop as a picture of `side` x `side` pixels.
 ///
 /// # Errors
-/// When OpenCV fails, such as for an empty frame.
+/// When the crop is not finite, or OpenCV fails, such as for an empty frame.
 pub fn cut(frame: &GrayImage, crop: &CropTransform) -> Result<GrayImage, TransformError> {
-    if crop.scale() > LARGEST_DIRECT_SHRINK {
-        let (width, height) = (frame.width().div_ceil(2), frame.height().div_ceil(2));
-        let half = resized(frame, width, height)?;
-        let (fx, fy) = (
-            width as f32 / frame.width() as f32,
-            height as f32 / frame.height() as f32,
-        );
-        let smaller = CropTransform {
-            centre: crop.centre.resized(fx, fy),
-            extent: crop.extent * fx,
-            ..*crop
-        };
-        return cut(&half, &smaller);
+    if !(crop.centre.x.is_finite() && crop.centre.y.is_finite() && crop.scale().is_finite()) {
+        return Err(TransformError::Size(format!("a crop of {crop:?} cannot be cut")));
     }
-    let mut out = GrayImage::new(crop.side, crop.side);
-    let matrix = Mat::from_slice_2d(&crop.frame_from_crop_matrix())?;
-    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(crop.side as i32, crop.side as i32, &mut out)?;
+    let matrix = crop.frame_from_crop_matrix();
+    if crop.scale() <= LARGEST_DIRECT_SHRINK {
+        return warped(&mat_of(frame)?, &matrix, crop.side);
+    }
+    // Only the part of the frame under the crop is shrunk, by averaging; then the crop is cut out of that.
+    let [x, y, width, height] = part_under(frame, crop);
+    let whole = mat_of(frame)?;
+    let part = Mat::roi(&whole, opencv::core::Rect::new(x, y, width, height))?;
+    let shrink = f64::from(crop.scale() / LARGEST_DIRECT_SHRINK)
+        .log2()
+        .ceil()
+        .exp2();
+    let shrunk = |length: i32| ((f64::from(length) / shrink).round() as i32).max(1);
+    let size = Size::new(shrunk(width), shrunk(height));
+    let mut small = Mat::default();
+    imgproc::resize(&part, &mut small, size, 0.0, 0.0, INTER_AREA)?;
+    // The place of a frame pixel in the shrunk part, as by `Point::resized`.
+    let row = |[a, b, c]: [f64; 3], start: i32, from: i32, to: i32| {
+        let factor = f64::from(to) / f64::from(from);
+        [
+            a * factor,
+            b * factor,
+            (c - f64::from(start) + 0.5) * factor - 0.5,
+        ]
+    };
+    let matrix = [
+        row(matrix[0], x, width, size.width),
+        row(matrix[1], y, height, size.height),
+    ];
+    warped(&small, &matrix, crop.side)
+}
+
+/// `side` x `side` pixels out of `from`, whose pixels `matrix` gives for those of the result.
+fn warped(from: &impl ToInputArray, matrix: &[[f64; 3]; 2], side: u32) -> Result<GrayImage, TransformError> {
+    let mut out = GrayImage::new(side, side);
+    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(side as i32, side as i32, &mut out)?;
     imgproc::warp_affine(
-        &mat_of(frame)?,
+        from,
         &mut to,
-        &matrix,
-        Size::new(crop.side as i32, crop.side as i32),
+        &Mat::from_slice_2d(matrix)?,
+        Size::new(side as i32, side as i32),
         INTER_LINEAR | WARP_INVERSE_MAP,
         BORDER_REPLICATE,
         Scalar::default(),
     )?;
     drop(to);
     Ok(out)
+}
+
+/// Left, top, width and height of the part of the frame that a crop covers, at least one pixel. Where the crop reaches
+/// beyond the frame, the part ends with the frame.
+fn part_under(frame: &GrayImage, crop: &CropTransform) -> [i32; 4] {
+    let end = crop.side as f32 - 1.0;
+    let corners =
+        [(0.0, 0.0), (end, 0.0), (0.0, end), (end, end)].map(|(x, y)| crop.frame_from_crop(Point::new(x, y)));
+    // What bilinear sampling of the shrunk part needs beyond the corners' pixels.
+    let margin = 2.0 * crop.scale();
+    let span = |values: [f32; 4], length: u32| {
+        let last = length as i32 - 1;
+        let low = values.into_iter().fold(f32::INFINITY, f32::min) - margin;
+        let high = values.into_iter().fold(f32::NEG_INFINITY, f32::max) + margin;
+        let first = (low.floor() as i32).clamp(0, last.max(0));
+        (
+            first,
+            (high.ceil() as i32).clamp(first, last.max(first)) - first + 1,
+        )
+    };
+    let (x, width) = span(corners.map(|p| p.x), frame.width());
+    let (y, height) = span(corners.map(|p| p.y), frame.height());
+    [x, y, width, height]
 }
 
 /// OpenCV's view of a grey picture, without a copy.
@@ -147,4 +192,52 @@ fn mat_of(picture: &GrayImage) -> Result<opencv::boxed_ref::BoxedRef<'_, Mat>, T
         picture.width() as i32,
         picture.as_raw(),
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Grey that rises to the right and, more slowly, downwards.
+    fn slope(width: u32, height: u32) -> GrayImage {
+        GrayImage::from_fn(width, height, |x, y| {
+            image::Luma([(x as f32 * 0.4 + y as f32 * 0.1).round() as u8])
+        })
+    }
+
+    #[test]
+    fn a_shrunk_crop_shows_what_the_transform_says() {
+        let frame = slope(400, 300);
+        for (extent, roll) in [(60.0, 0.0), (150.0, 0.5), (200.0, -0.3), (260.0, 0.0)] {
+            let crop = CropTransform {
+                centre: Point::new(190.0, 150.0),
+                extent,
+                roll,
+                side: 32,
+            };
+            let cut = cut(&frame, &crop).unwrap();
+            for (x, y) in [(8, 9), (16, 16), (23, 20)] {
+                let there = crop.frame_from_crop(Point::new(x as f32, y as f32));
+                let expected = there.x * 0.4 + there.y * 0.1;
+                let found = f32::from(cut.get_pixel(x, y)[0]);
+                assert!(
+                    (found - expected).abs() < 1.6,
+                    "extent {extent}: {found} for {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn crops_far_larger_than_the_frame_or_far_from_it_are_cut_all_the_same() {
+        for (width, height) in [(1, 1), (64, 48), (3, 900)] {
+            let frame = slope(width, height);
+            for (centre, extent) in [(0.0, 1e9), (0.0, f32::MAX), (1e8, 50.0), (-1e8, 1e6), (5.0, 0.0)] {
+                let crop = CropTransform::upright(Point::new(centre, -centre), extent, 16);
+                assert_eq!(cut(&frame, &crop).unwrap().dimensions(), (16, 16), "{crop:?}");
+            }
+            let nowhere = CropTransform::upright(Point::new(f32::NAN, 0.0), 10.0, 16);
+            assert!(cut(&frame, &nowhere).is_err());
+        }
+    }
 }

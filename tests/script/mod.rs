@@ -66,6 +66,8 @@ pub struct Script {
     pub live: bool,
     /// Pictures until it ends; a live one is lost then.
     pub pictures: u64,
+    /// How many it says it has; `None`: as many as it has.
+    pub announced: Option<u64>,
     /// Between pictures: for a live source real time, else time in the source.
     pub interval: Duration,
     /// How often opening fails before it works.
@@ -82,6 +84,7 @@ impl Script {
         Self {
             live: true,
             pictures: u64::MAX,
+            announced: None,
             interval: Duration::from_millis(2),
             failures: Arc::default(),
             opened: Arc::default(),
@@ -104,8 +107,9 @@ impl Script {
                 width: WIDTH,
                 height: WIDTH,
                 fps: None,
-                frame_count: (!script.live).then_some(script.pictures),
+                frame_count: (!script.live).then_some(script.announced.unwrap_or(script.pictures)),
                 live: script.live,
+                reopen_as: None,
             };
             let (script, given) = (script.clone(), 0);
             Ok(Box::new(ScriptedSource { script, info, given }) as Box<dyn Source>)
