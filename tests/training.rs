@@ -17,9 +17,11 @@ use std::{
 
 use common::synthetic_set;
 use pinkpoint::{
+    model::DeviceChoice,
     network::Architecture,
     train::{Event, Finish, Loss, Optimiser, OptimiserKind, Run, Schedule, TrainConfig},
 };
+use predicates::prelude::PredicateBooleanExt;
 use tch::{
     Device, Kind, Tensor,
     nn::{self, OptimizerConfig},
@@ -131,12 +133,15 @@ fn the_optimisers_step_as_tchs_own_do() {
 fn a_recipe_that_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 4);
-    let damage: [fn(&mut TrainConfig); 5] = [
+    let damage: [fn(&mut TrainConfig); 8] = [
         |c| c.epochs = 0,
         |c| c.batch_size = 0,
         |c| c.learning_rate = f64::NAN,
         |c| c.validation = 1.0,
         |c| c.threads = 0,
+        |c| c.threads = u32::MAX,
+        |c| c.device = "cuda:99".into(),
+        |c| c.data = "nowhere".into(),
     ];
     for change in damage {
         let mut config = recipe(&data, OptimiserKind::Adam);
@@ -165,17 +170,96 @@ fn a_damaged_checkpoint_or_other_data_are_errors() {
     );
 
     let fewer = synthetic_set(&folder.path().join("fewer"), 4);
-    run.amend(Some(2), Some(fewer)).unwrap();
+    run.amend(Some(2), Some(fewer), None).unwrap();
     let never = AtomicBool::new(false);
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("pictures"), "{message}");
 
-    run.amend(None, Some(data)).unwrap();
+    run.amend(None, Some(data), None).unwrap();
     let bytes = std::fs::read(run.checkpoint_path()).unwrap();
     std::fs::write(run.checkpoint_path(), &bytes[..bytes.len() / 2]).unwrap();
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("checkpoint"), "{message}");
     assert!(Run::open(&folder.path().join("nothing")).is_err());
+}
+
+#[test]
+fn a_checkpoint_whose_numbers_do_not_fit_together_is_an_error() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let run = Run::create(&folder.path().join("run"), recipe(&data, OptimiserKind::Rmsprop)).unwrap();
+    assert_eq!(train(&run, Some(2)), Finish::Stopped);
+    let whole = Tensor::read_safetensors(run.checkpoint_path()).unwrap();
+    for (entry, value) in [
+        ("progress/losses", Tensor::from_slice(&[0.5f32])),
+        ("progress/place", Tensor::from_slice(&[1i64, 2, 4])),
+    ] {
+        let mut damaged: Vec<(String, Tensor)> = whole.iter().map(|(n, t)| (n.clone(), t.copy())).collect();
+        let place = damaged.iter().position(|(name, _)| name == entry).unwrap();
+        assert_eq!(damaged[place].1.kind(), value.kind());
+        damaged[place].1 = value;
+        Tensor::write_safetensors(&damaged, run.checkpoint_path()).unwrap();
+        let message = run.train(&AtomicBool::new(false), &mut |_| ()).unwrap_err();
+        let message = message.to_string();
+        assert!(
+            message.contains("checkpoint") && message.contains("losses"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_run_keeps_its_device_and_stays_as_it_is_when_it_cannot_be_amended() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let path = folder.path().join("run");
+    let mut config = recipe(&data, OptimiserKind::Rmsprop);
+    config.device = "auto".into();
+    let mut run = Run::create(&path, config).unwrap();
+    let device = run.config().device.clone();
+    assert!(device == "cpu" || device.starts_with("cuda:"), "{device}");
+    assert_eq!(Run::open(&path).unwrap().config().device, device);
+
+    assert!(run.amend(Some(7), Some("nowhere".into()), None).is_err());
+    assert!(run.amend(Some(7), None, Some(DeviceChoice::Cuda(99))).is_err());
+    for config in [run.config(), Run::open(&path).unwrap().config()] {
+        assert_eq!((config.epochs, &config.data), (2, &data));
+        assert_eq!(config.device, device);
+    }
+}
+
+#[test]
+fn what_does_not_match_is_reported_and_not_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    std::fs::rename(
+        data.join("training/Person_1_02.jpg"),
+        data.join("training/Nobody.jpg"),
+    )
+    .unwrap();
+    assert_cmd::Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args([
+            "train",
+            "--epochs",
+            "1",
+            "--validation",
+            "0",
+            "--threads",
+            "1",
+            "--data",
+        ])
+        .arg(&data)
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .assert()
+        .success()
+        .stdout(
+            predicates::str::contains("5 pictures to train on").and(predicates::str::contains(
+                "pictures without labels: 1; labels without pictures: 1",
+            )),
+        );
 }
 
 #[test]
@@ -262,6 +346,15 @@ fn the_command_names_what_is_missing() {
         "missing.txt",
     );
     train(&["--data", data, "--out", "nobody.txt/run"], 1, "nobody.txt");
+    train(
+        &["--data", data, "--out", "run", "--threads", "4294967295"],
+        1,
+        "1 to 1024",
+    );
+    assert!(
+        !folder.path().join("run").exists(),
+        "a wrong argument leaves nothing behind"
+    );
     train(&["--resume", "nowhere"], 1, "config.json");
     train(&["--resume", "nowhere", "--seed", "3"], 2, "cannot be used with");
 }

@@ -168,11 +168,7 @@ impl Survey {
             persons.len(),
             part.point_count
         );
-        say!(
-            "  pictures without labels: {}; labels without pictures: {}",
-            part.without_label.len(),
-            part.without_picture.len()
-        );
+        say!("  {}", part.unmatched());
         let line = |what: &str, values: &[f64], scale: f64, digits: usize, unit: &str| {
             if let Some((low, middle, high)) = spread(values) {
                 let number = |v: f64| format!("{:.digits$}", v * scale);
