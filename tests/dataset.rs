@@ -155,5 +155,6 @@ fn a_folder_that_is_no_data_set_is_an_error() {
         .args(["--sheet", "/no/such/folder/sheet.png"])
         .assert()
         .code(1)
+        .stdout("")
         .stderr(contains("cannot write"));
 }
