@@ -16,12 +16,19 @@ use std::{
 };
 
 use common::synthetic_set;
+use image::GrayImage;
 use pinkpoint::{
+    evaluate::{Outcome, score},
+    geometry::Point,
+    keypoints::PointScheme,
     model::DeviceChoice,
     network::Architecture,
     train::{Event, Finish, Loss, Optimiser, OptimiserKind, Run, Schedule, TrainConfig},
+    transform::{Normalize, Sample},
 };
 use predicates::prelude::PredicateBooleanExt;
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
 use tch::{
     Device, Kind, Tensor,
     nn::{self, OptimizerConfig},
@@ -127,6 +134,40 @@ fn the_optimisers_step_as_tchs_own_do() {
         }
         assert!(f64::try_from((&own - &start).abs().max()).unwrap() > 0.1);
     }
+}
+
+#[test]
+fn a_net_is_scored_and_used_on_the_scale_that_it_is_trained_on() {
+    const SIDE: u32 = 400;
+    let net = Architecture::Course;
+    let contract = net.contract(PointScheme::unnamed(2));
+    let labelled = vec![Point::new(190.0, 200.0), Point::new(210.0, 200.0)];
+    let sample = Sample::new(GrayImage::new(SIDE, SIDE), labelled.clone());
+    let mut generator = Pcg64::seed_from_u64(1);
+    let trained = net.training_transform().unwrap().apply(sample, &mut generator);
+    let targets = trained.unwrap().keypoints;
+
+    // The random crop moves both points alike: their distance in crop pixels is that in the crop a net is used on.
+    let crop = contract.crop_of_picture(SIDE, SIDE).unwrap();
+    let pixels = contract.points(&[targets[0].x, targets[0].y, targets[1].x, targets[1].y]);
+    assert!(pixels[0].distance(Normalize::COURSE.pixel(targets[0])) < 1e-4);
+    let used = labelled
+        .iter()
+        .map(|&p| crop.crop_from_frame(p))
+        .collect::<Vec<_>>();
+    let (trained_on, used_on) = (pixels[0].distance(pixels[1]), used[0].distance(used[1]));
+    assert!((trained_on - used_on).abs() < 1e-3, "{trained_on} {used_on}");
+
+    // The course's MSE of points that are exchanged is the mean square of what training calls their distance.
+    let outcome = Outcome {
+        name: "exchanged".into(),
+        predicted: Some(vec![labelled[1], labelled[0]]),
+        labelled,
+        crop_extent: crop.extent,
+    };
+    let mse = score(&[outcome], &contract.scheme).mse_course.unwrap();
+    let expected = f64::from(targets[0].distance(targets[1])).powi(2) / 2.0;
+    assert!((mse - expected).abs() < 1e-5, "{mse} {expected}");
 }
 
 #[test]
