@@ -1,5 +1,7 @@
 //! `pinkpoint evaluate`: how far a net's keypoints lie from labelled ones.
 
+mod report;
+
 use std::{
     path::{Path, PathBuf},
     time::Instant,
@@ -8,12 +10,11 @@ use std::{
 use anyhow::{Context, Result, bail};
 use image::GrayImage;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 
 use crate::{
     dataset::{LabelRow, Part, read_names},
     detect::{FaceDetector, HaarDetector, HaarSettings},
-    evaluate::{Outcome, Score, score, write_predictions},
+    evaluate::{Outcome, score, write_predictions},
     files,
     geometry::{CropTransform, Rect},
     keypoints::PointScheme,
@@ -23,6 +24,7 @@ use crate::{
     record::sheet,
     transform::crop,
 };
+use report::Report;
 
 /// A detected face is the labelled one when their boxes share more than this of their union.
 const SAME_FACE_IOU: f32 = 0.3;
@@ -124,7 +126,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         images_per_second: outcomes.len() as f64 / seconds,
         score: score(&outcomes, &scheme),
     };
-    print_table(&report, &args.weights);
+    report.print(&args.weights);
     if let Some(path) = &args.predictions {
         write_predictions(path, &outcomes, scheme.count)?;
     }
@@ -152,17 +154,6 @@ impl EvaluateArgs {
         }
         Ok(())
     }
-}
-
-/// What `--json` holds: the figures, and of what they are.
-#[derive(Debug, Serialize)]
-struct Report {
-    weights: String,
-    boxes: &'static str,
-    device: String,
-    images_per_second: f64,
-    #[serde(flatten)]
-    score: Score,
 }
 
 fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>> {
@@ -273,44 +264,6 @@ fn progress_bar(pictures: usize) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-fn print_table(report: &Report, weights: &str) {
-    let figure = |value: Option<f64>, scale: f64, digits: usize| {
-        value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
-    };
-    let percent = |value: Option<f64>, digits: usize| figure(value, 100.0, digits);
-    let result = &report.score;
-    say!(
-        "{weights}, boxes from {}: {} pictures, {} missed, {:.1} images/s",
-        report.boxes,
-        result.n,
-        result.miss,
-        report.images_per_second
-    );
-    say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
-    say!(
-        "  inter-ocular NME       mean {} %, median {} %",
-        percent(result.nme_io_mean, 2),
-        percent(result.nme_io_median, 2)
-    );
-    say!(
-        "  NME by box             mean {} %, median {} %",
-        percent(result.nme_box_mean, 2),
-        percent(result.nme_box_median, 2)
-    );
-    say!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
-    say!(
-        "  failures above 0.08    {} %, above 0.10 {} %",
-        percent(result.fr8, 1),
-        percent(result.fr10, 1)
-    );
-    let groups: Vec<String> = result
-        .groups
-        .iter()
-        .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
-        .collect();
-    say!("  by group, % of eye distance: {}", groups.join(", "));
 }
 
 /// Writes the [`FIGURES`] into a folder that is there.
