@@ -173,9 +173,7 @@ impl KeypointModel {
                 (points, layers, looked_at)
             }
         };
-        let first = layers
-            .first()
-            .map(|(name, layer)| maps::of_crop(name, layer, row));
+        let first = layers.first().map(|(name, layer)| maps::of_crop(name, layer, row));
         let first = first.transpose().map_err(|e| self.net.forward_error(&e))?;
         Ok((points, first))
     }
