@@ -243,10 +243,7 @@ fn a_stream_that_nobody_serves_is_an_error_that_names_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/video.mjpg", listener.local_addr().unwrap())
     };
-    let error = source::open(&SourceSpec::Url(address.clone()))
-        .err()
-        .unwrap()
-        .to_string();
+    let error = source::open(&SourceSpec::Url(address.clone())).err().unwrap().to_string();
     assert!(error.contains(&address) && error.contains("network"), "{error}");
 }
 

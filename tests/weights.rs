@@ -178,10 +178,7 @@ fn looking_inside_changes_no_point_and_costs_no_pass_where_the_layers_end_with_t
             let largest = expected.values.iter().fold(1.0f32, |most, v| most.max(v.abs()));
             assert_close(&first.values, &expected.values, largest, name);
         }
-        assert!(
-            maps == model.predict_and_look(&pixels, 3, 3).is_err(),
-            "there is no fourth crop"
-        );
+        assert!(maps == model.predict_and_look(&pixels, 3, 3).is_err(), "there is no fourth crop");
     }
 }
 

@@ -1,6 +1,8 @@
 //! `pinkpoint annotate`: photographs, folders and videos with the keypoints drawn in, and the keypoints as numbers.
 
+mod folder;
 mod inputs;
+mod medium;
 mod stats;
 mod worker;
 
@@ -25,7 +27,8 @@ use crate::{
     pipeline::KeypointFitter,
     record::{KeypointFormat, KeypointWriter},
 };
-use inputs::{Job, Medium};
+use inputs::{Inputs, Job};
+use medium::Medium;
 use stats::Stats;
 use worker::{Progress, Worker};
 
@@ -38,7 +41,8 @@ const WARM_UP_SIDE: u32 = 128;
 /// become MP4 of the same size and rate. Ctrl-C ends after the frame at hand; what was done until then is kept.
 #[derive(Debug, clap::Args)]
 pub struct AnnotateArgs {
-    /// Photographs, videos, and folders of both (with the folders in them)
+    /// Photographs, videos, and folders of both (with the folders in them); in folders, NAME-points.EXT beside NAME is
+    /// left out
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// File (for one input file) or folder to write to; beside the inputs as NAME-points.EXT unless given, or nothing
@@ -80,7 +84,14 @@ pub struct AnnotateArgs {
 /// When an input, the weights or the cascade cannot be used, before anything is written; when a file turns out damaged
 /// or cannot be written, after all others are done.
 pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
-    let jobs = inputs::jobs(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
+    let Inputs { jobs, unread } = Inputs::of(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
+    if !unread.is_empty() {
+        let names: Vec<String> = unread.iter().map(|path| path.display().to_string()).collect();
+        eprintln!(
+            "Note: left out, as there is no decoder for them: {}",
+            names.join(", ")
+        );
+    }
     if let Some(path) = &args.keypoints {
         KeypointFormat::of(path)?;
     }

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     dataset::{DataFolder, LabelRow, Part, person_of},
     evaluate::median,
+    files,
     geometry::{CropTransform, Rect},
     model::CropRule,
     picture,
@@ -43,6 +44,7 @@ pub struct DatasetArgs {
 /// When a label file is missing or damaged, or the sheet cannot be written.
 pub fn run(args: DatasetArgs) -> Result<()> {
     let data = DataFolder::open(&args.dir)?;
+    files::check(&args.sheet)?;
     let mut pictures: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (title, part) in [("training", &data.training), ("test", &data.test)] {
         let survey = Survey::of(title, part);
@@ -168,11 +170,7 @@ impl Survey {
             persons.len(),
             part.point_count
         );
-        say!(
-            "  pictures without labels: {}; labels without pictures: {}",
-            part.without_label.len(),
-            part.without_picture.len()
-        );
+        say!("  {}", part.unmatched());
         let line = |what: &str, values: &[f64], scale: f64, digits: usize, unit: &str| {
             if let Some((low, middle, high)) = spread(values) {
                 let number = |v: f64| format!("{:.digits$}", v * scale);

@@ -17,7 +17,7 @@ use crate::{
 const AUC_LIMIT: f64 = 0.08;
 /// The larger of the two failure limits.
 const LARGE_FAILURE: f64 = 0.10;
-/// Side of the course's crop and what it divides pixels by: the scale that its MSE is given on.
+/// Side of the course's crop and what it divides pixels by: the scale that its MSE is given on, whatever the net's own.
 const COURSE: (f64, f64) = (224.0, 50.0);
 
 /// What came of one labelled picture.

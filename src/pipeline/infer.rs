@@ -207,8 +207,9 @@ mod tests {
 
     #[test]
     fn the_chosen_face_is_followed_and_the_first_stands_in() {
-        let boxes =
-            |xs: &[f32]| -> Vec<Rect> { xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect() };
+        let boxes = |xs: &[f32]| -> Vec<Rect> {
+            xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect()
+        };
         let mut chosen = None;
         assert_eq!(choose(&mut chosen, &boxes(&[])), None);
         assert_eq!(choose(&mut chosen, &boxes(&[0.0, 300.0])), Some(0));

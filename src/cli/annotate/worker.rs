@@ -9,7 +9,8 @@ use std::{
 use anyhow::Context;
 
 use super::{
-    inputs::{Job, Medium},
+    inputs::Job,
+    medium::Medium,
     stats::{DecoderThreads, Stats, thread_cpu_time},
 };
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     overlay::{self, Style},
     pipeline::KeypointFitter,
     record::{self, KeypointWriter, VideoFile},
-    source::{self, Grab, SourceSpec},
+    source::{Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
 };
 
@@ -67,8 +68,7 @@ impl Worker<'_> {
                 .with_context(|| format!("cannot make the output folder: {}", folder.display()))?;
         }
         let before = (thread_cpu_time(), Instant::now());
-        let (source, threads) =
-            DecoderThreads::born_in(|| source::open(&SourceSpec::File(job.input.clone())));
+        let (source, threads) = DecoderThreads::born_in(|| open(job));
         let mut source = source?;
         let mut decode = Clock::since(before);
         let announced = source.info().frame_count;
@@ -158,6 +158,14 @@ impl Worker<'_> {
         );
         Ok(())
     }
+}
+
+/// Opens a file as what it was taken for, so that a damaged picture is told to be one and not a damaged video.
+fn open(job: &Job) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match job.medium {
+        Medium::Picture => Box::new(PicturesSource::open(&job.input)?),
+        Medium::Video => Box::new(VideoSource::open_file(&job.input)?),
+    })
 }
 
 /// Wall and CPU time of this thread, added up.
