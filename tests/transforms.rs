@@ -142,12 +142,13 @@ fn a_wrong_order_is_an_error_that_names_the_remedy() {
     let normalize = Step::Normalize(Normalize::COURSE);
     let to_tensor = Step::ToTensor(ToTensor);
     let message = |steps: Vec<Step>| Compose::new(steps).unwrap_err().to_string();
-    assert!(message(vec![crop]).contains("Rescale before it"));
-    assert!(message(vec![crop, rescale]).contains("Rescale before it"));
-    assert!(message(vec![to_tensor]).contains("Normalize before it"));
-    assert!(message(vec![normalize, rescale]).contains("before Normalize"));
-    assert!(message(vec![normalize, to_tensor, normalize]).contains("nothing can follow"));
-    assert!(Compose::new(vec![rescale, crop, normalize, to_tensor]).is_ok());
+    let steps = |steps: &[&Step]| steps.iter().map(|&step| step.clone()).collect::<Vec<_>>();
+    assert!(message(steps(&[&crop])).contains("Rescale before it"));
+    assert!(message(steps(&[&crop, &rescale])).contains("Rescale before it"));
+    assert!(message(steps(&[&to_tensor])).contains("Normalize before it"));
+    assert!(message(steps(&[&normalize, &rescale])).contains("before Normalize"));
+    assert!(message(steps(&[&normalize, &to_tensor, &normalize])).contains("nothing can follow"));
+    assert!(Compose::new(steps(&[&rescale, &crop, &normalize, &to_tensor])).is_ok());
 }
 
 #[test]

@@ -2,15 +2,30 @@
 
 use rand::Rng;
 
-use super::{Normalize, RandomCrop, Rescale, Sample, ToTensor, TransformError};
+use super::{
+    Blur, CutOut, FaceCrop, Flip, Light, Noise, Normalize, RandomCrop, Rescale, Sample, ToTensor,
+    TransformError,
+};
 
 /// One transform of a chain.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Resize.
     Rescale(Rescale),
     /// Cut a part at a random place.
     RandomCrop(RandomCrop),
+    /// Cut the face out, or something beside it.
+    FaceCrop(FaceCrop),
+    /// Mirror picture.
+    Flip(Flip),
+    /// Other light.
+    Light(Light),
+    /// Out of focus.
+    Blur(Blur),
+    /// A sensor's noise.
+    Noise(Noise),
+    /// A part hidden.
+    CutOut(CutOut),
     /// Bytes to 0..1, pixels to the net's units.
     Normalize(Normalize),
     /// To `[channels, height, width]`.
@@ -31,13 +46,12 @@ impl Compose {
         for step in &steps {
             let complaint = match step {
                 _ if tensor => Some("nothing can follow ToTensor"),
-                Step::Rescale(_) | Step::RandomCrop(_) | Step::Normalize(_) if normalised => {
-                    Some("Rescale, RandomCrop and Normalize have to come before Normalize")
-                }
+                Step::ToTensor(_) if normalised => None,
+                Step::ToTensor(_) => Some("ToTensor needs Normalize before it"),
+                _ if normalised => Some("all steps but ToTensor have to come before Normalize"),
                 Step::RandomCrop(_) if !rescaled => {
                     Some("RandomCrop needs Rescale before it: pictures differ in size and some are smaller")
                 }
-                Step::ToTensor(_) if !normalised => Some("ToTensor needs Normalize before it"),
                 _ => None,
             };
             if let Some(complaint) = complaint {
@@ -58,6 +72,12 @@ impl Compose {
         self.0.iter().try_fold(sample, |sample, step| match step {
             Step::Rescale(rescale) => rescale.apply(sample),
             Step::RandomCrop(crop) => crop.apply(sample, rng),
+            Step::FaceCrop(crop) => crop.apply(sample, rng),
+            Step::Flip(flip) => flip.apply(sample, rng),
+            Step::Light(light) => light.apply(sample, rng),
+            Step::Blur(blur) => blur.apply(sample, rng),
+            Step::Noise(noise) => noise.apply(sample, rng),
+            Step::CutOut(cut_out) => cut_out.apply(sample, rng),
             Step::Normalize(normalize) => normalize.apply(sample),
             Step::ToTensor(to_tensor) => to_tensor.apply(sample),
         })

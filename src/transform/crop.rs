@@ -50,6 +50,20 @@ pub fn resized(picture: &GrayImage, width: u32, height: u32) -> Result<GrayImage
     Ok(out)
 }
 
+/// `picture` out of focus: a Gaussian blur of deviation `sigma`, in pixels.
+///
+/// # Errors
+/// When OpenCV fails, such as for a sigma that is not above 0.
+pub fn blurred(picture: &GrayImage, sigma: f32) -> Result<GrayImage, TransformError> {
+    let mut out = GrayImage::new(picture.width(), picture.height());
+    let from = mat_of(picture)?;
+    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height, width, &mut out)?;
+    imgproc::gaussian_blur_def(&from, &mut to, Size::new(0, 0), f64::from(sigma))?;
+    drop(to);
+    Ok(out)
+}
+
 /// Square crops, one after the other, as a net takes them: `[count, 1, side, side]`, grey from 0 to 1.
 /// Kept from frame to frame so that its memory is reused.
 #[derive(Debug, Default)]

@@ -1,11 +1,13 @@
 //! What is done to a picture and its keypoints before a net sees them: values with parameters, called on a
 //! sample. One of the rooms that know OpenCV; owned pictures and numbers come in and go out.
 
+mod augment;
 mod compose;
 pub mod crop;
 mod sample;
 mod steps;
 
+pub use augment::{Blur, CutOut, FaceCrop, Flip, Light, Noise};
 pub use compose::{Compose, Step};
 pub use sample::{Picture, Sample};
 pub use steps::{Normalize, RandomCrop, Rescale, ToTensor};

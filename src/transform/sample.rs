@@ -2,6 +2,7 @@
 
 use image::GrayImage;
 
+use super::TransformError;
 use crate::geometry::Point;
 
 /// A picture at one of the three stages on its way into a net.
@@ -36,6 +37,16 @@ impl Picture {
             Self::Tensor { shape, .. } => (shape[2] as u32, shape[1] as u32),
         }
     }
+
+    /// The picture for a step that works on bytes.
+    pub(super) fn into_bytes(self, step: &str) -> Result<GrayImage, TransformError> {
+        match self {
+            Self::Bytes(picture) => Ok(picture),
+            _ => Err(TransformError::Order(format!(
+                "{step} has to come before Normalize"
+            ))),
+        }
+    }
 }
 
 /// A picture and its keypoints: in pixels of the picture before [`super::Normalize`], in the net's units after it.
@@ -45,6 +56,8 @@ pub struct Sample {
     pub picture: Picture,
     /// The keypoints.
     pub keypoints: Vec<Point>,
+    /// Whether the picture shows the face that the keypoints belong to: a crop beside it is a sample too.
+    pub is_face: bool,
 }
 
 impl Sample {
@@ -53,6 +66,21 @@ impl Sample {
         Self {
             picture: Picture::Bytes(picture),
             keypoints,
+            is_face: true,
         }
+    }
+
+    /// The sample with other grey values, for a step that leaves everything in its place.
+    pub(super) fn repainted(
+        self,
+        step: &str,
+        paint: impl FnOnce(&mut GrayImage) -> Result<(), TransformError>,
+    ) -> Result<Self, TransformError> {
+        let mut picture = self.picture.into_bytes(step)?;
+        paint(&mut picture)?;
+        Ok(Self {
+            picture: Picture::Bytes(picture),
+            ..self
+        })
     }
 }

@@ -27,7 +27,7 @@ impl Rescale {
     /// # Errors
     /// When the size is zero or the sample is past Normalize.
     pub fn apply(&self, sample: Sample) -> Result<Sample, TransformError> {
-        let picture = bytes(sample.picture, "Rescale")?;
+        let picture = sample.picture.into_bytes("Rescale")?;
         let (old_width, old_height) = picture.dimensions();
         let (width, height) = match *self {
             Self::ShortSide(side) => {
@@ -45,6 +45,7 @@ impl Rescale {
         Ok(Sample {
             picture: Picture::Bytes(crop::resized(&picture, width, height)?),
             keypoints,
+            is_face: sample.is_face,
         })
     }
 }
@@ -72,7 +73,7 @@ impl RandomCrop {
     /// # Errors
     /// When the picture is smaller than the part, or the sample is past Normalize.
     pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
-        let picture = bytes(sample.picture, "RandomCrop")?;
+        let picture = sample.picture.into_bytes("RandomCrop")?;
         let (width, height) = picture.dimensions();
         if width < self.width || height < self.height {
             return Err(TransformError::Size(format!(
@@ -87,6 +88,7 @@ impl RandomCrop {
         Ok(Sample {
             picture: Picture::Bytes(part),
             keypoints: sample.keypoints.into_iter().map(shift).collect(),
+            is_face: sample.is_face,
         })
     }
 }
@@ -112,7 +114,7 @@ impl Normalize {
     /// # Errors
     /// When the sample is past Normalize already.
     pub fn apply(&self, sample: Sample) -> Result<Sample, TransformError> {
-        let picture = bytes(sample.picture, "Normalize")?;
+        let picture = sample.picture.into_bytes("Normalize")?;
         let (width, height) = picture.dimensions();
         let values = picture
             .into_raw()
@@ -132,6 +134,7 @@ impl Normalize {
                 values,
             },
             keypoints,
+            is_face: sample.is_face,
         })
     }
 
@@ -168,18 +171,6 @@ impl ToTensor {
             shape: [1, height as usize, width as usize],
             values,
         };
-        Ok(Sample {
-            picture,
-            keypoints: sample.keypoints,
-        })
-    }
-}
-
-fn bytes(picture: Picture, step: &str) -> Result<GrayImage, TransformError> {
-    match picture {
-        Picture::Bytes(picture) => Ok(picture),
-        _ => Err(TransformError::Order(format!(
-            "{step} has to come before Normalize"
-        ))),
+        Ok(Sample { picture, ..sample })
     }
 }

@@ -1,0 +1,272 @@
+//! What makes training pictures more various: crops as detectors and trackers give them, mirrored, darker, blurred, noisy,
+//! partly hidden. Values with parameters that are called on a sample; those that change grey values only leave keypoints
+//! alone.
+
+use image::{GrayImage, Luma, imageops};
+use rand::Rng;
+
+use super::{Picture, Sample, TransformError, crop};
+use crate::geometry::{CropTransform, Point, Rect};
+
+/// Cuts the face out: about where a detector or tracker would, turned a little; or, for some samples, a part of the picture
+/// that is not the face, so that a net can learn what is none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaceCrop {
+    /// Side of the crop, pixels.
+    pub side: u32,
+    /// Side of the crop divided by the long side of the keypoints' box.
+    pub margin: f32,
+    /// Largest roll to either side, radians; small ones are more frequent.
+    pub roll: f32,
+    /// The crop is up to so many times larger or smaller.
+    pub scale: f32,
+    /// How far the crop's centre is off in x and y, divided by the box's long side.
+    pub shift: f32,
+    /// Share of the samples that show no face.
+    pub negatives: f32,
+}
+
+impl FaceCrop {
+    /// A crop that overlaps the face's box by less than this (intersection over union) shows no face but a part of one, a
+    /// background, or a face that is far too small.
+    const NO_FACE_IOU: f32 = 0.15;
+    /// Smallest and largest crop without a face, in sizes of that with one.
+    const NO_FACE_SIZES: (f32, f32) = (0.25, 3.5);
+    /// Draws until a crop without a face is found; pictures that the face fills have few.
+    const DRAWS: usize = 20;
+
+    /// Applies it to a sample that is still in bytes.
+    ///
+    /// # Errors
+    /// When the sample has no keypoints or is past Normalize, or OpenCV fails.
+    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
+        let picture = sample.picture.into_bytes("FaceCrop")?;
+        let face = Rect::around(&sample.keypoints)
+            .ok_or_else(|| TransformError::Order("FaceCrop needs keypoints to find the face by".into()))?;
+        let negative = rng.random::<f32>() < self.negatives;
+        let crop = if negative {
+            self.beside(&face, &picture, rng)
+        } else {
+            self.around(&face, rng)
+        };
+        let keypoints = sample
+            .keypoints
+            .iter()
+            .map(|&p| crop.crop_from_frame(p))
+            .collect();
+        Ok(Sample {
+            picture: Picture::Bytes(crop::cut(&picture, &crop)?),
+            keypoints,
+            is_face: sample.is_face && !negative,
+        })
+    }
+
+    fn around(&self, face: &Rect, rng: &mut impl Rng) -> CropTransform {
+        let size = face.long_side().max(1.0);
+        let mut off = || size * self.shift * rng.random_range(-1.0..=1.0);
+        let middle = face.centre();
+        let centre = Point::new(middle.x + off(), middle.y + off());
+        let scale = self.scale.powf(rng.random_range(-1.0..=1.0));
+        CropTransform {
+            centre,
+            extent: self.margin * size * scale,
+            roll: self.roll * triangular(rng),
+            side: self.side,
+        }
+    }
+
+    fn beside(&self, face: &Rect, picture: &GrayImage, rng: &mut impl Rng) -> CropTransform {
+        let size = face.long_side().max(1.0);
+        let (smallest, largest) = Self::NO_FACE_SIZES;
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let mut draw = || {
+            let centre = Point::new(rng.random_range(0.0..=width), rng.random_range(0.0..=height));
+            (centre, size * smallest * (largest / smallest).powf(rng.random()))
+        };
+        let (centre, size) = (0..Self::DRAWS)
+            .map(|_| draw())
+            .find(|&(centre, size)| Rect::from_centre(centre, size, size).iou(face) < Self::NO_FACE_IOU)
+            .unwrap_or((face.centre(), size * largest));
+        CropTransform {
+            roll: self.roll * triangular(rng),
+            ..CropTransform::upright(centre, self.margin * size, self.side)
+        }
+    }
+}
+
+/// Turns every second sample into its mirror picture; keypoints take the names of their counterparts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flip {
+    /// `mirror[i]` is the keypoint that takes the place of keypoint `i`.
+    pub mirror: Vec<usize>,
+}
+
+impl Flip {
+    /// Applies it to a sample that is still in bytes.
+    ///
+    /// # Errors
+    /// When the sample has another number of keypoints or is past Normalize.
+    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
+        if rng.random() {
+            return Ok(sample);
+        }
+        let mut picture = sample.picture.into_bytes("Flip")?;
+        if self.mirror.len() != sample.keypoints.len() {
+            return Err(TransformError::Order(format!(
+                "Flip knows {} keypoints and the sample has {}",
+                self.mirror.len(),
+                sample.keypoints.len()
+            )));
+        }
+        imageops::flip_horizontal_in_place(&mut picture);
+        let last = picture.width() as f32 - 1.0;
+        let mirrored = |&from: &usize| {
+            let Point { x, y } = sample.keypoints[from];
+            Point::new(last - x, y)
+        };
+        Ok(Sample {
+            picture: Picture::Bytes(picture),
+            keypoints: self.mirror.iter().map(mirrored).collect(),
+            is_face: sample.is_face,
+        })
+    }
+}
+
+/// Other light: `grey = gain * grey^gamma + offset`, on the scale 0..1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Light {
+    /// Gamma is drawn from 1 / this to this.
+    pub gamma: f32,
+    /// Gain is drawn from 1 / this to this.
+    pub gain: f32,
+    /// Offset is drawn from minus this to this.
+    pub offset: f32,
+}
+
+impl Light {
+    /// Applies it to a sample that is still in bytes.
+    ///
+    /// # Errors
+    /// When the sample is past Normalize.
+    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
+        let gamma = self.gamma.powf(triangular(rng));
+        let gain = self.gain.powf(triangular(rng));
+        let offset = self.offset * triangular(rng);
+        let curve: Vec<u8> = (0..=u8::MAX)
+            .map(|grey| grey_of(gain * (f32::from(grey) / 255.0).powf(gamma) + offset))
+            .collect();
+        sample.repainted("Light", |picture| {
+            for grey in picture.iter_mut() {
+                *grey = curve[usize::from(*grey)];
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Out of focus, or from a small picture.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Blur {
+    /// Share of the samples that are blurred.
+    pub share: f32,
+    /// Largest standard deviation, pixels.
+    pub sigma: f32,
+}
+
+impl Blur {
+    /// Applies it to a sample that is still in bytes.
+    ///
+    /// # Errors
+    /// When the sample is past Normalize, or OpenCV fails.
+    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
+        if rng.random::<f32>() >= self.share {
+            return Ok(sample);
+        }
+        let sigma = self.sigma * rng.random_range(0.2..=1.0);
+        sample.repainted("Blur", |picture| {
+            *picture = crop::blurred(picture, sigma)?;
+            Ok(())
+        })
+    }
+}
+
+/// A sensor's noise, the same everywhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    /// Share of the samples that are noisy.
+    pub share: f32,
+    /// Largest standard deviation, on the scale 0..1.
+    pub sigma: f32,
+}
+
+impl Noise {
+    /// Applies it to a sample that is still in bytes.
+    ///
+    /// # Errors
+    /// When the sample is past Normalize.
+    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
+        if rng.random::<f32>() >= self.share {
+            return Ok(sample);
+        }
+        let sigma = self.sigma * rng.random::<f32>();
+        sample.repainted("Noise", |picture| {
+            for grey in picture.iter_mut() {
+                *grey = grey_of(f32::from(*grey) / 255.0 + sigma * bell(rng));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A rectangle of one grey over a part of the picture, as a hand or a microphone would hide it (DeVries and Taylor, 2017).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CutOut {
+    /// Share of the samples with such a rectangle.
+    pub share: f32,
+    /// Its longest side, as a share of the picture's.
+    pub side: f32,
+}
+
+impl CutOut {
+    /// Applies it to a sample that is still in bytes.
+    ///
+    /// # Errors
+    /// When the sample is past Normalize.
+    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
+        if rng.random::<f32>() >= self.share {
+            return Ok(sample);
+        }
+        sample.repainted("CutOut", |picture| {
+            let mut span = |length: u32| {
+                let part = (length as f32 * self.side * rng.random_range(0.2..=1.0)) as u32;
+                let start = rng.random_range(0..=length.saturating_sub(part));
+                start..(start + part).min(length)
+            };
+            let (columns, rows) = (span(picture.width()), span(picture.height()));
+            let grey = Luma([rng.random()]);
+            for y in rows {
+                for x in columns.clone() {
+                    picture.put_pixel(x, y, grey);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+/// From -1 to 1, those near 0 more often.
+fn triangular(rng: &mut impl Rng) -> f32 {
+    rng.random::<f32>() - rng.random::<f32>()
+}
+
+/// About normal with deviation 1: the sum of four uniform numbers (Irwin and Hall, 1927), whose variance is a third.
+fn bell(rng: &mut impl Rng) -> f32 {
+    const DEVIATION: f32 = 0.577_350_3;
+    let bits: u64 = rng.random();
+    let sum: u32 = (0..4).map(|part| (bits >> (16 * part)) as u32 & 0xffff).sum();
+    (sum as f32 / 65_535.0 - 2.0) / DEVIATION
+}
+
+fn grey_of(unit: f32) -> u8 {
+    (unit.clamp(0.0, 1.0) * 255.0).round() as u8
+}

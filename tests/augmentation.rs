@@ -1,0 +1,215 @@
+//! What makes training pictures more various: keypoints stay on what they mark, and pictures without a face show none.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use image::{GrayImage, Luma};
+use pinkpoint::{
+    geometry::{Point, Rect},
+    keypoints::PointScheme,
+    transform::{Blur, CutOut, FaceCrop, Flip, Light, Noise, Picture, Sample},
+};
+use proptest::prelude::*;
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
+
+const SIDE: u32 = 112;
+/// Grey of a mark that is painted on every keypoint; the rest is black.
+const MARK: u8 = 250;
+
+/// Faces as detectors give them, none left out.
+const CROP: FaceCrop = FaceCrop {
+    side: SIDE,
+    margin: 1.3,
+    roll: 0.5,
+    scale: 1.2,
+    shift: 0.08,
+    negatives: 0.0,
+};
+
+fn generator(seed: u64) -> Pcg64 {
+    Pcg64::seed_from_u64(seed)
+}
+
+/// A picture of 240 x 200 with a "face": four marks of 9 pixels at the corners of a box.
+fn face() -> (Sample, Rect) {
+    let tight = Rect::new(90.0, 60.0, 80.0, 70.0);
+    let corners = [(90, 60), (170, 60), (90, 130), (170, 130)];
+    let picture = GrayImage::from_fn(240, 200, |x, y| {
+        let near = |&(cx, cy): &(u32, u32)| x.abs_diff(cx) <= 4 && y.abs_diff(cy) <= 4;
+        Luma([if corners.iter().any(near) { MARK } else { 0 }])
+    });
+    let keypoints = corners.map(|(x, y)| Point::new(x as f32, y as f32));
+    (Sample::new(picture, keypoints.to_vec()), tight)
+}
+
+fn bytes(sample: &Sample) -> &GrayImage {
+    match &sample.picture {
+        Picture::Bytes(picture) => picture,
+        other => panic!("no bytes: {other:?}"),
+    }
+}
+
+fn grey_at(sample: &Sample, point: Point) -> u8 {
+    bytes(sample).get_pixel(point.x.round() as u32, point.y.round() as u32)[0]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_face_crop_keeps_the_keypoints_on_their_marks_and_the_face_in_the_middle(seed in 0u64..10_000) {
+        let out = CROP.apply(face().0, &mut generator(seed)).unwrap();
+        prop_assert!(out.is_face);
+        prop_assert_eq!(bytes(&out).dimensions(), (SIDE, SIDE));
+        let middle = Rect::around(&out.keypoints).unwrap().centre();
+        let off = middle.distance(Point::new(55.5, 55.5));
+        // 8 % of the box's long side in x and y, which is at most 112 / 1.3 * 1.2 pixels.
+        prop_assert!(off < 0.08 * 1.42 * 104.0, "{:?}", out.keypoints);
+        // A turned box has corners beyond the crop.
+        let seen = |p: &&Point| Rect::new(1.0, 1.0, 109.0, 109.0).contains(**p);
+        for &point in out.keypoints.iter().filter(seen) {
+            prop_assert!(grey_at(&out, point) > MARK - 5, "{point:?}");
+        }
+    }
+
+    #[test]
+    fn a_crop_without_a_face_overlaps_it_little(seed in 0u64..10_000) {
+        let (sample, _) = face();
+        let crop = FaceCrop { negatives: 1.0, roll: 0.0, ..CROP };
+        let out = crop.apply(sample, &mut generator(seed)).unwrap();
+        prop_assert!(!out.is_face);
+        // The face's box and the one that a face would fill, both in crop pixels.
+        let there = Rect::around(&out.keypoints).unwrap();
+        let middle = (SIDE as f32 - 1.0) / 2.0;
+        let (size, centre) = (SIDE as f32 / crop.margin, Point::new(middle, middle));
+        prop_assert!(Rect::from_centre(centre, size, size).iou(&there) < 0.151, "{there:?}");
+    }
+
+    #[test]
+    fn a_mirror_picture_has_the_keypoints_on_their_marks_under_their_counterparts_names(seed in 0u64..40) {
+        let flip = Flip { mirror: vec![1, 0, 3, 2] };
+        let (sample, _) = face();
+        let mut upper_left = sample.clone();
+        if let Picture::Bytes(picture) = &mut upper_left.picture {
+            picture.put_pixel(90, 60, Luma([111]));
+        }
+        let out = flip.apply(upper_left.clone(), &mut generator(seed)).unwrap();
+        let mirrored = out != upper_left;
+        // The names stay left and right; the odd mark changes sides.
+        prop_assert!(out.keypoints[0].x < out.keypoints[1].x && out.keypoints[2].y > out.keypoints[0].y);
+        prop_assert_eq!(grey_at(&out, out.keypoints[usize::from(mirrored)]), 111);
+        prop_assert_eq!(grey_at(&out, out.keypoints[usize::from(!mirrored)]), MARK);
+        if mirrored {
+            let again = (0..64)
+                .map(|seed| flip.apply(out.clone(), &mut generator(seed)).unwrap())
+                .find(|again| *again != out);
+            prop_assert_eq!(again, Some(upper_left));
+        }
+    }
+}
+
+#[test]
+fn other_light_blur_noise_and_hidden_parts_change_the_picture_and_move_no_keypoint() {
+    let (sample, _) = face();
+    let light = Light {
+        gamma: 2.0,
+        gain: 1.6,
+        offset: 0.2,
+    };
+    let all = |share| {
+        let blur = Blur { share, sigma: 2.0 };
+        let noise = Noise { share, sigma: 0.05 };
+        let cut_out = CutOut { share, side: 0.4 };
+        let (blurred, noisy, hidden) = (sample.clone(), sample.clone(), sample.clone());
+        let outcomes = (0..50).map(generator).map(move |mut rng| {
+            [
+                blur.apply(blurred.clone(), &mut rng).unwrap(),
+                noise.apply(noisy.clone(), &mut rng).unwrap(),
+                cut_out.apply(hidden.clone(), &mut rng).unwrap(),
+            ]
+        });
+        outcomes.collect::<Vec<_>>()
+    };
+    let lit = (0..50).map(|seed| light.apply(sample.clone(), &mut generator(seed)).unwrap());
+    let lit: Vec<Sample> = lit.collect();
+    let changed = |outcomes: &mut dyn Iterator<Item = &Sample>| {
+        outcomes.filter(|out| bytes(out) != bytes(&sample)).count()
+    };
+    assert!(changed(&mut lit.iter()) > 40);
+    let (never, always) = (all(0.0), all(1.0));
+    for step in 0..3 {
+        assert_eq!(changed(&mut never.iter().map(|out| &out[step])), 0);
+        let often = changed(&mut always.iter().map(|out| &out[step]));
+        assert!(often > 40, "step {step}: {often}");
+    }
+    for out in lit.iter().chain(always.iter().flatten()) {
+        assert_eq!((&out.keypoints, out.is_face), (&sample.keypoints, true));
+        assert_eq!(bytes(out).dimensions(), bytes(&sample).dimensions());
+    }
+}
+
+#[test]
+fn crops_are_as_various_as_they_are_said_to_be_and_depend_on_the_generator_only() {
+    let crop = FaceCrop {
+        negatives: 0.25,
+        ..CROP
+    };
+    let samples: Vec<Sample> = (0..400)
+        .map(|seed| crop.apply(face().0, &mut generator(seed)).unwrap())
+        .collect();
+    let faces = samples.iter().filter(|sample| sample.is_face);
+    assert!((270..330).contains(&faces.clone().count()));
+    assert_eq!(samples[7], crop.apply(face().0, &mut generator(7)).unwrap());
+
+    let width = |sample: &Sample| sample.keypoints[0].distance(sample.keypoints[1]);
+    let widths: Vec<f32> = faces.clone().map(width).collect();
+    let largest = widths.iter().fold(0.0f32, |most, w| most.max(*w));
+    let smallest = widths.iter().fold(f32::MAX, |least, w| least.min(*w));
+    // The box's width is its long side: it takes 1 / 1.3 of a crop that is neither larger nor smaller.
+    let usual = SIDE as f32 / 1.3;
+    assert!(largest < 1.21 * usual && largest > 1.15 * usual, "{largest}");
+    assert!(smallest > usual / 1.21 && smallest < usual / 1.15, "{smallest}");
+
+    let roll = |sample: &Sample| {
+        let (a, b) = (sample.keypoints[0], sample.keypoints[1]);
+        (b.y - a.y).atan2(b.x - a.x).abs()
+    };
+    let turned = faces.clone().filter(|sample| roll(sample) > 0.25).count();
+    assert!(faces.clone().all(|sample| roll(sample) < 0.51));
+    assert!(
+        (40..120).contains(&turned),
+        "a quarter is turned by more than half: {turned}"
+    );
+}
+
+#[test]
+fn noise_is_as_strong_as_asked_for_and_centred() {
+    let grey = GrayImage::from_pixel(200, 200, Luma([128]));
+    let noise = Noise {
+        share: 1.0,
+        sigma: 0.05,
+    };
+    let mut strongest = 0.0f64;
+    for seed in 0..20 {
+        let sample = Sample::new(grey.clone(), Vec::new());
+        let out = noise.apply(sample, &mut generator(seed)).unwrap();
+        let off = |grey: &u8| f64::from(*grey) - 128.0;
+        let values = bytes(&out).as_raw();
+        let mean = values.iter().map(off).sum::<f64>() / values.len() as f64;
+        assert!(mean.abs() < 0.3, "{mean}");
+        let variance = values.iter().map(|v| off(v).powi(2)).sum::<f64>() / values.len() as f64;
+        strongest = strongest.max(variance.sqrt());
+    }
+    assert!((0.04 * 255.0..0.052 * 255.0).contains(&strongest), "{strongest}");
+}
+
+#[test]
+fn what_cannot_be_done_is_an_error() {
+    let (sample, _) = face();
+    let nobody = Sample::new(bytes(&sample).clone(), Vec::new());
+    assert!(CROP.apply(nobody, &mut generator(1)).is_err());
+    let flip = Flip {
+        mirror: PointScheme::ibug68().mirror,
+    };
+    let errors = (0..20).filter(|&seed| flip.apply(sample.clone(), &mut generator(seed)).is_err());
+    assert!(errors.count() > 0, "68 names for four keypoints");
+}
