@@ -36,6 +36,10 @@ pub struct Contract {
     pub crop: CropRule,
     /// What the points are.
     pub scheme: PointScheme,
+    /// Whether the file's method `predict` says how sure the net is: `predict([n, 1, side, side]) -> ([n, 2 * count] as
+    /// forward gives it, confidence that this is a face [n] 0..1, spread [n, count] crop pixels)`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidence: bool,
     /// Where the weights come from.
     #[serde(default)]
     pub training: Training,
@@ -119,6 +123,7 @@ impl Contract {
             },
             crop: CropRule::COURSE,
             scheme: PointScheme::assumed_for(points),
+            confidence: false,
             training: Training::default(),
         }
     }
@@ -242,6 +247,20 @@ mod tests {
             Contract::from_json(&contract.to_json().unwrap()).unwrap(),
             contract
         );
+    }
+
+    #[test]
+    fn a_file_says_that_it_gives_confidence_or_nothing_about_it() {
+        let quiet = String::from_utf8(example().to_json().unwrap()).unwrap();
+        assert!(
+            !quiet.contains("confidence"),
+            "as files were written before there was such"
+        );
+        let sure = Contract {
+            confidence: true,
+            ..example()
+        };
+        assert_eq!(Contract::from_json(&sure.to_json().unwrap()).unwrap(), sure);
     }
 
     #[test]

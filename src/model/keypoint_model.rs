@@ -13,9 +13,9 @@ use super::{
     archive::{self, Archive},
     maps::{self, LayerMaps, Method},
     net::Net,
+    output::{Certainty, Output, Prediction},
     probe,
 };
-use crate::geometry::Point;
 
 /// Faces of one frame for which a net is warmed up: more are rare, and then cost one slow frame.
 const WARM_BATCHES: std::ops::RangeInclusive<usize> = 1..=4;
@@ -76,8 +76,8 @@ impl KeypointModel {
             passes: Cell::default(),
         };
         let crops = model.input(&ramps(TRIED_BATCH, model.crop_length()), TRIED_BATCH)?;
-        let output = model.net.forward(&crops)?;
-        model.points(&output, TRIED_BATCH)?;
+        let output = model.net.run(&crops, model.contract.confidence)?;
+        model.predictions(&output, TRIED_BATCH)?;
         model.maps_method = Method::of(&model.net.module, &crops, &output);
         Ok(model)
     }
@@ -126,11 +126,12 @@ impl KeypointModel {
             .collect()
     }
 
-    /// Keypoints of `count` crops (`[count, 1, side, side]`, grey 0..1), in crop pixels, by one forward pass.
+    /// Keypoints of `count` crops (`[count, 1, side, side]`, grey 0..1), in crop pixels, by one forward pass; with them how
+    /// sure the net is, where it says so.
     ///
     /// # Errors
     /// When the net fails or gives something other than its contract says.
-    pub fn predict(&self, pixels: &[f32], count: usize) -> Result<Vec<Vec<Point>>, ModelError> {
+    pub fn predict(&self, pixels: &[f32], count: usize) -> Result<Vec<Prediction>, ModelError> {
         if count == 0 && pixels.is_empty() {
             return Ok(Vec::new());
         }
@@ -147,23 +148,25 @@ impl KeypointModel {
         pixels: &[f32],
         count: usize,
         looked_at: usize,
-    ) -> Result<(Vec<Vec<Point>>, Option<LayerMaps>), ModelError> {
+    ) -> Result<(Vec<Prediction>, Option<LayerMaps>), ModelError> {
         let input = self.input(pixels, count)?;
         if self.maps_method == Method::WithOutput {
             let layers = self.layers(&input)?;
-            if let (Some(first), Some((_, output))) = (layers.first(), layers.last()) {
+            let output = Output::from_layers(&layers, self.contract.confidence);
+            if let (Some(first), Some(output)) = (layers.first(), output) {
                 self.count_pass(count);
-                return Ok((self.points(output, count)?, Some(self.maps_of(first, looked_at)?)));
+                let predictions = self.predictions(&output, count)?;
+                return Ok((predictions, Some(self.maps_of(first, looked_at)?)));
             }
         }
-        let points = self.predict_input(&input)?;
+        let predictions = self.predict_input(&input)?;
         if self.maps_method == Method::Absent {
-            return Ok((points, None));
+            return Ok((predictions, None));
         }
         let crop = input.f_narrow(0, looked_at as i64, 1);
         let layers = self.layers(&crop.map_err(|e| self.net.forward_error(&e))?)?;
         let first = layers.first().map(|first| self.maps_of(first, 0));
-        Ok((points, first.transpose()?))
+        Ok((predictions, first.transpose()?))
     }
 
     /// Every layer's output for one crop (`[1, side, side]`); empty when the file cannot give them.
@@ -186,11 +189,11 @@ impl KeypointModel {
         maps::of_layers(&self.net.module, input).map_err(|e| self.net.forward_error(&e))
     }
 
-    fn predict_input(&self, input: &Tensor) -> Result<Vec<Vec<Point>>, ModelError> {
-        let output = self.net.forward(input)?;
+    fn predict_input(&self, input: &Tensor) -> Result<Vec<Prediction>, ModelError> {
+        let output = self.net.run(input, self.contract.confidence)?;
         let count = input.size()[0] as usize;
         self.count_pass(count);
-        self.points(&output, count)
+        self.predictions(&output, count)
     }
 
     fn count_pass(&self, batch: usize) {
@@ -200,18 +203,48 @@ impl KeypointModel {
         });
     }
 
-    /// The keypoints in the net's output for `count` crops, in crop pixels.
-    fn points(&self, output: &Tensor, count: usize) -> Result<Vec<Vec<Point>>, ModelError> {
+    /// What the net's output says of `count` crops.
+    fn predictions(&self, output: &Output, count: usize) -> Result<Vec<Prediction>, ModelError> {
         let points = self.contract.scheme.count;
-        if self.net.points(output, count)? != points {
+        if self.net.points(&output.points, count)? != points {
             let wanted = format!("{points} points a crop");
-            return Err(self.net.output_error(output, count, &wanted));
+            return Err(self.net.output_error(&output.points, count, &wanted));
         }
-        let values = self.net.values(output)?;
-        Ok(values
-            .chunks_exact(2 * points)
-            .map(|values| self.contract.points(values))
-            .collect())
+        let values = self.net.values(&output.points)?;
+        let certainties = match &output.certainty {
+            Some((confidence, spread)) => self.certainties(confidence, spread, count)?.map(Some).collect(),
+            None => vec![None; count],
+        };
+        let each = values.chunks_exact(2 * points).zip(certainties);
+        let prediction = |(values, certainty)| Prediction {
+            points: self.contract.points(values),
+            certainty,
+        };
+        Ok(each.map(prediction).collect())
+    }
+
+    /// How sure the net is of each of `count` crops, from confidence `[count]` and spread `[count, points]`.
+    fn certainties(
+        &self,
+        confidence: &Tensor,
+        spread: &Tensor,
+        count: usize,
+    ) -> Result<impl Iterator<Item = Certainty>, ModelError> {
+        let points = self.contract.scheme.count;
+        for (tensor, shape) in [
+            (confidence, vec![count as i64]),
+            (spread, vec![count as i64, points as i64]),
+        ] {
+            if tensor.size() != shape {
+                return Err(self.net.output_error(tensor, count, &format!("{shape:?}")));
+            }
+        }
+        let (confidences, spreads) = (self.net.values(confidence)?, self.net.values(spread)?);
+        let certainty = move |(index, confidence): (usize, f32)| Certainty {
+            confidence: confidence.clamp(0.0, 1.0),
+            spread: spreads[index * points..][..points].to_vec(),
+        };
+        Ok(confidences.into_iter().enumerate().map(certainty))
     }
 
     /// The kernels of the first convolution, `[filters, height, width]` (first input channel); `None` when the file

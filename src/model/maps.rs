@@ -2,6 +2,8 @@
 
 use tch::{CModule, IValue, Kind, TchError, Tensor};
 
+use super::output::Output;
+
 /// The output of one layer for one crop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerMaps {
@@ -15,9 +17,6 @@ pub struct LayerMaps {
 
 /// The method of a file that gives every layer's output.
 const METHOD: &str = "feature_maps";
-/// The method's last layer is the net's output when it differs from it by no more than this, relative or absolute:
-/// the same arithmetic may be done in another order.
-const SAME_OUTPUT: f64 = 1e-4;
 
 /// What a file's method for feature maps is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +25,16 @@ pub(super) enum Method {
     Absent,
     /// It gives the layers of one crop, and the net has to be run for its output as well.
     WithoutOutput,
-    /// It gives the layers of several crops at once, and the last one is the net's output: one pass gives both.
+    /// It gives the layers of several crops at once, and the net's output is among them, points last: one pass gives both.
     WithOutput,
 }
 
 impl Method {
     /// Finds out with crops `[n, 1, side, side]`, n at least 2, that are not all alike, and the net's `output` for them.
-    pub(super) fn of(module: &CModule, crops: &Tensor, output: &Tensor) -> Self {
-        let is_output = |last: &Tensor| {
-            let close = last.f_allclose(output, SAME_OUTPUT, SAME_OUTPUT, false);
-            last.size() == output.size() && close.unwrap_or(false)
-        };
+    pub(super) fn of(module: &CModule, crops: &Tensor, output: &Output) -> Self {
         if let Ok(layers) = of_layers(module, crops)
-            && let (Some((name, first)), Some((_, last))) = (layers.first(), layers.last())
-            && is_output(last)
+            && let Some((name, first)) = layers.first()
+            && Output::from_layers(&layers, output.certainty.is_some()).is_some_and(|o| o.is_close_to(output))
             && of_crop(name, first, 1).is_ok()
         {
             return Self::WithOutput;

@@ -8,6 +8,7 @@ mod error;
 mod keypoint_model;
 mod maps;
 mod net;
+mod output;
 mod probe;
 
 pub use archive::{Archive, ArchiveError};
@@ -16,3 +17,4 @@ pub use device::{CudaState, DeviceChoice, DeviceError, prepare_cuda};
 pub use error::ModelError;
 pub use keypoint_model::{KeypointModel, Passes};
 pub use maps::LayerMaps;
+pub use output::{Certainty, Prediction};

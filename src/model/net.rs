@@ -7,7 +7,7 @@ use std::{
 
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
-use super::{ModelError, error::brief};
+use super::{ModelError, error::brief, output::Output};
 
 /// A TorchScript module with where it came from and where it runs.
 #[derive(Debug)]
@@ -63,6 +63,29 @@ impl Net {
                 wanted: "one tensor [n, 2k] or [n, k, 2]".into(),
             }),
         }
+    }
+
+    /// What the net gives for `[n, 1, side, side]`, with how sure it is where the file says that (`sure`).
+    pub(super) fn run(&self, input: &Tensor, sure: bool) -> Result<Output, ModelError> {
+        /// The method of such files.
+        const METHOD: &str = "predict";
+        if !sure {
+            return Ok(Output {
+                points: self.forward(input)?,
+                certainty: None,
+            });
+        }
+        let output = tch::no_grad(|| {
+            self.module
+                .method_is(METHOD, &[IValue::Tensor(input.shallow_clone())])
+        });
+        let output = output.map_err(|e| self.forward_error(&e))?;
+        Output::from_predict(output).ok_or_else(|| ModelError::Output {
+            path: self.path.clone(),
+            batch: input.size().first().copied().unwrap_or(0),
+            got: format!("something else from its method {METHOD}"),
+            wanted: "a tuple of points, confidence and spread".into(),
+        })
     }
 
     /// Number of points a crop in an output for `count` crops.

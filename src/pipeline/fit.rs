@@ -8,7 +8,7 @@ use image::GrayImage;
 use crate::{
     face::Face,
     geometry::{CropTransform, Point, Rect},
-    model::{Contract, KeypointModel, LayerMaps, ModelError},
+    model::{Contract, KeypointModel, LayerMaps, ModelError, Prediction},
     transform::{TransformError, crop::CropBatch},
 };
 
@@ -74,13 +74,13 @@ impl KeypointFitter {
         looked_at: Option<usize>,
     ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
         let crops: Vec<CropTransform> = boxes.iter().map(|b| self.contract().crop_of_face(b)).collect();
-        let (points, maps) = self.points(grey, &crops, looked_at)?;
-        let both = boxes.iter().zip(points).enumerate();
-        let faces = both.map(|(index, (&face_box, points))| Face {
+        let (predictions, maps) = self.predictions(grey, &crops, looked_at)?;
+        let both = boxes.iter().zip(predictions).enumerate();
+        let faces = both.map(|(index, (&face_box, prediction))| Face {
             id: index as u32,
             face_box,
-            points,
-            confidence: None,
+            points: prediction.points,
+            confidence: prediction.certainty.map(|certainty| certainty.confidence),
         });
         Ok((faces.collect(), maps))
     }
@@ -94,16 +94,20 @@ impl KeypointFitter {
         grey: &GrayImage,
         crops: &[CropTransform],
     ) -> Result<Vec<Vec<Point>>, FitError> {
-        Ok(self.points(grey, crops, None)?.0)
+        let (predictions, _) = self.predictions(grey, crops, None)?;
+        Ok(predictions
+            .into_iter()
+            .map(|prediction| prediction.points)
+            .collect())
     }
 
-    /// Keypoints for every crop, in frame pixels, and the first layer's maps for crop `looked_at`.
-    fn points(
+    /// What the net says of every crop, with keypoints in frame pixels, and the first layer's maps for crop `looked_at`.
+    fn predictions(
         &mut self,
         grey: &GrayImage,
         crops: &[CropTransform],
         looked_at: Option<usize>,
-    ) -> Result<(Vec<Vec<Point>>, Option<LayerMaps>), FitError> {
+    ) -> Result<(Vec<Prediction>, Option<LayerMaps>), FitError> {
         let start = Instant::now();
         self.batch.clear();
         for &crop in crops {
@@ -112,12 +116,16 @@ impl KeypointFitter {
         let cut = Instant::now();
         self.crop_time = cut - start;
         let (pixels, count) = (self.batch.pixels(), self.batch.len());
-        let (points_in_crops, maps) = match looked_at {
+        let (mut predictions, maps) = match looked_at {
             Some(index) => self.model.predict_and_look(pixels, count, index)?,
             None => (self.model.predict(pixels, count)?, None),
         };
-        let points = self.batch.points_in_frame(points_in_crops);
+        for (prediction, crop) in predictions.iter_mut().zip(crops) {
+            for point in &mut prediction.points {
+                *point = crop.frame_from_crop(*point);
+            }
+        }
         self.infer_time = cut.elapsed();
-        Ok((points, maps))
+        Ok((predictions, maps))
     }
 }
