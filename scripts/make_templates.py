@@ -3,13 +3,13 @@
 A template is a net's code without its numbers: every parameter is an empty tensor, so the file is small and is built
 into the program. Run again only when a net's architecture changes; it needs Python's torch, which the program does not.
 
-    python3 scripts/make_templates.py            # writes src/network/templates/course.pt
+    python3 scripts/make_templates.py            # writes src/network/templates/course.pt and pinkpoint.pt
 """
 
 import io
 import pathlib
 import zipfile
-from typing import Dict
+from typing import Dict, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,76 @@ class CourseCnn(nn.Module):
         return maps
 
 
+class Block(nn.Module):
+    """Two 3x3 convolutions beside a short cut, which is a 1x1 convolution where the shape changes."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels_out, 3, stride, 1)
+        self.conv2 = nn.Conv2d(channels_out, channels_out, 3, 1, 1)
+        changes = stride != 1 or channels_in != channels_out
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1, stride) if changes else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.conv2(F.relu(self.conv1(x))) + self.shortcut(x))
+
+
+class PinkpointNet(nn.Module):
+    """The layers of src/network/pinkpoint_net.rs under the same names, every batch norm folded into its convolution."""
+
+    STAGES = ((32, 1), (48, 2), (96, 2), (128, 1))
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 16, 5, 2, 2)
+        channels = 16
+        for number, (width, blocks) in enumerate(self.STAGES, 1):
+            stage = [Block(width if block else channels, width, 1 if block else 2) for block in range(blocks)]
+            setattr(self, f"stage{number}", nn.Sequential(*stage))
+            channels = width
+        self.reduce = nn.Conv2d(channels, 64, 1)
+        self.points = nn.Linear(64 * 4 * 4, 136)
+        self.spread = nn.Linear(64 * 4 * 4, 68)
+        self.face = nn.Linear(64 * 4 * 4, 1)
+
+    def flat(self, x: Tensor) -> Tensor:
+        """[n, 1, 112, 112] to the [n, 1024] that all heads see."""
+        x = F.relu(self.stem(x)).contiguous(memory_format=torch.channels_last)
+        x = self.stage4(self.stage3(self.stage2(self.stage1(x))))
+        return torch.flatten(F.relu(self.reduce(x)), 1)
+
+    def confidence_of(self, flat: Tensor) -> Tensor:
+        return torch.sigmoid(self.face(flat)).squeeze(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 1, 112, 112] to [n, 2 * points]."""
+        return self.points(self.flat(x))
+
+    @torch.jit.export
+    def predict(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        """What forward gives, then how sure it is that this is a face [n], 0 to 1, then every point's spread
+        [n, points]: the error to be expected of a coordinate, in crop pixels."""
+        flat = self.flat(x)
+        return self.points(flat), self.confidence_of(flat), torch.exp(self.spread(flat))
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> Dict[str, Tensor]:
+        """The output of every layer, in order; `stem` is that of the convolution itself."""
+        maps: Dict[str, Tensor] = {}
+        maps["stem"] = self.stem(x)
+        maps["relu"] = F.relu(maps["stem"]).contiguous(memory_format=torch.channels_last)
+        maps["stage1"] = self.stage1(maps["relu"])
+        maps["stage2"] = self.stage2(maps["stage1"])
+        maps["stage3"] = self.stage3(maps["stage2"])
+        maps["stage4"] = self.stage4(maps["stage3"])
+        maps["reduce"] = F.relu(self.reduce(maps["stage4"]))
+        flat = torch.flatten(maps["reduce"], 1)
+        maps["confidence"] = self.confidence_of(flat).unsqueeze(1)
+        maps["spread"] = torch.exp(self.spread(flat))
+        maps["points"] = self.points(flat)
+        return maps
+
+
 def without_debug_info(archive: bytes) -> bytes:
     """The archive without the notes about source lines, which are for Python's error messages only."""
     out = io.BytesIO()
@@ -77,7 +147,7 @@ def without_debug_info(archive: bytes) -> bytes:
 
 
 def main():
-    for name, net in {"course": CourseCnn()}.items():
+    for name, net in {"course": CourseCnn(), "pinkpoint": PinkpointNet()}.items():
         for parameter in net.parameters():
             parameter.requires_grad_(False)
             parameter.data = torch.empty(0)

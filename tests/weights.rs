@@ -11,8 +11,8 @@ use std::{
 
 use pinkpoint::{
     keypoints::PointScheme,
-    model::{Contract, DeviceChoice, KeypointModel, LayerMaps, ModelError, archive},
-    network::{course_cnn::INPUT_SIDE, export},
+    model::{Contract, DeviceChoice, KeypointModel, LayerMaps, ModelError, Prediction, archive},
+    network::{Architecture, course_cnn::INPUT_SIDE, export},
 };
 use serde::Deserialize;
 use tch::{Device, Tensor};
@@ -75,11 +75,11 @@ fn assert_close(actual: &[f32], expected: &[f32], scale: f32, what: &str) {
 }
 
 /// The net's own numbers, taken back from its points.
-fn raw(model: &KeypointModel, points: &[Vec<pinkpoint::geometry::Point>]) -> Vec<f32> {
+fn raw(model: &KeypointModel, predictions: &[Prediction]) -> Vec<f32> {
     let output = model.contract().output;
-    points
-        .concat()
+    predictions
         .iter()
+        .flat_map(|prediction| &prediction.points)
         .flat_map(|p| [output.value(p.x), output.value(p.y)])
         .collect()
 }
@@ -178,7 +178,10 @@ fn looking_inside_changes_no_point_and_costs_no_pass_where_the_layers_end_with_t
             let largest = expected.values.iter().fold(1.0f32, |most, v| most.max(v.abs()));
             assert_close(&first.values, &expected.values, largest, name);
         }
-        assert!(maps == model.predict_and_look(&pixels, 3, 3).is_err(), "there is no fourth crop");
+        assert!(
+            maps == model.predict_and_look(&pixels, 3, 3).is_err(),
+            "there is no fourth crop"
+        );
     }
 }
 
@@ -437,7 +440,14 @@ fn made_up_contract() -> Contract {
 fn what_is_exported_today_is_what_python_checked() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.pt");
-    export::export(&made_up_parameters(), &made_up_contract(), true, &path).unwrap();
+    export::export(
+        Architecture::Course,
+        &made_up_parameters(),
+        &made_up_contract(),
+        true,
+        &path,
+    )
+    .unwrap();
     let expected = captured().remove("exported.pt").unwrap();
     let model = load(&path).unwrap();
     assert_eq!(Some(model.contract()), expected.contract.as_ref());
@@ -449,7 +459,14 @@ fn what_is_exported_today_is_what_python_checked() {
 #[ignore = "writes the net from which scripts/make_fixtures.py --exported makes a fixture; see tests/weights/README.md"]
 fn write_the_net_for_python_to_check() {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported.pt");
-    export::export(&made_up_parameters(), &made_up_contract(), true, &path).unwrap();
+    export::export(
+        Architecture::Course,
+        &made_up_parameters(),
+        &made_up_contract(),
+        true,
+        &path,
+    )
+    .unwrap();
     println!("{}", path.display());
 }
 

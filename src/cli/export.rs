@@ -2,11 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{
-    model::Contract,
-    network::{course_cnn::INPUT_SIDE, export},
-    train::Run,
-};
+use crate::{keypoints::PointScheme, model::Contract, network::export, train::Run};
 
 /// Make a weights file (TorchScript) of a training checkpoint.
 #[derive(Debug, clap::Args)]
@@ -28,7 +24,7 @@ pub struct ExportArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// When the checkpoint is not one of the course's net or the output cannot be written.
+/// When the checkpoint is not of a net known here or the output cannot be written.
 pub fn run(args: ExportArgs) -> anyhow::Result<()> {
     let variables = export::read_checkpoint(&args.checkpoint)?;
     let name = args.name.or_else(|| {
@@ -36,13 +32,17 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
     });
-    let mut contract = Contract::assumed(name.unwrap_or_default(), INPUT_SIDE, export::points(&variables)?);
+    let (net, points) = export::recognise(&variables)?;
+    let mut contract = Contract {
+        name: name.unwrap_or_default(),
+        ..net.contract(PointScheme::assumed_for(points))
+    };
     // A checkpoint that was taken out of its run's folder is exported without the recipe.
     if let Ok(run) = Run::open(args.checkpoint.parent().unwrap_or(Path::new("."))) {
         contract.training.data = run.config().data_name();
         contract.training.recipe = run.config().in_words();
     }
-    export::export(&variables, &contract, args.half, &args.out)?;
+    export::export(net, &variables, &contract, args.half, &args.out)?;
     let size = args.out.metadata().map_or(0, |m| m.len());
     say!(
         "{}: {}, {} points, {:.1} MB",

@@ -8,13 +8,38 @@ use std::{
 
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
+use super::{Architecture, pinkpoint_net::channels_last};
 use crate::{
     files::{self, WriteError},
     model::{Contract, archive},
 };
 
-/// The course net's code without its numbers, made by `scripts/make_templates.py`.
-const COURSE_TEMPLATE: &[u8] = include_bytes!("templates/course.pt");
+/// A net's code without its numbers, made by `scripts/make_templates.py`.
+struct Template {
+    /// TorchScript whose parameters are empty; batch norms are folded away.
+    code: &'static [u8],
+    /// The parameter that has two values a keypoint; no other net has one of this name.
+    last_bias: &'static str,
+    /// Whether the convolutions are quicker with the channels of a place side by side in memory.
+    channels_last: bool,
+}
+
+impl Architecture {
+    fn template(self) -> Template {
+        match self {
+            Self::Course => Template {
+                code: include_bytes!("templates/course.pt"),
+                last_bias: "fc2.bias",
+                channels_last: false,
+            },
+            Self::Pinkpoint => Template {
+                code: include_bytes!("templates/pinkpoint.pt"),
+                last_bias: "points.bias",
+                channels_last: true,
+            },
+        }
+    }
+}
 
 /// The archive's own name, without `.pt` the folder that all of its entries lie in.
 const ARCHIVE_NAME: &str = "net.pt";
@@ -24,12 +49,12 @@ const ARCHIVE_NAME: &str = "net.pt";
 pub enum ExportError {
     /// The checkpoint is of another net.
     #[error(
-        "the checkpoint has no parameter {0}, so it is not one of the course's net; name one that `pinkpoint train` wrote"
+        "the checkpoint has no parameter {0}, so it is not of a net known here; name one that `pinkpoint train` wrote"
     )]
     Missing(String),
     /// The checkpoint is of a similar net.
     #[error(
-        "the parameters are not those of the course's net ({0}); name a checkpoint that `pinkpoint train` wrote"
+        "the parameters are not those of the net that they are named after ({0}); name a checkpoint that `pinkpoint train` wrote"
     )]
     Unfit(String),
     /// The checkpoint is not there, or is no checkpoint.
@@ -48,7 +73,11 @@ pub enum ExportError {
     Write(#[from] WriteError),
 }
 
-/// The parameters in a checkpoint. Entries whose names hold a `/` are the state of training and are left out.
+/// Below this name a checkpoint keeps the running averages of parameters, which are better than their last values.
+pub const AVERAGE: &str = "average/";
+
+/// The parameters in a checkpoint: their running averages where there are such. Other entries whose names hold a `/` are
+/// the state of training and are left out.
 ///
 /// # Errors
 /// When it cannot be read or is no safetensors file.
@@ -62,37 +91,45 @@ pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, ExportErr
         return Err(unreadable(e.to_string()));
     }
     let entries = Tensor::read_safetensors(path).map_err(|e| unreadable(e.to_string()))?;
-    Ok(entries
+    let (averages, others): (Vec<_>, Vec<_>) = entries
         .into_iter()
-        .filter(|(name, _)| !name.contains('/'))
-        .collect())
+        .partition(|(name, _)| name.starts_with(AVERAGE));
+    let last = others.into_iter().filter(|(name, _)| !name.contains('/'));
+    let averages = averages
+        .into_iter()
+        .map(|(name, tensor)| (name[AVERAGE.len()..].to_owned(), tensor));
+    Ok(last.chain(averages).collect())
 }
 
-/// Number of points that a net with these parameters gives: half the length of the last layer's bias.
+/// The net that has these parameters, and the number of points that it gives.
 ///
 /// # Errors
-/// When there is no such layer.
-pub fn points(variables: &HashMap<String, Tensor>) -> Result<usize, ExportError> {
-    const LAST: &str = "fc2.bias";
-    let bias = variables
-        .get(LAST)
-        .ok_or_else(|| ExportError::Missing(LAST.into()))?;
-    Ok(bias.numel() / 2)
+/// When no net has them.
+pub fn recognise(variables: &HashMap<String, Tensor>) -> Result<(Architecture, usize), ExportError> {
+    let known = Architecture::ALL.into_iter().find_map(|net| {
+        let bias = variables.get(net.template().last_bias)?;
+        Some((net, bias.numel() / 2))
+    });
+    let wanted = || Architecture::ALL.map(|net| net.template().last_bias).join(" or ");
+    known.ok_or_else(|| ExportError::Missing(wanted()))
 }
 
-/// Writes the course's net with the parameters `variables` (`conv1.weight` and so on, as `VarStore::variables` gives
-/// them; others are ignored) and `contract` as a weights file, in half precision where `half` is set.
+/// Writes a net of the kind `net` with the parameters `variables` (`conv1.weight` and so on, as `VarStore::variables`
+/// gives them; others are ignored) and `contract` as a weights file, in half precision where `half` is set.
 ///
 /// # Errors
 /// When a parameter is missing or of the wrong shape, or the file cannot be written; an older file is untouched then.
 pub fn export(
+    net: Architecture,
     variables: &HashMap<String, Tensor>,
     contract: &Contract,
     half: bool,
     path: &Path,
 ) -> Result<(), ExportError> {
-    let module = filled(variables, if half { Kind::Half } else { Kind::Float })?;
-    check(&filled(variables, Kind::Float)?, contract)?;
+    let template = net.template();
+    let variables = tch::no_grad(|| folded(variables))?;
+    let module = template.filled(&variables, if half { Kind::Half } else { Kind::Float })?;
+    check(&template.filled(&variables, Kind::Float)?, contract)?;
     Ok(files::replace_by_path(path, |beside| {
         // libtorch names everything in the archive after the file that it saves to.
         let folder = tempfile::tempdir()?;
@@ -103,22 +140,56 @@ pub fn export(
     })?)
 }
 
-/// The template with its parameters set.
-fn filled(variables: &HashMap<String, Tensor>, kind: Kind) -> Result<CModule, ExportError> {
-    let mut module = CModule::load_data(&mut &*COURSE_TEMPLATE)?;
-    for (name, mut empty) in module.named_parameters()? {
-        let trained = variables.get(&name).ok_or(ExportError::Missing(name))?;
-        // A copy: the file must not hold all of a larger tensor that this one may be a part of.
-        empty.f_set_data(
-            &trained
+/// The parameters with every batch norm `NAME.norm` folded into the convolution `NAME`: in prediction it is no more than a
+/// factor and an offset for every channel, `y = (x - mean) / sqrt(variance + epsilon) * weight + bias`.
+fn folded(variables: &HashMap<String, Tensor>) -> Result<HashMap<String, Tensor>, ExportError> {
+    /// What libtorch adds to variances unless told otherwise.
+    const EPSILON: f64 = 1e-5;
+    const VARIANCE: &str = ".norm.running_var";
+    let mut folded: HashMap<String, Tensor> = variables
+        .iter()
+        .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+        .collect();
+    let convolutions = variables.keys().filter_map(|name| name.strip_suffix(VARIANCE));
+    for name in convolutions {
+        let find = |part: &str| find(variables, &format!("{name}.{part}"));
+        let deviation = (find("norm.running_var")? + EPSILON).f_sqrt()?;
+        let factor = find("norm.weight")?.f_div(&deviation)?;
+        let bias = find("norm.bias")?.f_sub(&find("norm.running_mean")?.f_mul(&factor)?)?;
+        let weight = find("weight")?.f_mul(&factor.f_view([-1, 1, 1, 1])?)?;
+        folded.insert(format!("{name}.weight"), weight);
+        folded.insert(format!("{name}.bias"), bias);
+    }
+    Ok(folded)
+}
+
+fn find<'a>(variables: &'a HashMap<String, Tensor>, name: &str) -> Result<&'a Tensor, ExportError> {
+    variables
+        .get(name)
+        .ok_or_else(|| ExportError::Missing(name.to_owned()))
+}
+
+impl Template {
+    /// The template with its parameters set.
+    fn filled(&self, variables: &HashMap<String, Tensor>, kind: Kind) -> Result<CModule, ExportError> {
+        let mut module = CModule::load_data(&mut &*self.code)?;
+        for (name, mut empty) in module.named_parameters()? {
+            // A copy: the file must not hold all of a larger tensor that this one may be a part of.
+            let trained = find(variables, &name)?
                 .f_detach()?
                 .f_to_device(Device::Cpu)?
                 .f_to_kind(kind)?
-                .f_contiguous()?,
-        )?;
+                .f_contiguous()?;
+            let is_kernel = trained.dim() == 4;
+            empty.f_set_data(&if self.channels_last && is_kernel {
+                channels_last(&trained)
+            } else {
+                trained
+            })?;
+        }
+        module.f_set_eval()?;
+        Ok(module)
     }
-    module.f_set_eval()?;
-    Ok(module)
 }
 
 /// Runs the net once: it fits its contract or is not written.
@@ -151,7 +222,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{DeviceChoice, KeypointModel},
+        keypoints::PointScheme,
+        model::{Certainty, DeviceChoice, KeypointModel},
         network::course_cnn::{CourseCnn, INPUT_SIDE},
     };
 
@@ -168,7 +240,7 @@ mod tests {
         let (vs, net, contract) = net(5);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("net.pt");
-        export(&vs.variables(), &contract, false, &path).unwrap();
+        export(Architecture::Course, &vs.variables(), &contract, false, &path).unwrap();
         let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
         assert_eq!(model.contract(), &contract);
         let side = i64::from(INPUT_SIDE);
@@ -177,7 +249,8 @@ mod tests {
         let expected: Vec<f32> = trained.flatten(0, -1).try_into().unwrap();
         let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
         let points = model.predict(&pixels, 2).unwrap();
-        assert_eq!(points.concat(), contract.points(&expected));
+        let points: Vec<_> = points.into_iter().flat_map(|p| p.points).collect();
+        assert_eq!(points, contract.points(&expected));
 
         let maps = model.feature_maps(&pixels[..pixels.len() / 2]).unwrap();
         let names: Vec<&str> = maps.iter().map(|m| m.name.as_str()).collect();
@@ -191,13 +264,107 @@ mod tests {
         assert_eq!(model.first_filters().unwrap().shape, [16, 7, 7]);
     }
 
+    /// A net of ours with batch norms that have seen pictures.
+    fn own_net(points: usize) -> (nn::VarStore, Box<dyn ModuleT>, Contract) {
+        tch::manual_seed(7);
+        let net = Architecture::Pinkpoint;
+        let vs = nn::VarStore::new(Device::Cpu);
+        let built = net.build(&vs.root(), points);
+        let contract = net.contract(PointScheme::assumed_for(points));
+        for (name, mut parameter) in vs.variables() {
+            if name.ends_with("norm.weight") || name.ends_with("norm.bias") {
+                let _ = tch::no_grad(|| parameter.uniform_(0.5, 1.5));
+            }
+        }
+        for _ in 0..20 {
+            let _ = tch::no_grad(|| built.forward_t(&pictures(8, &contract), true));
+        }
+        (vs, built, contract)
+    }
+
+    fn pictures(count: i64, contract: &Contract) -> Tensor {
+        let side = i64::from(contract.input_side);
+        Tensor::rand([count, 1, side, side], (Kind::Float, Device::Cpu))
+    }
+
+    #[test]
+    fn norms_are_folded_away_and_the_file_says_how_sure_it_is() {
+        const POINTS: usize = 5;
+        let (vs, net, contract) = own_net(POINTS);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.pt");
+        export(Architecture::Pinkpoint, &vs.variables(), &contract, false, &path).unwrap();
+        let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
+        assert_eq!(model.contract(), &contract);
+        assert!(model.parameters().iter().all(|(name, _)| !name.contains("norm")));
+        assert_eq!(model.first_filters().unwrap().shape, [16, 5, 5]);
+
+        let input = pictures(3, &contract);
+        let trained = tch::no_grad(|| net.forward_t(&input, false));
+        let trained = Vec::<f32>::try_from(trained.flatten(0, -1)).unwrap();
+        let pixels = Vec::<f32>::try_from(input.flatten(0, -1)).unwrap();
+        let predictions = model.predict(&pixels, 3).unwrap();
+        let (looked, first) = model.predict_and_look(&pixels, 3, 1).unwrap();
+        assert_eq!(model.passes().forward, 2, "looking costs no pass of its own");
+        assert_eq!(first.unwrap().shape, [16, 56, 56]);
+        for (values, both) in trained
+            .chunks_exact(3 * POINTS + 1)
+            .zip(predictions.iter().zip(&looked))
+        {
+            for prediction in [both.0, both.1] {
+                let expected = contract.points(&values[..2 * POINTS]);
+                for (a, b) in expected.iter().zip(&prediction.points) {
+                    assert!(a.distance(*b) < 0.01, "{a:?} {b:?}");
+                }
+                let Certainty { confidence, spread } = prediction.certainty.clone().unwrap();
+                let logit = values[3 * POINTS];
+                assert!((confidence - 1.0 / (1.0 + (-logit).exp())).abs() < 1e-3);
+                for (a, b) in values[2 * POINTS..3 * POINTS].iter().zip(spread) {
+                    assert!((a.exp() - b).abs() < 1e-3 * b.max(1.0), "{a} {b}");
+                }
+            }
+        }
+        let maps = model.feature_maps(&pixels[..pixels.len() / 3]).unwrap();
+        assert_eq!(maps.last().unwrap().name, "points");
+    }
+
+    #[test]
+    fn our_net_is_a_small_file() {
+        let (vs, _, contract) = own_net(68);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.pt");
+        export(Architecture::Pinkpoint, &vs.variables(), &contract, true, &path).unwrap();
+        let size = path.metadata().unwrap().len();
+        assert!(size < 2_000_000, "{size} bytes");
+        KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
+    }
+
+    #[test]
+    fn averages_are_exported_where_a_checkpoint_has_them() {
+        let (vs, _, _) = net(5);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let mut entries: Vec<(String, Tensor)> = vs.variables().into_iter().collect();
+        let averages: Vec<(String, Tensor)> = entries
+            .iter()
+            .map(|(name, tensor)| (format!("{AVERAGE}{name}"), tensor.detach() + 1.0))
+            .collect();
+        entries.extend(averages);
+        Tensor::write_safetensors(&entries, &path).unwrap();
+        let read = read_checkpoint(&path).unwrap();
+        assert_eq!(read.len(), vs.variables().len());
+        for (name, last) in vs.variables() {
+            assert!(read[&name].equal(&(last.detach() + 1.0)), "{name}");
+        }
+    }
+
     #[test]
     fn half_precision_halves_the_file_and_nearly_keeps_the_points() {
         let (vs, _, contract) = net(68);
         let folder = tempfile::tempdir().unwrap();
         let [full, half] = [false, true].map(|half| {
             let path = folder.path().join(format!("{half}.pt"));
-            export(&vs.variables(), &contract, half, &path).unwrap();
+            export(Architecture::Course, &vs.variables(), &contract, half, &path).unwrap();
             path
         });
         let size = |path: &Path| path.metadata().unwrap().len() as f64;
@@ -205,7 +372,7 @@ mod tests {
         let pixels = vec![0.5; 224 * 224];
         let points = |path: &Path| {
             let model = KeypointModel::load(path, DeviceChoice::Cpu).unwrap();
-            model.predict(&pixels, 1).unwrap().remove(0)
+            model.predict(&pixels, 1).unwrap().remove(0).points
         };
         let far = points(&full)
             .iter()
@@ -225,7 +392,8 @@ mod tests {
         entries.push(("optimiser/conv1.weight".into(), Tensor::from_slice(&[1i64])));
         Tensor::write_safetensors(&entries, &path).unwrap();
         let variables = read_checkpoint(&path).unwrap();
-        assert_eq!((variables.len(), points(&variables).unwrap()), (14, 5));
+        assert_eq!(variables.len(), 14);
+        assert_eq!(recognise(&variables).unwrap(), (Architecture::Course, 5));
 
         let whole = std::fs::read(&path).unwrap();
         for (name, bytes) in [
@@ -269,13 +437,13 @@ mod tests {
         for damage in damages {
             let mut variables = vs.variables();
             damage(&mut variables);
-            let message = export(&variables, &contract, false, &path)
+            let message = export(Architecture::Course, &variables, &contract, false, &path)
                 .unwrap_err()
                 .to_string();
             assert!(message.contains("pinkpoint train"), "{message}");
         }
         let other = Contract::assumed("other".into(), INPUT_SIDE, 6);
-        assert!(export(&vs.variables(), &other, false, &path).is_err());
+        assert!(export(Architecture::Course, &vs.variables(), &other, false, &path).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     }
