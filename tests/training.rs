@@ -23,7 +23,7 @@ use pinkpoint::{
     keypoints::PointScheme,
     model::DeviceChoice,
     network::Architecture,
-    train::{Event, Finish, Loss, Optimiser, OptimiserKind, Run, Schedule, TrainConfig},
+    train::{Event, Finish, Loss, Optimiser, OptimiserKind, Precision, Run, Schedule, TrainConfig},
     transform::{Normalize, Sample},
 };
 use predicates::prelude::PredicateBooleanExt;
@@ -44,18 +44,23 @@ fn turn() -> MutexGuard<'static, ()> {
 fn recipe(data: &Path, optimiser: OptimiserKind) -> TrainConfig {
     TrainConfig {
         net: Architecture::Course,
-        data: data.to_path_buf(),
+        data: vec![data.to_path_buf()],
         epochs: 2,
         batch_size: 2,
         loss: Loss::Mse,
         optimiser,
         learning_rate: 1e-4,
         schedule: Schedule::Cosine,
+        warm_up: 0.0,
+        weight_decay: 0.0,
+        average: 0.0,
+        precision: Precision::Single,
         seed: 5,
         threads: 1,
         device: "cpu".into(),
         validation: 0.25,
         left_out: BTreeSet::new(),
+        left_out_containing: Vec::new(),
     }
 }
 
@@ -74,28 +79,48 @@ fn train(run: &Run, stop_after: Option<usize>) -> Finish {
     .unwrap()
 }
 
+/// The recipe of the program's own net, with everything that has a state of its own.
+fn own_recipe(data: &Path) -> TrainConfig {
+    TrainConfig {
+        net: Architecture::Pinkpoint,
+        batch_size: 4,
+        loss: Loss::Wing,
+        learning_rate: 1e-3,
+        warm_up: 0.3,
+        weight_decay: 0.02,
+        average: 0.9,
+        ..recipe(data, OptimiserKind::Adamw)
+    }
+}
+
 #[test]
 fn a_stopped_run_goes_on_bit_for_bit() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
-    let data = synthetic_set(&folder.path().join("data"), 10);
-    for optimiser in [OptimiserKind::Rmsprop, OptimiserKind::Adam] {
-        let whole = folder.path().join(format!("whole-{optimiser:?}"));
-        let parts = folder.path().join(format!("parts-{optimiser:?}"));
-        let run = Run::create(&whole, recipe(&data, optimiser)).unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 16);
+    let recipes = [
+        recipe(&data, OptimiserKind::Rmsprop),
+        recipe(&data, OptimiserKind::Adam),
+        own_recipe(&data),
+        TrainConfig {
+            precision: Precision::Bf16,
+            ..own_recipe(&data)
+        },
+    ];
+    for (number, recipe) in recipes.into_iter().enumerate() {
+        let whole = folder.path().join(format!("whole-{number}"));
+        let parts = folder.path().join(format!("parts-{number}"));
+        let run = Run::create(&whole, recipe.clone()).unwrap();
         assert_eq!(train(&run, None), Finish::Done);
 
         // Stopped in the middle of the first epoch, and once more in the second.
-        let run = Run::create(&parts, recipe(&data, optimiser)).unwrap();
+        let run = Run::create(&parts, recipe.clone()).unwrap();
         assert_eq!(train(&run, Some(2)), Finish::Stopped);
-        assert_eq!(train(&Run::open(&parts).unwrap(), Some(3)), Finish::Stopped);
+        assert_eq!(train(&Run::open(&parts).unwrap(), Some(2)), Finish::Stopped);
         assert_eq!(train(&Run::open(&parts).unwrap(), None), Finish::Done);
 
         let read = |folder: &Path| std::fs::read(folder.join("checkpoint.safetensors")).unwrap();
-        assert!(
-            read(&whole) == read(&parts),
-            "{optimiser:?}: the checkpoints differ"
-        );
+        assert!(read(&whole) == read(&parts), "{recipe:?}: the checkpoints differ");
         let losses = |folder: &Path| -> Vec<String> {
             let text = std::fs::read_to_string(folder.join("metrics.csv")).unwrap();
             // All columns but the last, which is wall time.
@@ -112,19 +137,26 @@ fn a_stopped_run_goes_on_bit_for_bit() {
 
 #[test]
 fn the_optimisers_step_as_tchs_own_do() {
-    for kind in [OptimiserKind::Rmsprop, OptimiserKind::Adam] {
-        let start = Tensor::from_slice(&[0.5f32, -2.0, 3.0]);
+    for kind in [OptimiserKind::Rmsprop, OptimiserKind::Adam, OptimiserKind::Adamw] {
+        // A kernel: AdamW leaves what has one dimension alone.
+        let start = Tensor::from_slice(&[0.5f32, -2.0, 3.0]).view([1, 3]);
         let target = Tensor::from_slice(&[1.0f32, 1.0, -1.0]);
         let loss = |p: &Tensor| (p - &target).pow_tensor_scalar(4).sum(Kind::Float);
 
         let own = start.copy().set_requires_grad(true);
-        let mut optimiser = Optimiser::new(kind, vec![("p".into(), own.shallow_clone())]);
+        let mut optimiser = Optimiser::new(kind, 0.05, vec![("p".into(), own.shallow_clone())]);
 
         let vs = nn::VarStore::new(Device::Cpu);
         let theirs = vs.root().var_copy("p", &start);
         let mut reference = match kind {
             OptimiserKind::Rmsprop => nn::RmsProp::default().build(&vs, 0.01).unwrap(),
             OptimiserKind::Adam => nn::Adam::default().build(&vs, 0.01).unwrap(),
+            OptimiserKind::Adamw => nn::AdamW {
+                wd: 0.05,
+                ..nn::AdamW::default()
+            }
+            .build(&vs, 0.01)
+            .unwrap(),
         };
         for step in 0..50 {
             optimiser.step(&loss(&own), 0.01);
@@ -144,7 +176,10 @@ fn a_net_is_scored_and_used_on_the_scale_that_it_is_trained_on() {
     let labelled = vec![Point::new(190.0, 200.0), Point::new(210.0, 200.0)];
     let sample = Sample::new(GrayImage::new(SIDE, SIDE), labelled.clone());
     let mut generator = Pcg64::seed_from_u64(1);
-    let trained = net.training_transform().unwrap().apply(sample, &mut generator);
+    let trained = net
+        .training_transform(&contract.scheme)
+        .unwrap()
+        .apply(sample, &mut generator);
     let targets = trained.unwrap().keypoints;
 
     // The random crop moves both points alike: their distance in crop pixels is that in the crop a net is used on.
@@ -170,11 +205,100 @@ fn a_net_is_scored_and_used_on_the_scale_that_it_is_trained_on() {
     assert!((mse - expected).abs() < 1e-5, "{mse} {expected}");
 }
 
+/// A folder with `keypoints.csv` and `images/` made of a set's training part, under names that say nothing of persons.
+fn plain_set(folder: &Path, count: usize) -> std::path::PathBuf {
+    let set = synthetic_set(&folder.join("made-of"), count);
+    let plain = folder.join("plain");
+    std::fs::create_dir_all(plain.join("images")).unwrap();
+    let text = std::fs::read_to_string(set.join("training_frames_keypoints.csv")).unwrap();
+    let text = text.replace("Person_", "photo_");
+    std::fs::write(plain.join("keypoints.csv"), text).unwrap();
+    for entry in set.join("training").read_dir().unwrap() {
+        let entry = entry.unwrap();
+        let name = entry
+            .file_name()
+            .into_string()
+            .unwrap()
+            .replace("Person_", "photo_");
+        std::fs::copy(entry.path(), plain.join("images").join(name)).unwrap();
+    }
+    plain
+}
+
+#[test]
+fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 8);
+    let plain = plain_set(folder.path(), 8);
+    let list = folder.path().join("left-out.txt");
+    // All of person 1 of the set; of the photographs, of whom nobody knows the persons, the one.
+    std::fs::write(&list, "Person_1_02.jpg\nphoto_1_02.jpg\n").unwrap();
+    assert_cmd::Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args([
+            "train",
+            "--epochs",
+            "1",
+            "--batch",
+            "16",
+            "--threads",
+            "1",
+            "--net",
+            "pinkpoint",
+        ])
+        .args(["--validation", "0", "--leave-out-containing", "_06"])
+        .arg("--leave-out")
+        .arg(&list)
+        .arg("--data")
+        .arg(&data)
+        .arg("--data")
+        .arg(&plain)
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .assert()
+        .success()
+        .stdout(
+            predicates::str::contains("11 pictures to train on").and(predicates::str::contains("5 left out")),
+        );
+    let run = Run::open(&folder.path().join("run")).unwrap();
+    assert_eq!(run.config().data, [data, plain]);
+    assert_eq!(run.config().data_name(), "data and plain");
+}
+
+#[test]
+fn recipes_from_before_there_were_several_sets_can_be_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = r#"{ "net": "course", "data": "data/youtube-faces", "epochs": 3, "batch_size": 16, "loss": "mse",
+        "optimiser": "rmsprop", "learning_rate": 1e-4, "schedule": "constant", "seed": 1, "threads": 2,
+        "device": "cpu", "validation": 0.1, "left_out": [] }"#;
+    std::fs::write(folder.path().join("config.json"), text).unwrap();
+    let config = Run::open(folder.path()).unwrap().config().clone();
+    assert_eq!(config.data, [Path::new("data/youtube-faces")]);
+    assert_eq!((config.average, config.precision), (0.0, Precision::Single));
+    assert_eq!(
+        config.in_words(),
+        "3 epochs, batches of 16, mse loss, rmsprop, learning rate 1e-4 (constant), seed 1"
+    );
+}
+
+#[test]
+fn the_step_size_rises_and_then_falls() {
+    let config = own_recipe(Path::new("data"));
+    let rates: Vec<f64> = (0..=100)
+        .map(|part| config.learning_rate_at(f64::from(part) / 100.0))
+        .collect();
+    assert_eq!(rates[0], 0.0);
+    assert!((rates[15] - config.learning_rate / 2.0).abs() < 1e-9);
+    assert!((rates[30] - config.learning_rate).abs() < 1e-9);
+    assert!(rates[..30].is_sorted() && rates[30..].is_sorted_by(|a, b| a >= b));
+    assert!((rates[100] - config.learning_rate / 100.0).abs() < 1e-9);
+}
+
 #[test]
 fn a_recipe_that_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 4);
-    let damage: [fn(&mut TrainConfig); 8] = [
+    let damage: [fn(&mut TrainConfig); 13] = [
         |c| c.epochs = 0,
         |c| c.batch_size = 0,
         |c| c.learning_rate = f64::NAN,
@@ -182,7 +306,12 @@ fn a_recipe_that_makes_no_sense_is_refused() {
         |c| c.threads = 0,
         |c| c.threads = u32::MAX,
         |c| c.device = "cuda:99".into(),
-        |c| c.data = "nowhere".into(),
+        |c| c.data = vec!["nowhere".into()],
+        |c| c.data.clear(),
+        |c| c.average = 1.0,
+        |c| c.warm_up = -0.1,
+        |c| c.weight_decay = 0.1,
+        |c| c.precision = Precision::Bf16,
     ];
     for change in damage {
         let mut config = recipe(&data, OptimiserKind::Adam);
@@ -211,12 +340,12 @@ fn a_damaged_checkpoint_or_other_data_are_errors() {
     );
 
     let fewer = synthetic_set(&folder.path().join("fewer"), 4);
-    run.amend(Some(2), Some(fewer), None).unwrap();
+    run.amend(Some(2), vec![fewer], None).unwrap();
     let never = AtomicBool::new(false);
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("pictures"), "{message}");
 
-    run.amend(None, Some(data), None).unwrap();
+    run.amend(None, vec![data], None).unwrap();
     let bytes = std::fs::read(run.checkpoint_path()).unwrap();
     std::fs::write(run.checkpoint_path(), &bytes[..bytes.len() / 2]).unwrap();
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
@@ -262,10 +391,13 @@ fn a_run_keeps_its_device_and_stays_as_it_is_when_it_cannot_be_amended() {
     assert!(device == "cpu" || device.starts_with("cuda:"), "{device}");
     assert_eq!(Run::open(&path).unwrap().config().device, device);
 
-    assert!(run.amend(Some(7), Some("nowhere".into()), None).is_err());
-    assert!(run.amend(Some(7), None, Some(DeviceChoice::Cuda(99))).is_err());
+    assert!(run.amend(Some(7), vec!["nowhere".into()], None).is_err());
+    assert!(
+        run.amend(Some(7), Vec::new(), Some(DeviceChoice::Cuda(99)))
+            .is_err()
+    );
     for config in [run.config(), Run::open(&path).unwrap().config()] {
-        assert_eq!((config.epochs, &config.data), (2, &data));
+        assert_eq!((config.epochs, &config.data), (2, &vec![data.clone()]));
         assert_eq!(config.device, device);
     }
 }

@@ -17,7 +17,9 @@ use crate::{
     dataset::{person_of, read_names},
     model::DeviceChoice,
     network::Architecture,
-    train::{EpochMetrics, Event, Finish, Loss, OptimiserKind, Run, Schedule, THREADS, TrainConfig},
+    train::{
+        EpochMetrics, Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig,
+    },
 };
 
 /// Train a net on labelled pictures
@@ -27,9 +29,9 @@ use crate::{
                         Ctrl-C saves; `pinkpoint train --resume runs/course` goes on bit for bit."
 )]
 pub struct TrainArgs {
-    /// Folder of the data set: training_frames_keypoints.csv and training/
+    /// Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
     /// Folder for the run: recipe, checkpoint, metrics, loss curve, weights
     #[arg(
         long,
@@ -75,6 +77,18 @@ struct RecipeArgs {
     /// How the step size moves over the run
     #[arg(long, value_enum, default_value = "constant", conflicts_with = "resume")]
     schedule: Schedule,
+    /// Share of the run in which the step size rises to its start
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "resume")]
+    warm_up: f64,
+    /// AdamW: how fast kernels shrink by themselves
+    #[arg(long, value_name = "RATE", default_value_t = 0.0, conflicts_with = "resume")]
+    weight_decay: f64,
+    /// Export the running average of the parameters, of which a step keeps this share (0.999 is usual); 0 exports the last
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "resume")]
+    average: f64,
+    /// Numbers that a step is computed in; bf16 is for the net pinkpoint, faster where the processor knows it
+    #[arg(long, value_enum, default_value = "single", conflicts_with = "resume")]
+    precision: Precision,
     /// Pictures a step
     #[arg(long, value_name = "N", default_value_t = 16, conflicts_with = "resume")]
     batch: usize,
@@ -87,9 +101,13 @@ struct RecipeArgs {
     /// Share of the persons held back for validation; 0 trains on all
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, conflicts_with = "resume")]
     validation: f64,
-    /// File of persons to leave out altogether, one a line; the name of a picture stands for the person on it
+    /// File of persons to leave out altogether, one a line; the name of a picture stands for the person on it, or for itself
+    /// where names do not say who that is
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     leave_out: Option<PathBuf>,
+    /// Leave out pictures whose name holds this text; may be given again
+    #[arg(long, value_name = "TEXT", conflicts_with = "resume")]
+    leave_out_containing: Vec<String>,
 }
 
 /// Runs the command.
@@ -104,10 +122,9 @@ pub fn run(args: TrainArgs) -> Result<()> {
             (run, folder)
         }
         (None, Some(folder)) => {
-            let data = args.data.context("--data is needed")?;
             let config = args
                 .recipe
-                .config(data, args.epochs, args.device.unwrap_or_default())?;
+                .config(args.data, args.epochs, args.device.unwrap_or_default())?;
             (Run::create(&folder, config)?, folder)
         }
         (None, None) => bail!("--out or --resume is needed"),
@@ -129,12 +146,12 @@ pub fn run(args: TrainArgs) -> Result<()> {
 }
 
 impl RecipeArgs {
-    fn config(self, data: PathBuf, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
+    fn config(self, data: Vec<PathBuf>, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
         /// The course trains for this long.
         const EPOCHS: u32 = 3;
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         let left_out = match &self.leave_out {
-            Some(file) => read_names(file)?.iter().map(|name| person_in(name)).collect(),
+            Some(file) => read_names(file)?.into_iter().flat_map(meant_by).collect(),
             None => BTreeSet::new(),
         };
         Ok(TrainConfig {
@@ -146,21 +163,31 @@ impl RecipeArgs {
             optimiser: self.optimiser,
             learning_rate: self.learning_rate,
             schedule: self.schedule,
+            warm_up: self.warm_up,
+            weight_decay: self.weight_decay,
+            average: self.average,
+            precision: self.precision,
             seed: self.seed,
             threads: self.threads.unwrap_or(cores.min(*THREADS.end())),
             device: device.to_string(),
             validation: self.validation,
             left_out,
+            left_out_containing: self.leave_out_containing,
         })
     }
 }
 
-/// The person that a line of a `--leave-out` file means.
-fn person_in(line: &str) -> String {
+/// What a line of a `--leave-out` file stands for: a person, or a picture, and with it the person on it where its name
+/// says who that is.
+fn meant_by(line: String) -> Vec<String> {
     let is_picture = [".jpg", ".jpeg", ".png"]
         .iter()
         .any(|extension| line.to_ascii_lowercase().ends_with(extension));
-    if is_picture { person_of(line) } else { line }.to_owned()
+    if is_picture {
+        vec![person_of(&line).to_owned(), line]
+    } else {
+        vec![line]
+    }
 }
 
 /// Progress bars on a terminal; one line per epoch anywhere.
@@ -195,7 +222,7 @@ impl Display {
             } => {
                 say!(
                     "{training} pictures to train on, {validation} of persons held back for validation, \
-                     {left_out} of persons left out; {steps_per_epoch} steps an epoch"
+                     {left_out} left out; {steps_per_epoch} steps an epoch"
                 );
                 if unmatched.any() {
                     say!("not used: {unmatched}");

@@ -1,4 +1,5 @@
-//! The YouTube-Faces keypoint set as it is distributed: two label files and two folders of pictures.
+//! Folders of labelled pictures: the YouTube-Faces keypoint set as it is distributed (two label files and two folders of
+//! pictures), or one label file beside one folder.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -8,7 +9,10 @@ use std::{
 
 use image::GrayImage;
 
-use super::labels::{LabelError, LabelRow, Labels};
+use super::{
+    labels::{LabelError, LabelRow, Labels},
+    split::person_of,
+};
 use crate::{
     geometry::Point,
     picture::{self, PictureError},
@@ -64,6 +68,8 @@ pub struct Part {
     pub rows: Vec<LabelRow>,
     /// Keypoints per row.
     pub point_count: usize,
+    /// Whether the names of the pictures say who is on them.
+    pub persons_known: bool,
     /// Names with a label and without a picture.
     pub without_picture: Vec<String>,
     /// Pictures in the folder without a label.
@@ -83,6 +89,17 @@ impl Unmatched {
     /// Whether there is any.
     pub fn any(self) -> bool {
         self != Self::default()
+    }
+}
+
+impl std::ops::Add for Unmatched {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            labels: self.labels + other.labels,
+            pictures: self.pictures + other.pictures,
+        }
     }
 }
 
@@ -128,11 +145,19 @@ impl DataFolder {
         })
     }
 
-    /// Opens the training part only.
+    /// Opens the training part only: that of the set, or all of a folder with `keypoints.csv` and `images/`, which says
+    /// nothing about persons.
     ///
     /// # Errors
     /// As for [`Self::open`].
     pub fn open_training(folder: &Path) -> Result<Part, DatasetError> {
+        let plain = folder.join("keypoints.csv");
+        if plain.is_file() {
+            return Ok(Part {
+                persons_known: false,
+                ..Part::open(&plain, &folder.join("images"))?
+            });
+        }
         Part::open(
             &folder.join("training_frames_keypoints.csv"),
             &folder.join("training"),
@@ -176,9 +201,15 @@ impl Part {
             folder: folder.to_path_buf(),
             rows,
             point_count,
+            persons_known: true,
             without_picture,
             without_label,
         })
+    }
+
+    /// The person on the picture `name`; where nothing is known, each picture shows another person.
+    pub fn person<'a>(&self, name: &'a str) -> &'a str {
+        if self.persons_known { person_of(name) } else { name }
     }
 
     /// How many labels and pictures do not match.

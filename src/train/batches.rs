@@ -23,6 +23,8 @@ pub struct Batch {
     pub pixels: Vec<f32>,
     /// `[count, 2 * points]`, normalised x, y, x, y, ...
     pub targets: Vec<f32>,
+    /// `[count]`: 1 for a face, 0 for a picture of something else, whose targets mean nothing.
+    pub faces: Vec<f32>,
 }
 
 /// Which batches of an epoch to make.
@@ -86,7 +88,7 @@ fn make(
     transform: &Compose,
     plan: Plan,
 ) -> Result<Batch, TransformError> {
-    let (mut pixels, mut targets) = (Vec::new(), Vec::new());
+    let (mut pixels, mut targets, mut faces) = (Vec::new(), Vec::new(), Vec::new());
     for &place in places {
         let labelled = &pictures[place];
         let sample = Sample::new(labelled.picture.clone(), labelled.points.clone());
@@ -98,10 +100,12 @@ fn make(
         };
         pixels.extend(values);
         targets.extend(sample.keypoints.iter().flat_map(|p| [p.x, p.y]));
+        faces.push(f32::from(u8::from(sample.is_face)));
     }
     Ok(Batch {
         count: places.len(),
         pixels,
         targets,
+        faces,
     })
 }

@@ -1,5 +1,5 @@
-//! The state of a run in one safetensors file: the net's parameters under their plain names (`conv1.weight`), and
-//! below `optimiser/` and `progress/` what is needed to go on. Knows tch and files.
+//! The state of a run in one safetensors file: the net's parameters under their plain names (`conv1.weight`), their
+//! averages below `average/`, and below `optimiser/` and `progress/` what is needed to go on. Knows tch and files.
 
 use std::{collections::HashMap, io, path::Path};
 

@@ -20,6 +20,8 @@ pub enum Loss {
     L1,
     /// Squared below 1, absolute above.
     SmoothL1,
+    /// Logarithmic for errors of up to 10 crop pixels, absolute above: small errors count for more.
+    Wing,
 }
 
 /// How gradients become steps.
@@ -30,6 +32,8 @@ pub enum OptimiserKind {
     Rmsprop,
     /// Adam with PyTorch's defaults.
     Adam,
+    /// Adam with weight decay apart from the gradient.
+    Adamw,
 }
 
 /// How the learning rate moves over a run.
@@ -42,13 +46,25 @@ pub enum Schedule {
     Cosine,
 }
 
+/// In which numbers a step is computed; parameters are kept in single precision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    Single,
+    /// Convolutions in bfloat16: twice as fast where the processor knows it, for nets that can.
+    Bf16,
+}
+
 /// The recipe; with the data it determines the weights bit for bit on one machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainConfig {
     /// The net.
     pub net: Architecture,
-    /// Folder of the data set.
-    pub data: PathBuf,
+    /// Folders of the data sets.
+    #[serde(deserialize_with = "one_or_many")]
+    pub data: Vec<PathBuf>,
     /// Passes over the training pictures.
     pub epochs: u32,
     /// Pictures a step.
@@ -61,6 +77,18 @@ pub struct TrainConfig {
     pub learning_rate: f64,
     /// How the step size moves.
     pub schedule: Schedule,
+    /// Share of the run in which the step size rises from 0 to its start, 0 to below 1.
+    #[serde(default)]
+    pub warm_up: f64,
+    /// AdamW: share of every kernel that a step takes away, times the step size.
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// Share of the running average of the parameters that a step keeps; 0 keeps no average.
+    #[serde(default)]
+    pub average: f64,
+    /// In which numbers a step is computed.
+    #[serde(default)]
+    pub precision: Precision,
     /// Start of all randomness: parameters, order, crops, dropout, held-back persons.
     pub seed: u64,
     /// CPU threads of the net, within [`THREADS`]; another number rounds differently, so a run keeps its own.
@@ -72,6 +100,23 @@ pub struct TrainConfig {
     pub validation: f64,
     /// Persons whose pictures are not used at all.
     pub left_out: BTreeSet<String>,
+    /// Pictures whose name holds one of these texts are not used either.
+    #[serde(default)]
+    pub left_out_containing: Vec<String>,
+}
+
+/// The folders of a recipe; earlier recipes name one by itself.
+fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Folders {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    Ok(match Folders::deserialize(deserializer)? {
+        Folders::One(folder) => vec![folder],
+        Folders::Many(folders) => folders,
+    })
 }
 
 impl TrainConfig {
@@ -98,23 +143,38 @@ impl TrainConfig {
                 "a validation share of {}; it has to be from 0 to below 1",
                 self.validation
             )
+        } else if self.data.is_empty() {
+            "no data; at least one folder is needed".into()
+        } else if let Some((name, share)) = [("warm-up", self.warm_up), ("average", self.average)]
+            .into_iter()
+            .find(|(_, share)| !(0.0..1.0).contains(share))
+        {
+            format!("{name} of {share}; it has to be from 0 to below 1")
+        } else if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
+            format!("a weight decay of {}; it has to be 0 or more", self.weight_decay)
+        } else if self.weight_decay > 0.0 && self.optimiser != OptimiserKind::Adamw {
+            "weight decay is for the optimiser adamw only".into()
+        } else if self.precision == Precision::Bf16 && !self.net.computes_in_bf16() {
+            format!("the net {} computes in single precision only", self.net)
         } else {
             return Ok(());
         };
         Err(TrainError::Config(complaint))
     }
 
-    /// Name of the data set's folder.
+    /// Names of the data sets' folders.
     pub fn data_name(&self) -> String {
-        let last = self.data.components().next_back();
-        last.map_or_else(String::new, |part| {
-            part.as_os_str().to_string_lossy().into_owned()
-        })
+        let last = |folder: &PathBuf| {
+            let part = folder.components().next_back()?;
+            Some(part.as_os_str().to_string_lossy().into_owned())
+        };
+        let names: Vec<String> = self.data.iter().filter_map(last).collect();
+        names.join(" and ")
     }
 
     /// The recipe in one line, for people.
     pub fn in_words(&self) -> String {
-        format!(
+        let mut words = format!(
             "{} epochs, batches of {}, {} loss, {}, learning rate {:e} ({}), seed {}",
             self.epochs,
             self.batch_size,
@@ -123,16 +183,33 @@ impl TrainConfig {
             self.learning_rate,
             name(self.schedule),
             self.seed
-        )
+        );
+        for (share, what) in [
+            (self.warm_up, "warm-up"),
+            (self.weight_decay, "weight decay"),
+            (self.average, "average"),
+        ] {
+            if share > 0.0 {
+                words += &format!(", {what} {share}");
+            }
+        }
+        if self.precision != Precision::default() {
+            words += &format!(", {}", name(self.precision));
+        }
+        words
     }
 
     /// The learning rate after the share `progress` (0 to 1) of the run.
     pub fn learning_rate_at(&self, progress: f64) -> f64 {
         /// Where the cosine ends, relative to where it starts.
         const FLOOR: f64 = 0.01;
+        if progress < self.warm_up {
+            return self.learning_rate * progress / self.warm_up;
+        }
         match self.schedule {
             Schedule::Constant => self.learning_rate,
             Schedule::Cosine => {
+                let progress = (progress - self.warm_up) / (1.0 - self.warm_up);
                 let wave = (1.0 + (std::f64::consts::PI * progress.clamp(0.0, 1.0)).cos()) / 2.0;
                 self.learning_rate * (FLOOR + (1.0 - FLOOR) * wave)
             }

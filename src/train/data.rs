@@ -1,21 +1,27 @@
 //! The pictures of a run: which are trained on, which are held back, which are left out; then read into memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{TrainConfig, TrainError};
-use crate::dataset::{
-    DataFolder, LabelRow, LabelledPicture, Unmatched, load_pictures, person_of, split_by_person,
-};
+use crate::dataset::{DataFolder, LabelRow, LabelledPicture, Unmatched, load_pictures, split_by_person};
 
 /// What a recipe trains on, before any picture is read.
 pub(super) struct Selection {
-    folder: PathBuf,
-    training: Vec<LabelRow>,
-    validation: Vec<LabelRow>,
-    /// Pictures of persons left out.
+    sets: Vec<Chosen>,
+    /// Pictures left out as the recipe says.
     pub(super) left_out: usize,
     /// Labels and pictures that do not match.
     pub(super) unmatched: Unmatched,
+    points: usize,
+}
+
+/// What is used of one data set.
+struct Chosen {
+    folder: PathBuf,
+    training: Vec<LabelRow>,
+    validation: Vec<LabelRow>,
+    left_out: usize,
+    unmatched: Unmatched,
     points: usize,
 }
 
@@ -30,31 +36,39 @@ impl Selection {
     /// Chooses what the recipe asks for.
     ///
     /// # Errors
-    /// When the label file or the folder of pictures cannot be used, or nothing is left to train on.
+    /// When a label file or a folder of pictures cannot be used, the sets' points differ in number, or nothing is left to
+    /// train on.
     pub(super) fn of(config: &TrainConfig) -> Result<Self, TrainError> {
-        let part = DataFolder::open_training(&config.data)?;
-        let unmatched = part.unmatched();
-        let all = part.rows.len();
-        let mut rows = part.rows;
-        rows.retain(|row| !config.left_out.contains(person_of(&row.name)));
-        let left_out = all - rows.len();
-        if left_out == 0 && !config.left_out.is_empty() {
-            return Err(TrainError::Config(
-                "none of the persons to leave out is in the data; give their names as in the pictures' names"
+        let sets: Vec<Chosen> = config
+            .data
+            .iter()
+            .map(|folder| Chosen::of(folder, config))
+            .collect::<Result<_, _>>()?;
+        let fail = |why: String| Err(TrainError::Config(why));
+        let left_out = sets.iter().map(|set| set.left_out).sum();
+        if left_out == 0 && !(config.left_out.is_empty() && config.left_out_containing.is_empty()) {
+            return fail(
+                "none of the persons or pictures to leave out is in the data; give their names as in the pictures' names"
                     .into(),
+            );
+        }
+        if sets.iter().all(|set| set.training.is_empty()) {
+            return fail("no picture is left to train on".into());
+        }
+        let points = sets.first().map_or(0, |set| set.points);
+        if let Some(other) = sets.iter().find(|set| set.points != points) {
+            return fail(format!(
+                "the data sets have {points} and {} keypoints a face; sets of one kind are needed",
+                other.points
             ));
         }
-        let (training, validation) = split_by_person(rows, config.validation, config.seed);
-        if training.is_empty() {
-            return Err(TrainError::Config("no picture is left to train on".into()));
-        }
         Ok(Self {
-            folder: part.folder,
-            training,
-            validation,
             left_out,
-            unmatched,
-            points: part.point_count,
+            unmatched: sets
+                .iter()
+                .fold(Unmatched::default(), |sum, set| sum + set.unmatched),
+            points,
+            sets,
         })
     }
 
@@ -63,10 +77,41 @@ impl Selection {
     /// # Errors
     /// When one cannot be used.
     pub(super) fn load(&self) -> Result<Data, TrainError> {
-        Ok(Data {
-            training: load_pictures(&self.folder, &self.training)?,
-            validation: load_pictures(&self.folder, &self.validation)?,
+        let mut data = Data {
+            training: Vec::new(),
+            validation: Vec::new(),
             points: self.points,
+        };
+        for set in &self.sets {
+            data.training.extend(load_pictures(&set.folder, &set.training)?);
+            data.validation
+                .extend(load_pictures(&set.folder, &set.validation)?);
+        }
+        Ok(data)
+    }
+}
+
+impl Chosen {
+    fn of(folder: &Path, config: &TrainConfig) -> Result<Self, TrainError> {
+        let mut part = DataFolder::open_training(folder)?;
+        let unmatched = part.unmatched();
+        let mut rows = std::mem::take(&mut part.rows);
+        let all = rows.len();
+        let texts = &config.left_out_containing;
+        rows.retain(|LabelRow { name, .. }| {
+            !config.left_out.contains(part.person(name))
+                && !texts.iter().any(|text| name.contains(text.as_str()))
+        });
+        let left_out = all - rows.len();
+        let (training, validation) =
+            split_by_person(rows, config.validation, config.seed, |name| part.person(name));
+        Ok(Self {
+            folder: part.folder.clone(),
+            training,
+            validation,
+            left_out,
+            unmatched,
+            points: part.point_count,
         })
     }
 }

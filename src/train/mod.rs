@@ -2,11 +2,13 @@
 //! the transforms hide, and no terminal: progress goes to whoever calls. Its choices are `clap::ValueEnum`s only so that
 //! the command line, `config.json` and the recipe in words call them by the same names.
 
+mod average;
 mod batches;
 mod checkpoint;
 mod config;
 mod data;
 mod journal;
+mod loss;
 mod optimiser;
 mod run;
 mod trainer;
@@ -19,7 +21,7 @@ use crate::{
     transform::TransformError,
 };
 
-pub use config::{Loss, OptimiserKind, Schedule, THREADS, TrainConfig};
+pub use config::{Loss, OptimiserKind, Precision, Schedule, THREADS, TrainConfig};
 pub use journal::EpochMetrics;
 pub use optimiser::Optimiser;
 pub use run::{Event, Finish, Run};
@@ -77,4 +79,11 @@ pub enum TrainError {
     /// libtorch failed.
     #[error("libtorch failed: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+/// Every variable of a net, in the order of the names.
+fn sorted_variables(variables: &tch::nn::VarStore) -> Vec<(String, tch::Tensor)> {
+    let mut sorted: Vec<(String, tch::Tensor)> = variables.variables().into_iter().collect();
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    sorted
 }

@@ -1,4 +1,4 @@
-//! RMSProp and Adam with state that can be saved: tch's own optimisers keep theirs to themselves, and a run that is
+//! RMSProp, Adam and AdamW with state that can be saved: tch's own optimisers keep theirs to themselves, and a run that is
 //! resumed without it does not go on where it stopped. Knows tch only.
 
 use tch::{Kind, Tensor};
@@ -17,7 +17,7 @@ const EPSILON: f64 = 1e-8;
 struct Slot {
     name: String,
     parameter: Tensor,
-    /// Mean of the gradient; Adam only.
+    /// Mean of the gradient; Adam and AdamW only.
     mean: Option<Tensor>,
     /// Mean of the squared gradient.
     square: Tensor,
@@ -27,21 +27,23 @@ struct Slot {
 #[derive(Debug)]
 pub struct Optimiser {
     kind: OptimiserKind,
+    weight_decay: f64,
     steps: i64,
     slots: Vec<Slot>,
 }
 
 impl Optimiser {
-    /// Fresh state for `parameters`, which share their storage with the net's.
-    pub fn new(kind: OptimiserKind, parameters: Vec<(String, Tensor)>) -> Self {
+    /// Fresh state for `parameters`, which share their storage with the net's. `weight_decay` is for AdamW.
+    pub fn new(kind: OptimiserKind, weight_decay: f64, parameters: Vec<(String, Tensor)>) -> Self {
         let slot = |(name, parameter): (String, Tensor)| Slot {
             name,
-            mean: (kind == OptimiserKind::Adam).then(|| parameter.zeros_like()),
+            mean: (kind != OptimiserKind::Rmsprop).then(|| parameter.zeros_like()),
             square: parameter.zeros_like(),
             parameter,
         };
         Self {
             kind,
+            weight_decay,
             steps: 0,
             slots: parameters.into_iter().map(slot).collect(),
         }
@@ -52,12 +54,16 @@ impl Optimiser {
         self.slots.iter_mut().for_each(|slot| slot.parameter.zero_grad());
         loss.backward();
         self.steps += 1;
-        let (kind, steps) = (self.kind, self.steps);
+        let (kind, steps, decay) = (self.kind, self.steps, self.weight_decay);
         tch::no_grad(|| {
             for slot in &mut self.slots {
                 match kind {
                     OptimiserKind::Rmsprop => slot.rmsprop(learning_rate),
                     OptimiserKind::Adam => slot.adam(learning_rate, steps),
+                    OptimiserKind::Adamw => {
+                        slot.decay(learning_rate * decay);
+                        slot.adam(learning_rate, steps);
+                    }
                 }
             }
         });
@@ -100,6 +106,13 @@ impl Slot {
         let _ = self
             .parameter
             .addcdiv_(&(gradient * -learning_rate), &denominator);
+    }
+
+    /// Makes kernels smaller by `share` (Loshchilov and Hutter, 2019); biases and norms have one dimension and stay.
+    fn decay(&mut self, share: f64) {
+        if self.parameter.dim() > 1 {
+            let _ = self.parameter.g_mul_scalar_(1.0 - share);
+        }
     }
 
     /// Adam with its bias correction, algorithm 1 of Kingma and Ba, 2015.

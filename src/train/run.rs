@@ -11,7 +11,7 @@ use tch::Device;
 use super::{
     EpochMetrics, TrainConfig, TrainError, data::Selection, journal, trainer::Trainer, validate::validate,
 };
-use crate::{dataset::Unmatched, files, model::DeviceChoice};
+use crate::{dataset::Unmatched, files, keypoints::PointScheme, model::DeviceChoice};
 
 /// What a run tells while it goes on.
 #[derive(Debug)]
@@ -110,12 +110,14 @@ impl Run {
     pub fn amend(
         &mut self,
         epochs: Option<u32>,
-        data: Option<PathBuf>,
+        data: Vec<PathBuf>,
         device: Option<DeviceChoice>,
     ) -> Result<(), TrainError> {
         let mut config = self.config.clone();
         config.epochs = epochs.unwrap_or(config.epochs);
-        config.data = data.unwrap_or(config.data);
+        if !data.is_empty() {
+            config.data = data;
+        }
         config.device = device.map_or(config.device, |device| device.to_string());
         self.config = settled(config)?;
         self.save_config()
@@ -159,7 +161,9 @@ impl Run {
         tch::set_num_threads(threads);
         let selection = Selection::of(config)?;
         let data = selection.load()?;
-        let transform = config.net.training_transform()?;
+        let transform = config
+            .net
+            .training_transform(&PointScheme::assumed_for(data.points))?;
         let mut trainer = Trainer::new(config, self.checkpoint_path(), &data)?;
         let steps_per_epoch = trainer.steps_per_epoch;
         observe(Event::Ready {

@@ -6,18 +6,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tch::{Device, Kind, Reduction, Tensor, nn};
+use tch::{Device, Kind, Tensor, nn};
 
 use super::{
-    Event, Finish, Loss, Optimiser, TrainConfig, TrainError,
+    Event, Finish, Optimiser, Precision, TrainConfig, TrainError,
+    average::Average,
     batches::{self, Batch, Plan},
     checkpoint::{self, Progress},
     data::Data,
+    loss::Criterion,
+    sorted_variables,
 };
 use crate::{
     keypoints::PointScheme,
     model::{Contract, DeviceChoice, Training},
-    network::export::export,
+    network::export::{AVERAGE, export},
     transform::Compose,
 };
 
@@ -31,6 +34,8 @@ pub(super) struct Trainer<'a> {
     net: Box<dyn nn::ModuleT>,
     parameters: Vec<(String, Tensor)>,
     optimiser: Optimiser,
+    average: Option<Average>,
+    criterion: Criterion,
     pub(super) progress: Progress,
     pub(super) steps_per_epoch: usize,
     pub(super) contract: Contract,
@@ -51,14 +56,15 @@ impl<'a> Trainer<'a> {
         let variables = nn::VarStore::new(device);
         tch::manual_seed(config.seed as i64);
         let net = config.net.build(&variables.root(), data.points);
-        let mut parameters: Vec<(String, Tensor)> = variables.variables().into_iter().collect();
-        parameters.sort_by(|a, b| a.0.cmp(&b.0));
-        let own = parameters
-            .iter()
-            .map(|(name, t)| (name.clone(), t.shallow_clone()));
-        let mut optimiser = Optimiser::new(config.optimiser, own.collect());
+        let parameters = sorted_variables(&variables);
+        // The others are running means of batch norms, which change by themselves.
+        let trained = parameters.iter().filter(|(_, t)| t.requires_grad());
+        let trained = trained.map(|(name, t)| (name.clone(), t.shallow_clone()));
+        let mut optimiser = Optimiser::new(config.optimiser, config.weight_decay, trained.collect());
+        let average = (config.average > 0.0)
+            .then(|| Average::of(config.net, data.points, config.average, &parameters, device));
         let progress = if checkpoint.exists() {
-            checkpoint::load(&checkpoint, &parameters, &mut optimiser)?
+            checkpoint::load(&checkpoint, &saved(&parameters, average.as_ref()), &mut optimiser)?
         } else {
             Progress {
                 pictures: data.training.len(),
@@ -85,12 +91,15 @@ impl<'a> Trainer<'a> {
                 progress.step
             )));
         }
+        let contract = config.net.contract(PointScheme::assumed_for(data.points));
         Ok(Self {
             config,
             checkpoint,
             net,
             parameters,
             optimiser,
+            average,
+            criterion: Criterion::new(config.loss, &contract),
             progress,
             steps_per_epoch,
             contract: Contract {
@@ -103,7 +112,7 @@ impl<'a> Trainer<'a> {
                     recipe: config.in_words(),
                     ..Training::default()
                 },
-                ..config.net.contract(PointScheme::assumed_for(data.points))
+                ..contract
             },
             device,
             saved_at: Instant::now(),
@@ -119,7 +128,7 @@ impl<'a> Trainer<'a> {
         self.saved_at = Instant::now();
         checkpoint::save(
             &self.checkpoint,
-            &self.parameters,
+            &saved(&self.parameters, self.average.as_ref()),
             &self.optimiser,
             &self.progress,
         )
@@ -130,11 +139,16 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn export(&self, path: &Path) -> Result<(), TrainError> {
-        let named = self
-            .parameters
-            .iter()
-            .map(|(name, t)| (name.clone(), t.shallow_clone()));
-        Ok(export(&named.collect(), &self.contract, false, path)?)
+        let average = self.average.as_ref().map(|average| &average.parameters);
+        let named = average.unwrap_or(&self.parameters).iter();
+        let named = named.map(|(name, t)| (name.clone(), t.shallow_clone()));
+        Ok(export(
+            self.config.net,
+            &named.collect(),
+            &self.contract,
+            false,
+            path,
+        )?)
     }
 
     /// The step size now.
@@ -189,9 +203,18 @@ impl<'a> Trainer<'a> {
         // Dropout draws from tch's generator: seeding it for every step makes a resumed run draw the same.
         let number = self.progress.losses.len() as u64;
         tch::manual_seed((self.config.seed ^ (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)) as i64);
-        let (pixels, targets) = self.tensors(batch)?;
-        let loss = self.loss(&self.net.forward_t(&pixels, true), &targets);
+        let (pixels, targets, faces) = self.tensors(batch)?;
+        let pixels = match self.config.precision {
+            Precision::Single => pixels,
+            Precision::Bf16 => pixels.to_kind(Kind::BFloat16),
+        };
+        let loss = self
+            .criterion
+            .of(&self.net.forward_t(&pixels, true), &targets, &faces);
         self.optimiser.step(&loss, self.learning_rate());
+        if let Some(average) = &self.average {
+            average.follow(&self.parameters, self.progress.losses.len());
+        }
         let loss = f64::try_from(&loss)?;
         self.progress.step += 1;
         self.progress.losses.push(loss as f32);
@@ -206,30 +229,40 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn tensors(&self, batch: &Batch) -> Result<(Tensor, Tensor), TrainError> {
+    /// Pixels `[n, 1, side, side]`, targets `[n, 2k]` and faces `[n]`.
+    fn tensors(&self, batch: &Batch) -> Result<(Tensor, Tensor, Tensor), TrainError> {
         let (count, side) = (batch.count as i64, i64::from(self.contract.input_side));
         let pixels = Tensor::from_slice(&batch.pixels).f_view([count, 1, side, side])?;
         let targets = Tensor::from_slice(&batch.targets).f_view([count, -1])?;
-        Ok((pixels.to_device(self.device), targets.to_device(self.device)))
+        let faces = Tensor::from_slice(&batch.faces);
+        let here = |tensor: Tensor| tensor.to_device(self.device);
+        Ok((here(pixels), here(targets), here(faces)))
     }
 
-    fn loss(&self, output: &Tensor, targets: &Tensor) -> Tensor {
-        match self.config.loss {
-            Loss::Mse => output.mse_loss(targets, Reduction::Mean),
-            Loss::L1 => output.l1_loss(targets, Reduction::Mean),
-            Loss::SmoothL1 => output.smooth_l1_loss(targets, Reduction::Mean, 1.0),
-        }
-    }
-
-    /// The loss and the net's numbers, `[count * 2 * points]`, for a batch, without learning from it.
+    /// The loss and the net's numbers for points, `[count * 2 * points]`, for a batch, without learning from it: those of
+    /// the averaged net where there is one.
     ///
     /// # Errors
     /// When libtorch fails.
     pub(super) fn try_out(&self, batch: &Batch) -> Result<(f64, Vec<f32>), TrainError> {
-        let (pixels, targets) = self.tensors(batch)?;
-        let output = tch::no_grad(|| self.net.forward_t(&pixels, false));
-        let loss = f64::try_from(&self.loss(&output, &targets))?;
-        let values = output.to_kind(Kind::Float).to_device(Device::Cpu).f_view(-1)?;
+        let (pixels, targets, faces) = self.tensors(batch)?;
+        let net = self.average.as_ref().map_or(&self.net, |average| &average.net);
+        let output = tch::no_grad(|| net.forward_t(&pixels, false));
+        let loss = f64::try_from(&self.criterion.of(&output, &targets, &faces))?;
+        let points = self.criterion.points_in(&output);
+        let values = points.to_kind(Kind::Float).to_device(Device::Cpu).f_reshape(-1)?;
         Ok((loss, Vec::try_from(values)?))
     }
+}
+
+/// What a checkpoint holds of the net: its parameters, and their averages where they are kept.
+fn saved(parameters: &[(String, Tensor)], average: Option<&Average>) -> Vec<(String, Tensor)> {
+    let averages = average.map_or(&[][..], |average| &average.parameters);
+    let averages = averages
+        .iter()
+        .map(|(name, t)| (format!("{AVERAGE}{name}"), t.shallow_clone()));
+    let own = parameters
+        .iter()
+        .map(|(name, t)| (name.clone(), t.shallow_clone()));
+    own.chain(averages).collect()
 }
