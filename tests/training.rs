@@ -5,7 +5,6 @@
 mod common;
 
 use std::{
-    collections::BTreeSet,
     io::{BufRead, BufReader},
     path::Path,
     process::Stdio,
@@ -23,7 +22,7 @@ use pinkpoint::{
     keypoints::PointScheme,
     model::DeviceChoice,
     network::Architecture,
-    train::{Event, Finish, Loss, Optimiser, OptimiserKind, Precision, Run, Schedule, TrainConfig},
+    train::{Event, Finish, Optimiser, OptimiserKind, Precision, Run, Schedule, TrainConfig},
     transform::{Normalize, Sample},
 };
 use predicates::prelude::PredicateBooleanExt;
@@ -43,24 +42,14 @@ fn turn() -> MutexGuard<'static, ()> {
 
 fn recipe(data: &Path, optimiser: OptimiserKind) -> TrainConfig {
     TrainConfig {
-        net: Architecture::Course,
-        data: vec![data.to_path_buf()],
         epochs: 2,
         batch_size: 2,
-        loss: Loss::Mse,
         optimiser,
-        learning_rate: 1e-4,
         schedule: Schedule::Cosine,
-        warm_up: 0.0,
-        weight_decay: 0.0,
-        average: 0.0,
-        precision: Precision::Single,
         seed: 5,
-        threads: 1,
         device: "cpu".into(),
         validation: 0.25,
-        left_out: BTreeSet::new(),
-        left_out_containing: Vec::new(),
+        ..TrainConfig::usual(Architecture::Course, vec![data.to_path_buf()])
     }
 }
 
@@ -82,14 +71,14 @@ fn train(run: &Run, stop_after: Option<usize>) -> Finish {
 /// The recipe of the program's own net, with everything that has a state of its own.
 fn own_recipe(data: &Path) -> TrainConfig {
     TrainConfig {
-        net: Architecture::Pinkpoint,
+        epochs: 2,
         batch_size: 4,
-        loss: Loss::Wing,
-        learning_rate: 1e-3,
         warm_up: 0.3,
-        weight_decay: 0.02,
         average: 0.9,
-        ..recipe(data, OptimiserKind::Adamw)
+        seed: 5,
+        device: "cpu".into(),
+        validation: 0.25,
+        ..TrainConfig::usual(Architecture::Pinkpoint, vec![data.to_path_buf()])
     }
 }
 

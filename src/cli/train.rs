@@ -43,7 +43,7 @@ pub struct TrainArgs {
     /// Go on with this run; only --epochs, --data and --device can be given anew (another device rounds differently)
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
-    /// Passes over the training pictures [default: 3]
+    /// Passes over the training pictures [default: 3; of pinkpoint 90]
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
     /// Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]
@@ -53,56 +53,51 @@ pub struct TrainArgs {
     recipe: RecipeArgs,
 }
 
-/// What cannot change once a run has begun.
+/// What cannot change once a run has begun. What is not given is as `TrainConfig::usual` has it for the net.
 #[derive(Debug, clap::Args)]
 struct RecipeArgs {
     /// The net
     #[arg(long, default_value = "course", conflicts_with = "resume")]
     net: Architecture,
-    /// What is minimised
-    #[arg(long, value_enum, default_value = "mse", conflicts_with = "resume")]
-    loss: Loss,
-    /// How it is minimised
-    #[arg(
-        long,
-        visible_alias = "optimizer",
-        value_enum,
-        default_value = "rmsprop",
-        conflicts_with = "resume"
-    )]
-    optimiser: OptimiserKind,
-    /// Step size at the start
-    #[arg(long, value_name = "RATE", default_value_t = 1e-4, conflicts_with = "resume")]
-    learning_rate: f64,
-    /// How the step size moves over the run
-    #[arg(long, value_enum, default_value = "constant", conflicts_with = "resume")]
-    schedule: Schedule,
-    /// Share of the run in which the step size rises to its start
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "resume")]
-    warm_up: f64,
-    /// AdamW: how fast kernels shrink by themselves
-    #[arg(long, value_name = "RATE", default_value_t = 0.0, conflicts_with = "resume")]
-    weight_decay: f64,
-    /// Export the running average of the parameters, of which a step keeps this share (0.999 is usual); 0 exports the last
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, conflicts_with = "resume")]
-    average: f64,
-    /// Numbers that a step is computed in; bf16 is for the net pinkpoint, faster where the processor knows it
+    /// What is minimised [default: mse; of pinkpoint wing]
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    loss: Option<Loss>,
+    /// How it is minimised [default: rmsprop; of pinkpoint adamw]
+    #[arg(long, visible_alias = "optimizer", value_enum, conflicts_with = "resume")]
+    optimiser: Option<OptimiserKind>,
+    /// Step size at the start [default: 1e-4; of pinkpoint 2e-3]
+    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    learning_rate: Option<f64>,
+    /// How the step size moves over the run [default: constant; of pinkpoint cosine]
+    #[arg(long, value_enum, conflicts_with = "resume")]
+    schedule: Option<Schedule>,
+    /// Share of the run in which the step size rises to its start [default: 0; of pinkpoint 0.02]
+    #[arg(long, value_name = "SHARE", conflicts_with = "resume")]
+    warm_up: Option<f64>,
+    /// AdamW: how fast kernels shrink by themselves [default: 0; of pinkpoint 0.02]
+    #[arg(long, value_name = "RATE", conflicts_with = "resume")]
+    weight_decay: Option<f64>,
+    /// Export the running average of the parameters, of which a step keeps this share; 0 exports their last values
+    /// [default: 0; of pinkpoint 0.998]
+    #[arg(long, value_name = "SHARE", conflicts_with = "resume")]
+    average: Option<f64>,
+    /// Numbers that a step is computed in; bf16 is for the net pinkpoint, and faster where the processor knows it
     #[arg(long, value_enum, default_value = "single", conflicts_with = "resume")]
     precision: Precision,
-    /// Pictures a step
-    #[arg(long, value_name = "N", default_value_t = 16, conflicts_with = "resume")]
-    batch: usize,
+    /// Pictures a step [default: 16; of pinkpoint 64]
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    batch: Option<usize>,
     /// Start of all randomness
     #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "resume")]
     seed: u64,
-    /// CPU threads [default: all cores]
+    /// CPU threads; on busy cores one is faster than two [default: all cores]
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     threads: Option<u32>,
     /// Share of the persons held back for validation; 0 trains on all
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, conflicts_with = "resume")]
     validation: f64,
-    /// File of persons to leave out altogether, one a line; the name of a picture stands for the person on it, or for itself
-    /// where names do not say who that is
+    /// File of persons to leave out altogether, one a line; the name of a picture stands for the person on it, or for
+    /// itself where names do not say who that is
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     leave_out: Option<PathBuf>,
     /// Leave out pictures whose name holds this text; may be given again
@@ -147,25 +142,22 @@ pub fn run(args: TrainArgs) -> Result<()> {
 
 impl RecipeArgs {
     fn config(self, data: Vec<PathBuf>, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
-        /// The course trains for this long.
-        const EPOCHS: u32 = 3;
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         let left_out = match &self.leave_out {
             Some(file) => read_names(file)?.into_iter().flat_map(meant_by).collect(),
             None => BTreeSet::new(),
         };
+        let usual = TrainConfig::usual(self.net, data);
         Ok(TrainConfig {
-            net: self.net,
-            data,
-            epochs: epochs.unwrap_or(EPOCHS),
-            batch_size: self.batch,
-            loss: self.loss,
-            optimiser: self.optimiser,
-            learning_rate: self.learning_rate,
-            schedule: self.schedule,
-            warm_up: self.warm_up,
-            weight_decay: self.weight_decay,
-            average: self.average,
+            epochs: epochs.unwrap_or(usual.epochs),
+            batch_size: self.batch.unwrap_or(usual.batch_size),
+            loss: self.loss.unwrap_or(usual.loss),
+            optimiser: self.optimiser.unwrap_or(usual.optimiser),
+            learning_rate: self.learning_rate.unwrap_or(usual.learning_rate),
+            schedule: self.schedule.unwrap_or(usual.schedule),
+            warm_up: self.warm_up.unwrap_or(usual.warm_up),
+            weight_decay: self.weight_decay.unwrap_or(usual.weight_decay),
+            average: self.average.unwrap_or(usual.average),
             precision: self.precision,
             seed: self.seed,
             threads: self.threads.unwrap_or(cores.min(*THREADS.end())),
@@ -173,6 +165,7 @@ impl RecipeArgs {
             validation: self.validation,
             left_out,
             left_out_containing: self.leave_out_containing,
+            ..usual
         })
     }
 }

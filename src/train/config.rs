@@ -120,6 +120,45 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 impl TrainConfig {
+    /// What is usual for `net`: of the course's, what the course does; nobody is left out.
+    pub fn usual(net: Architecture, data: Vec<PathBuf>) -> Self {
+        let course = Self {
+            net,
+            data,
+            epochs: 3,
+            batch_size: 16,
+            loss: Loss::Mse,
+            optimiser: OptimiserKind::Rmsprop,
+            learning_rate: 1e-4,
+            schedule: Schedule::Constant,
+            warm_up: 0.0,
+            weight_decay: 0.0,
+            average: 0.0,
+            precision: Precision::Single,
+            seed: 1,
+            threads: 1,
+            device: "auto".into(),
+            validation: 0.1,
+            left_out: BTreeSet::new(),
+            left_out_containing: Vec::new(),
+        };
+        match net {
+            Architecture::Course => course,
+            Architecture::Pinkpoint => Self {
+                epochs: 90,
+                batch_size: 64,
+                loss: Loss::Wing,
+                optimiser: OptimiserKind::Adamw,
+                learning_rate: 2e-3,
+                schedule: Schedule::Cosine,
+                warm_up: 0.02,
+                weight_decay: 0.02,
+                average: 0.998,
+                ..course
+            },
+        }
+    }
+
     /// Checks the numbers.
     ///
     /// # Errors
