@@ -157,6 +157,72 @@ fn a_folder_keeps_its_layout_and_one_damaged_picture_does_not_stop_the_rest() {
 }
 
 #[test]
+fn a_folder_can_be_annotated_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path();
+    std::fs::copy(fixture("media/face.jpg"), input.join("a.jpg")).unwrap();
+    for _ in 0..2 {
+        annotate().arg(input).assert().success();
+        assert_eq!(names_in(input), ["a-points.jpg", "a.jpg"]);
+    }
+    for _ in 0..2 {
+        annotate()
+            .arg(input)
+            .arg("--out")
+            .arg(input.join("out"))
+            .assert()
+            .success();
+        assert_eq!(names_in(input), ["a-points.jpg", "a.jpg", "out"]);
+        assert_eq!(names_in(&input.join("out")), ["a.jpg"]);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_in_a_folder_is_named_and_the_rest_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    std::fs::copy(fixture("media/face.jpg"), input.join("a.jpg")).unwrap();
+    std::fs::write(input.join("phone.heic"), b"\0\0\0\x18ftypheic").unwrap();
+    // Opens, and fails to be read, whoever tries.
+    std::os::unix::fs::symlink("/proc/self/mem", input.join("memory")).unwrap();
+    let run = || {
+        let mut command = annotate();
+        command.arg(&input).arg("--out").arg(&out);
+        command
+    };
+    run()
+        .assert()
+        .success()
+        .stderr(predicate::str::contains("Note: left out").and(predicate::str::contains("phone.heic")));
+    assert_eq!(names_in(&out), ["a.jpg"]);
+
+    std::os::unix::fs::symlink("/proc/self/mem", input.join("memory.jpg")).unwrap();
+    run().assert().code(1).stderr(
+        predicate::str::contains("cannot read the picture")
+            .and(predicate::str::contains("memory.jpg"))
+            .and(predicate::str::contains("1 of 2 inputs")),
+    );
+    assert_eq!(names_in(&out), ["a.jpg"]);
+}
+
+#[test]
+fn a_picture_that_cannot_be_decoded_is_not_taken_for_a_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let heic = b"\0\0\0\x18ftypheic\0\0\0\0";
+    for name in ["phone.heic", "renamed.jpg"] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, heic).unwrap();
+        annotate().arg(&path).assert().code(1).stderr(
+            predicate::str::contains("JPEG, PNG, BMP and WebP are read")
+                .and(predicate::str::contains(name))
+                .and(predicate::str::contains("MP4").not()),
+        );
+    }
+    assert_eq!(names_in(folder.path()), ["phone.heic", "renamed.jpg"]);
+}
+
+#[test]
 fn the_box_is_drawn_unless_it_is_not_wanted() {
     let folder = tempfile::tempdir().unwrap();
     let blue = |name: &str, more: &[&str]| {
@@ -216,6 +282,10 @@ fn what_cannot_work_is_refused_before_anything_is_written() {
         (vec![face, "--out", out, "--scale-factor", "0.5"], "scale factor"),
         (vec![face, "--out", face], "overwrite"),
         (vec![face, face, "--out", out], "both be written"),
+        (
+            vec![face, "--out", out, "--stats", "/no/such/folder/stats.json"],
+            "/no/such/folder",
+        ),
         (
             vec![face, "--out", out, "--keypoints", "/no/such/folder/points.csv"],
             "/no/such/folder",

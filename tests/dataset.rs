@@ -51,6 +51,7 @@ fn labels_with_and_without_a_header_and_other_line_ends() {
     for text in [
         ",0,1,2,3\na.jpg,1.0,2,3,4\n",
         "name,x0,y0,x1,y1\r\na.jpg,1.0,2,3,4\r\n",
+        "Name, left, top, right, bottom\na.jpg,1.0,2,3,4\n",
         "a.jpg,1.0,2,3,4",
     ] {
         std::fs::write(&path, text).unwrap();
@@ -61,6 +62,26 @@ fn labels_with_and_without_a_header_and_other_line_ends() {
             (3.0, 4.0)
         );
     }
+}
+
+#[test]
+fn numbers_of_a_picture_are_no_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("labels.csv");
+    for (text, rows) in [
+        ("a.jpg,0,1\n", 1),
+        ("a.jpg,0,7.5,3,4\nb.jpg,1,2,3,4\n", 2),
+        ("a.jpg,0,1,2,3\nb.jpg,1,2,3,4\n", 2),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(Labels::read(&path).unwrap().rows.len(), rows, "{text:?}");
+    }
+    std::fs::write(&path, ",4,5\na.jpg,1,2\n").unwrap();
+    let message = Labels::read(&path).unwrap_err().to_string();
+    assert!(
+        message.contains("line 1") && message.contains("column 1"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -134,5 +155,6 @@ fn a_folder_that_is_no_data_set_is_an_error() {
         .args(["--sheet", "/no/such/folder/sheet.png"])
         .assert()
         .code(1)
+        .stdout("")
         .stderr(contains("cannot write"));
 }

@@ -14,7 +14,7 @@ use pinkpoint::{
     geometry::Point,
     keypoints::PointScheme,
 };
-use predicates::str::contains;
+use predicates::{prelude::*, str::contains};
 
 fn outcomes() -> Vec<Outcome> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/evaluation");
@@ -117,8 +117,8 @@ fn the_command_scores_writes_and_draws() {
         folder.path().join("p.json"),
         folder.path().join("figures"),
     );
-    evaluate()
-        .args(["--boxes", "image", "--labels"])
+    let output = evaluate()
+        .args(["--device", "cpu", "--boxes", "image", "--labels"])
         .arg(data.join("test_frames_keypoints.csv"))
         .arg("--images")
         .arg(data.join("test"))
@@ -130,11 +130,30 @@ fn the_command_scores_writes_and_draws() {
         .arg(&figures)
         .assert()
         .success()
-        .stdout(contains("2 pictures, 0 missed"));
+        .stdout(contains("2 pictures, 0 missed").and(contains("not scored").not()))
+        .get_output()
+        .clone();
+    let text = String::from_utf8(output.stdout).unwrap();
     let predictions = Labels::read(&csv).unwrap();
     assert_eq!((predictions.rows.len(), predictions.point_count), (2, 68));
     let written: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
-    assert_eq!(written["n"], 2);
+    assert_eq!(
+        (&written["n"], &written["boxes"], &written["device"]),
+        (&2.into(), &"image".into(), &"cpu".into())
+    );
+    assert!(written["images_per_second"].as_f64().unwrap() > 0.0);
+    assert!(written["weights"].as_str().unwrap().ends_with(".pt"));
+    // What is printed is what is written.
+    let printed = |title: &str| {
+        let line = text.lines().find(|line| line.contains(title)).unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    };
+    let written_figure =
+        |value: &serde_json::Value, digits: usize| format!("{:.digits$}", value.as_f64().unwrap());
+    assert_eq!(printed("MSE"), written_figure(&written["mse_course"], 4));
+    assert_eq!(printed("AUC"), written_figure(&written["auc8"], 3));
+    let mouth = 100.0 * written["groups"]["mouth"].as_f64().unwrap();
+    assert_eq!(printed("by group"), format!("{mouth:.1}"));
     for name in ["best.png", "median.png", "worst.png"] {
         let picture = image::open(figures.join(name)).unwrap();
         assert!(picture.width() > 200 && picture.height() > 200);
@@ -179,6 +198,53 @@ fn bad_input_is_named() {
     std::fs::write(&labels, &good).unwrap();
     std::fs::write(data.join("test/Person_0_00.jpg"), &b"no picture"[..]).unwrap();
     fails(&good, "Person_0_00.jpg");
+}
+
+#[test]
+fn what_cannot_be_written_or_used_is_told_before_the_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    // The work would fail on this, had it begun.
+    std::fs::write(data.join("test/Person_0_00.jpg"), "no picture").unwrap();
+    std::fs::write(folder.path().join("file"), "in the way").unwrap();
+    for (option, value, message) in [
+        ("--json", "no/such/folder/a.json", "cannot write"),
+        ("--json", "data", "a folder of that name"),
+        ("--predictions", "no/such/folder/a.csv", "cannot write"),
+        ("--figures", "file", "folder for figures"),
+        ("--cascade", "some.xml", "--boxes detector"),
+    ] {
+        evaluate()
+            .current_dir(folder.path())
+            .args([
+                "--labels",
+                "data/test_frames_keypoints.csv",
+                "--images",
+                "data/test",
+            ])
+            .args([option, value])
+            .assert()
+            .code(1)
+            .stderr(contains(message).and(contains(value)));
+    }
+}
+
+#[test]
+fn labels_and_pictures_that_do_not_match_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    std::fs::rename(data.join("test/Person_0_00.jpg"), data.join("test/Nobody.jpg")).unwrap();
+    evaluate()
+        .arg("--labels")
+        .arg(data.join("test_frames_keypoints.csv"))
+        .arg("--images")
+        .arg(data.join("test"))
+        .assert()
+        .success()
+        .stdout(
+            contains("pictures without labels: 1; labels without pictures: 1")
+                .and(contains("1 pictures, 0 missed")),
+        );
 }
 
 #[test]

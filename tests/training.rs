@@ -16,10 +16,19 @@ use std::{
 };
 
 use common::synthetic_set;
+use image::GrayImage;
 use pinkpoint::{
+    evaluate::{Outcome, score},
+    geometry::Point,
+    keypoints::PointScheme,
+    model::DeviceChoice,
     network::Architecture,
     train::{Event, Finish, Loss, Optimiser, OptimiserKind, Run, Schedule, TrainConfig},
+    transform::{Normalize, Sample},
 };
+use predicates::prelude::PredicateBooleanExt;
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
 use tch::{
     Device, Kind, Tensor,
     nn::{self, OptimizerConfig},
@@ -128,15 +137,52 @@ fn the_optimisers_step_as_tchs_own_do() {
 }
 
 #[test]
+fn a_net_is_scored_and_used_on_the_scale_that_it_is_trained_on() {
+    const SIDE: u32 = 400;
+    let net = Architecture::Course;
+    let contract = net.contract(PointScheme::unnamed(2));
+    let labelled = vec![Point::new(190.0, 200.0), Point::new(210.0, 200.0)];
+    let sample = Sample::new(GrayImage::new(SIDE, SIDE), labelled.clone());
+    let mut generator = Pcg64::seed_from_u64(1);
+    let trained = net.training_transform().unwrap().apply(sample, &mut generator);
+    let targets = trained.unwrap().keypoints;
+
+    // The random crop moves both points alike: their distance in crop pixels is that in the crop a net is used on.
+    let crop = contract.crop_of_picture(SIDE, SIDE).unwrap();
+    let pixels = contract.points(&[targets[0].x, targets[0].y, targets[1].x, targets[1].y]);
+    assert!(pixels[0].distance(Normalize::COURSE.pixel(targets[0])) < 1e-4);
+    let used = labelled
+        .iter()
+        .map(|&p| crop.crop_from_frame(p))
+        .collect::<Vec<_>>();
+    let (trained_on, used_on) = (pixels[0].distance(pixels[1]), used[0].distance(used[1]));
+    assert!((trained_on - used_on).abs() < 1e-3, "{trained_on} {used_on}");
+
+    // The course's MSE of points that are exchanged is the mean square of what training calls their distance.
+    let outcome = Outcome {
+        name: "exchanged".into(),
+        predicted: Some(vec![labelled[1], labelled[0]]),
+        labelled,
+        crop_extent: crop.extent,
+    };
+    let mse = score(&[outcome], &contract.scheme).mse_course.unwrap();
+    let expected = f64::from(targets[0].distance(targets[1])).powi(2) / 2.0;
+    assert!((mse - expected).abs() < 1e-5, "{mse} {expected}");
+}
+
+#[test]
 fn a_recipe_that_makes_no_sense_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 4);
-    let damage: [fn(&mut TrainConfig); 5] = [
+    let damage: [fn(&mut TrainConfig); 8] = [
         |c| c.epochs = 0,
         |c| c.batch_size = 0,
         |c| c.learning_rate = f64::NAN,
         |c| c.validation = 1.0,
         |c| c.threads = 0,
+        |c| c.threads = u32::MAX,
+        |c| c.device = "cuda:99".into(),
+        |c| c.data = "nowhere".into(),
     ];
     for change in damage {
         let mut config = recipe(&data, OptimiserKind::Adam);
@@ -165,17 +211,96 @@ fn a_damaged_checkpoint_or_other_data_are_errors() {
     );
 
     let fewer = synthetic_set(&folder.path().join("fewer"), 4);
-    run.amend(Some(2), Some(fewer)).unwrap();
+    run.amend(Some(2), Some(fewer), None).unwrap();
     let never = AtomicBool::new(false);
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("pictures"), "{message}");
 
-    run.amend(None, Some(data)).unwrap();
+    run.amend(None, Some(data), None).unwrap();
     let bytes = std::fs::read(run.checkpoint_path()).unwrap();
     std::fs::write(run.checkpoint_path(), &bytes[..bytes.len() / 2]).unwrap();
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("checkpoint"), "{message}");
     assert!(Run::open(&folder.path().join("nothing")).is_err());
+}
+
+#[test]
+fn a_checkpoint_whose_numbers_do_not_fit_together_is_an_error() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let run = Run::create(&folder.path().join("run"), recipe(&data, OptimiserKind::Rmsprop)).unwrap();
+    assert_eq!(train(&run, Some(2)), Finish::Stopped);
+    let whole = Tensor::read_safetensors(run.checkpoint_path()).unwrap();
+    for (entry, value) in [
+        ("progress/losses", Tensor::from_slice(&[0.5f32])),
+        ("progress/place", Tensor::from_slice(&[1i64, 2, 4])),
+    ] {
+        let mut damaged: Vec<(String, Tensor)> = whole.iter().map(|(n, t)| (n.clone(), t.copy())).collect();
+        let place = damaged.iter().position(|(name, _)| name == entry).unwrap();
+        assert_eq!(damaged[place].1.kind(), value.kind());
+        damaged[place].1 = value;
+        Tensor::write_safetensors(&damaged, run.checkpoint_path()).unwrap();
+        let message = run.train(&AtomicBool::new(false), &mut |_| ()).unwrap_err();
+        let message = message.to_string();
+        assert!(
+            message.contains("checkpoint") && message.contains("losses"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_run_keeps_its_device_and_stays_as_it_is_when_it_cannot_be_amended() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let path = folder.path().join("run");
+    let mut config = recipe(&data, OptimiserKind::Rmsprop);
+    config.device = "auto".into();
+    let mut run = Run::create(&path, config).unwrap();
+    let device = run.config().device.clone();
+    assert!(device == "cpu" || device.starts_with("cuda:"), "{device}");
+    assert_eq!(Run::open(&path).unwrap().config().device, device);
+
+    assert!(run.amend(Some(7), Some("nowhere".into()), None).is_err());
+    assert!(run.amend(Some(7), None, Some(DeviceChoice::Cuda(99))).is_err());
+    for config in [run.config(), Run::open(&path).unwrap().config()] {
+        assert_eq!((config.epochs, &config.data), (2, &data));
+        assert_eq!(config.device, device);
+    }
+}
+
+#[test]
+fn what_does_not_match_is_reported_and_not_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    std::fs::rename(
+        data.join("training/Person_1_02.jpg"),
+        data.join("training/Nobody.jpg"),
+    )
+    .unwrap();
+    assert_cmd::Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args([
+            "train",
+            "--epochs",
+            "1",
+            "--validation",
+            "0",
+            "--threads",
+            "1",
+            "--data",
+        ])
+        .arg(&data)
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .assert()
+        .success()
+        .stdout(
+            predicates::str::contains("5 pictures to train on").and(predicates::str::contains(
+                "pictures without labels: 1; labels without pictures: 1",
+            )),
+        );
 }
 
 #[test]
@@ -262,6 +387,15 @@ fn the_command_names_what_is_missing() {
         "missing.txt",
     );
     train(&["--data", data, "--out", "nobody.txt/run"], 1, "nobody.txt");
+    train(
+        &["--data", data, "--out", "run", "--threads", "4294967295"],
+        1,
+        "1 to 1024",
+    );
+    assert!(
+        !folder.path().join("run").exists(),
+        "a wrong argument leaves nothing behind"
+    );
     train(&["--resume", "nowhere"], 1, "config.json");
     train(&["--resume", "nowhere", "--seed", "3"], 2, "cannot be used with");
 }

@@ -1,12 +1,13 @@
 //! `pinkpoint annotate`: photographs, folders and videos with the keypoints drawn in, and the keypoints as numbers.
 
+mod folder;
 mod inputs;
+mod medium;
 mod stats;
 mod worker;
 
 use std::{
-    io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -26,7 +27,8 @@ use crate::{
     pipeline::KeypointFitter,
     record::{KeypointFormat, KeypointWriter},
 };
-use inputs::{Job, Medium};
+use inputs::{Inputs, Job};
+use medium::Medium;
 use stats::Stats;
 use worker::{Progress, Worker};
 
@@ -39,7 +41,8 @@ const WARM_UP_SIDE: u32 = 128;
 /// become MP4 of the same size and rate. Ctrl-C ends after the frame at hand; what was done until then is kept.
 #[derive(Debug, clap::Args)]
 pub struct AnnotateArgs {
-    /// Photographs, videos, and folders of both (with the folders in them)
+    /// Photographs, videos, and folders of both (with the folders in them); in folders, NAME-points.EXT beside NAME is
+    /// left out
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// File (for one input file) or folder to write to; beside the inputs as NAME-points.EXT unless given, or nothing
@@ -81,9 +84,19 @@ pub struct AnnotateArgs {
 /// When an input, the weights or the cascade cannot be used, before anything is written; when a file turns out damaged
 /// or cannot be written, after all others are done.
 pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
-    let jobs = inputs::jobs(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
+    let Inputs { jobs, unread } = Inputs::of(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
+    if !unread.is_empty() {
+        let names: Vec<String> = unread.iter().map(|path| path.display().to_string()).collect();
+        eprintln!(
+            "Note: left out, as there is no decoder for them: {}",
+            names.join(", ")
+        );
+    }
     if let Some(path) = &args.keypoints {
         KeypointFormat::of(path)?;
+    }
+    if let Some(path) = &args.stats {
+        files::check(path)?;
     }
     let weights = catalogue::resolve(&args.weights)?;
     let mut picture_detector = HaarDetector::open(args.detector(HaarSettings::thorough()))?;
@@ -125,7 +138,7 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
         all["interrupted"] = json!(stop.load(Ordering::Relaxed));
         all["weights"] = json!(weights.display().to_string());
         all["device"] = json!(device);
-        write_json(path, &all)?;
+        files::replace_json(path, &all)?;
     }
     if stop.load(Ordering::Relaxed) {
         bail!("interrupted; the files hold what was done until then");
@@ -192,11 +205,4 @@ fn progress_bar(jobs: &[Job]) -> ProgressBar {
     let template = "{bar:30} {pos}/{len} frames, {per_sec}, {eta} left  {msg}";
     ProgressBar::new(pictures as u64)
         .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn write_json(path: &Path, value: &serde_json::Value) -> anyhow::Result<()> {
-    Ok(files::replace(path, |writer| {
-        serde_json::to_writer_pretty(&mut *writer, value)?;
-        writeln!(writer)
-    })?)
 }

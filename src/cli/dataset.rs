@@ -12,6 +12,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     dataset::{DataFolder, LabelRow, Part, person_of},
+    evaluate::median,
+    files,
     geometry::{CropTransform, Rect},
     model::CropRule,
     picture,
@@ -42,6 +44,7 @@ pub struct DatasetArgs {
 /// When a label file is missing or damaged, or the sheet cannot be written.
 pub fn run(args: DatasetArgs) -> Result<()> {
     let data = DataFolder::open(&args.dir)?;
+    files::check(&args.sheet)?;
     let mut pictures: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (title, part) in [("training", &data.training), ("test", &data.test)] {
         let survey = Survey::of(title, part);
@@ -89,13 +92,13 @@ pub fn run(args: DatasetArgs) -> Result<()> {
 /// What was seen while looking at every picture of a part.
 #[derive(Default)]
 struct Survey {
-    widths: Vec<f32>,
-    heights: Vec<f32>,
-    box_widths: Vec<f32>,
-    box_heights: Vec<f32>,
-    box_long_sides: Vec<f32>,
-    margins: Vec<f32>,
-    shifts: Vec<f32>,
+    widths: Vec<f64>,
+    heights: Vec<f64>,
+    box_widths: Vec<f64>,
+    box_heights: Vec<f64>,
+    box_long_sides: Vec<f64>,
+    margins: Vec<f64>,
+    shifts: Vec<f64>,
     unreadable: Vec<String>,
     outside: Vec<String>,
     twice: Vec<String>,
@@ -146,16 +149,17 @@ impl Survey {
         if row.points.iter().any(|&p| !whole.contains(p)) {
             self.outside.push(row.name.clone());
         }
-        self.widths.push(width as f32);
-        self.heights.push(height as f32);
-        self.box_widths.push(tight.width / width as f32);
-        self.box_heights.push(tight.height / height as f32);
-        self.box_long_sides.push(tight.long_side());
+        let long_side = f64::from(tight.long_side());
+        self.widths.push(f64::from(width));
+        self.heights.push(f64::from(height));
+        self.box_widths.push(f64::from(tight.width) / f64::from(width));
+        self.box_heights.push(f64::from(tight.height) / f64::from(height));
+        self.box_long_sides.push(long_side);
         let fraction = CropRule::COURSE.picture_fraction.unwrap_or(1.0);
         let crop = CropTransform::of_picture(width, height, fraction, 1);
-        self.margins.push(crop.extent / tight.long_side());
+        self.margins.push(f64::from(crop.extent) / long_side);
         self.shifts
-            .push((crop.centre.y - tight.centre().y) / tight.long_side());
+            .push(f64::from(crop.centre.y - tight.centre().y) / long_side);
     }
 
     fn print(&self, title: &str, part: &Part) {
@@ -166,14 +170,10 @@ impl Survey {
             persons.len(),
             part.point_count
         );
-        say!(
-            "  pictures without labels: {}; labels without pictures: {}",
-            part.without_label.len(),
-            part.without_picture.len()
-        );
-        let line = |what: &str, values: &[f32], scale: f32, digits: usize, unit: &str| {
+        say!("  {}", part.unmatched());
+        let line = |what: &str, values: &[f64], scale: f64, digits: usize, unit: &str| {
             if let Some((low, middle, high)) = spread(values) {
-                let number = |v: f32| format!("{:.digits$}", v * scale);
+                let number = |v: f64| format!("{:.digits$}", v * scale);
                 say!(
                     "  {what:34} median {} {unit}, from {} to {}",
                     number(middle),
@@ -243,8 +243,8 @@ fn list(what: &str, names: &[String]) {
 }
 
 /// Smallest, median and largest.
-fn spread(values: &[f32]) -> Option<(f32, f32, f32)> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    Some((*sorted.first()?, sorted[sorted.len() / 2], *sorted.last()?))
+fn spread(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let smallest = values.iter().copied().min_by(f64::total_cmp)?;
+    let largest = values.iter().copied().max_by(f64::total_cmp)?;
+    Some((smallest, median(values)?, largest))
 }

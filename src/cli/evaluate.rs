@@ -1,5 +1,7 @@
 //! `pinkpoint evaluate`: how far a net's keypoints lie from labelled ones.
 
+mod report;
+
 use std::{
     path::{Path, PathBuf},
     time::Instant,
@@ -12,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     dataset::{LabelRow, Part, read_names},
     detect::{FaceDetector, HaarDetector, HaarSettings},
-    evaluate::{Outcome, Score, score, write_predictions},
+    evaluate::{Outcome, score, write_predictions},
     files,
     geometry::{CropTransform, Rect},
     keypoints::PointScheme,
@@ -22,11 +24,14 @@ use crate::{
     record::sheet,
     transform::crop,
 };
+use report::Report;
 
 /// A detected face is the labelled one when their boxes share more than this of their union.
 const SAME_FACE_IOU: f32 = 0.3;
 /// Pictures in each figure.
 const PICTURES_PER_FIGURE: usize = 8;
+/// The figures: of the smallest errors, those in the middle, the largest.
+const FIGURES: [&str; 3] = ["best.png", "median.png", "worst.png"];
 
 /// Measure a net against labelled pictures
 #[derive(Debug, clap::Args)]
@@ -59,13 +64,13 @@ pub struct EvaluateArgs {
     /// Write figures into this folder: predicted points pink, labelled ones green; best, median and worst
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
-    /// Write the figures as JSON; shares and not percent
+    /// Write the table as JSON; shares and not percent
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
     /// Where the net runs: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
-    /// Another Haar cascade for --boxes detector
+    /// Another Haar cascade; with --boxes detector only
     #[arg(long, value_name = "FILE.xml")]
     cascade: Option<PathBuf>,
 }
@@ -84,15 +89,13 @@ enum Boxes {
 /// When the net, the labels or a picture cannot be used, or an output cannot be written.
 pub fn run(args: EvaluateArgs) -> Result<()> {
     let part = Part::open(&args.labels, &args.images)?;
-    if !part.without_picture.is_empty() {
-        say!(
-            "{} labels have no picture and are not scored",
-            part.without_picture.len()
-        );
+    let unmatched = part.unmatched();
+    if unmatched.any() {
+        say!("not scored: {unmatched}");
     }
     let rows = chosen(part.rows, args.names.as_deref())?;
-    let model = KeypointModel::load(&catalogue::resolve(&args.weights)?, args.device)?;
-    let mut fitter = KeypointFitter::new(model);
+    let weights = catalogue::resolve(&args.weights)?;
+    let mut fitter = KeypointFitter::new(KeypointModel::load(&weights, args.device)?);
     let scheme = fitter.contract().scheme.clone();
     if scheme.count != part.point_count {
         bail!(
@@ -102,7 +105,8 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
             args.labels.display()
         );
     }
-    let mut finder = Finder::new(args.boxes, args.cascade, fitter.contract())?;
+    let mut finder = Finder::new(args.boxes, args.cascade.as_deref(), fitter.contract())?;
+    args.check_outputs()?;
 
     let bar = progress_bar(rows.len());
     let start = Instant::now();
@@ -115,25 +119,41 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
-    let result = score(&outcomes, &scheme);
-    print_table(
-        &result,
-        &args.weights,
-        finder.boxes(),
-        outcomes.len() as f64 / seconds,
-    );
+    let report = Report {
+        weights: weights.display().to_string(),
+        boxes: finder.boxes(),
+        device: fitter.model().device(),
+        images_per_second: outcomes.len() as f64 / seconds,
+        score: score(&outcomes, &scheme),
+    };
+    report.print(&args.weights);
     if let Some(path) = &args.predictions {
         write_predictions(path, &outcomes, scheme.count)?;
     }
     if let Some(path) = &args.json {
-        files::replace(path, |out| {
-            serde_json::to_writer_pretty(&mut *out, &result).map_err(std::io::Error::other)
-        })?;
+        files::replace_json(path, &report)?;
     }
     if let Some(folder) = &args.figures {
         write_figures(folder, &args.images, outcomes, &scheme)?;
     }
     Ok(())
+}
+
+impl EvaluateArgs {
+    /// A path that cannot be written to is told before all the work and not after it.
+    fn check_outputs(&self) -> Result<()> {
+        for path in [&self.predictions, &self.json].into_iter().flatten() {
+            files::check(path)?;
+        }
+        if let Some(folder) = &self.figures {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder for figures: {}", folder.display()))?;
+            for name in FIGURES {
+                files::check(&folder.join(name))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>> {
@@ -164,15 +184,21 @@ enum Finder {
 }
 
 impl Finder {
-    fn new(boxes: Option<Boxes>, cascade: Option<PathBuf>, contract: &Contract) -> Result<Self> {
+    fn new(boxes: Option<Boxes>, cascade: Option<&Path>, contract: &Contract) -> Result<Self> {
         let whole_pictures = contract.crop.picture_fraction.is_some();
+        if let (Some(cascade), false) = (cascade, boxes == Some(Boxes::Detector)) {
+            bail!(
+                "a cascade is only used with --boxes detector; add that, or leave --cascade out: {}",
+                cascade.display()
+            );
+        }
         match boxes {
             Some(Boxes::Image) if !whole_pictures => {
                 bail!("this net was not trained on whole pictures; use --boxes labels or --boxes detector")
             }
             Some(Boxes::Detector) => {
                 let settings = HaarSettings {
-                    cascade,
+                    cascade: cascade.map(Path::to_path_buf),
                     ..HaarSettings::thorough()
                 };
                 Ok(Self::Detector(HaarDetector::open(settings)?))
@@ -240,57 +266,20 @@ fn progress_bar(pictures: usize) -> ProgressBar {
     }
 }
 
-fn print_table(result: &Score, weights: &str, boxes: &str, images_per_second: f64) {
-    let figure = |value: Option<f64>, scale: f64, digits: usize| {
-        value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
-    };
-    let percent = |value: Option<f64>, digits: usize| figure(value, 100.0, digits);
-    say!(
-        "{weights}, boxes from {boxes}: {} pictures, {} missed, {images_per_second:.1} images/s",
-        result.n,
-        result.miss
-    );
-    say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
-    say!(
-        "  inter-ocular NME       mean {} %, median {} %",
-        percent(result.nme_io_mean, 2),
-        percent(result.nme_io_median, 2)
-    );
-    say!(
-        "  NME by box             mean {} %, median {} %",
-        percent(result.nme_box_mean, 2),
-        percent(result.nme_box_median, 2)
-    );
-    say!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
-    say!(
-        "  failures above 0.08    {} %, above 0.10 {} %",
-        percent(result.fr8, 1),
-        percent(result.fr10, 1)
-    );
-    let groups: Vec<String> = result
-        .groups
-        .iter()
-        .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
-        .collect();
-    say!("  by group, % of eye distance: {}", groups.join(", "));
-}
-
-/// Writes `best.png`, `median.png` and `worst.png`.
+/// Writes the [`FIGURES`] into a folder that is there.
 fn write_figures(
     folder: &Path,
     images: &Path,
     mut outcomes: Vec<Outcome>,
     scheme: &PointScheme,
 ) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make the folder for figures: {}", folder.display()))?;
     // A miss has no error and is worse than any.
     let error = |o: &Outcome| o.nme_io(scheme).unwrap_or(f64::INFINITY);
     outcomes.sort_by(|a, b| error(a).total_cmp(&error(b)));
     let count = PICTURES_PER_FIGURE.min(outcomes.len());
     let middle = (outcomes.len() - count) / 2;
-    let parts = [("best", 0), ("median", middle), ("worst", outcomes.len() - count)];
-    for (name, first) in parts {
+    let starts = [0, middle, outcomes.len() - count];
+    for (name, first) in FIGURES.into_iter().zip(starts) {
         let cells = outcomes[first..first + count]
             .iter()
             .map(|outcome| {
@@ -306,7 +295,7 @@ fn write_figures(
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        sheet::write(&folder.join(format!("{name}.png")), &cells)?;
+        sheet::write(&folder.join(name), &cells)?;
     }
     Ok(())
 }

@@ -1,19 +1,15 @@
 //! `pinkpoint inspect`: what a weights file is, what it holds, and what its layers look like.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use image::RgbaImage;
 
 use crate::{
-    files,
     geometry::{CropTransform, Rect},
     look::{self, Palette},
     model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, archive, catalogue},
-    picture,
+    picture, record,
     transform::crop::{self, CropBatch},
 };
 
@@ -201,7 +197,7 @@ fn write_picture(path: &Path, maps: &LayerMaps) -> anyhow::Result<()> {
     let columns = look::columns_for(maps.shape[0]);
     let cell = (PICTURE_WIDTH_PX / columns).clamp(*CELL_PX.start(), *CELL_PX.end());
     let picture: RgbaImage = look::atlas(maps, columns, cell as u32, Palette::suited_to(maps));
-    files::replace_by_path(path, |beside| picture.save(beside).map_err(io::Error::other))?;
+    record::write_picture(path, picture)?;
     say!("wrote {}", path.display());
     Ok(())
 }

@@ -14,10 +14,10 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{DataFolder, person_of, read_names},
+    dataset::{person_of, read_names},
     model::DeviceChoice,
     network::Architecture,
-    train::{EpochMetrics, Event, Finish, Loss, OptimiserKind, Run, Schedule, TrainConfig},
+    train::{EpochMetrics, Event, Finish, Loss, OptimiserKind, Run, Schedule, THREADS, TrainConfig},
 };
 
 /// Train a net on labelled pictures
@@ -38,12 +38,15 @@ pub struct TrainArgs {
         conflicts_with = "resume"
     )]
     out: Option<PathBuf>,
-    /// Go on with this run; only --epochs and --data can be given anew
+    /// Go on with this run; only --epochs, --data and --device can be given anew (another device rounds differently)
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
     /// Passes over the training pictures [default: 3]
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
+    /// Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]
+    #[arg(long)]
+    device: Option<DeviceChoice>,
     #[command(flatten)]
     recipe: RecipeArgs,
 }
@@ -81,9 +84,6 @@ struct RecipeArgs {
     /// CPU threads [default: all cores]
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     threads: Option<u32>,
-    /// Where to train: auto, cpu, cuda or cuda:N
-    #[arg(long, default_value_t, conflicts_with = "resume")]
-    device: DeviceChoice,
     /// Share of the persons held back for validation; 0 trains on all
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, conflicts_with = "resume")]
     validation: f64,
@@ -100,17 +100,15 @@ pub fn run(args: TrainArgs) -> Result<()> {
     let (run, folder) = match (args.resume, args.out) {
         (Some(folder), _) => {
             let mut run = Run::open(&folder)?;
-            run.amend(args.epochs, args.data)?;
+            run.amend(args.epochs, args.data, args.device)?;
             (run, folder)
         }
         (None, Some(folder)) => {
             let data = args.data.context("--data is needed")?;
-            // Before the run's folder is made: a wrong path should leave nothing behind.
-            DataFolder::open_training(&data)?;
-            (
-                Run::create(&folder, args.recipe.config(data, args.epochs)?)?,
-                folder,
-            )
+            let config = args
+                .recipe
+                .config(data, args.epochs, args.device.unwrap_or_default())?;
+            (Run::create(&folder, config)?, folder)
         }
         (None, None) => bail!("--out or --resume is needed"),
     };
@@ -131,7 +129,7 @@ pub fn run(args: TrainArgs) -> Result<()> {
 }
 
 impl RecipeArgs {
-    fn config(self, data: PathBuf, epochs: Option<u32>) -> Result<TrainConfig> {
+    fn config(self, data: PathBuf, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
         /// The course trains for this long.
         const EPOCHS: u32 = 3;
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
@@ -149,8 +147,8 @@ impl RecipeArgs {
             learning_rate: self.learning_rate,
             schedule: self.schedule,
             seed: self.seed,
-            threads: self.threads.unwrap_or(cores),
-            device: self.device.to_string(),
+            threads: self.threads.unwrap_or(cores.min(*THREADS.end())),
+            device: device.to_string(),
             validation: self.validation,
             left_out,
         })
@@ -191,6 +189,7 @@ impl Display {
                 training,
                 validation,
                 left_out,
+                unmatched,
                 steps_per_epoch,
                 steps_done,
             } => {
@@ -198,6 +197,9 @@ impl Display {
                     "{training} pictures to train on, {validation} of persons held back for validation, \
                      {left_out} of persons left out; {steps_per_epoch} steps an epoch"
                 );
+                if unmatched.any() {
+                    say!("not used: {unmatched}");
+                }
                 if steps_done > 0 {
                     say!("Going on after step {steps_done}");
                 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    fmt,
     path::{Path, PathBuf},
 };
 
@@ -67,6 +68,32 @@ pub struct Part {
     pub without_picture: Vec<String>,
     /// Pictures in the folder without a label.
     pub without_label: Vec<String>,
+}
+
+/// How many labels and pictures of a part do not match; they are not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unmatched {
+    /// Labels without a picture.
+    pub labels: usize,
+    /// Pictures without a label.
+    pub pictures: usize,
+}
+
+impl Unmatched {
+    /// Whether there is any.
+    pub fn any(self) -> bool {
+        self != Self::default()
+    }
+}
+
+impl fmt::Display for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "pictures without labels: {}; labels without pictures: {}",
+            self.pictures, self.labels
+        )
+    }
 }
 
 /// Both parts of the set.
@@ -152,6 +179,14 @@ impl Part {
             without_picture,
             without_label,
         })
+    }
+
+    /// How many labels and pictures do not match.
+    pub fn unmatched(&self) -> Unmatched {
+        Unmatched {
+            labels: self.without_picture.len(),
+            pictures: self.without_label.len(),
+        }
     }
 }
 

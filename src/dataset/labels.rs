@@ -123,11 +123,19 @@ impl Labels {
     }
 }
 
-/// The set's own header is an empty first field and then 0, 1, 2, ...; predictions begin with `name,x0`.
+/// The set's own header is an empty first field and then 0, 1, 2, ...; predictions begin with `name,x0,y0,...`. Any other
+/// words after an empty field or `name` will do, numbers will not: they could be a picture's.
 fn is_header(record: &csv::StringRecord) -> bool {
-    let first = record.get(0).unwrap_or_default().trim();
-    let second = record.get(1).unwrap_or_default().trim();
-    first.is_empty() || first == "name" || second == "x0" || second == "0"
+    let mut fields = record.iter().map(str::trim);
+    let first = fields.next().unwrap_or_default();
+    let rest: Vec<&str> = fields.collect();
+    let are = |column: &dyn Fn(usize) -> String| rest.iter().enumerate().all(|(i, &text)| text == column(i));
+    let counted = are(&|i| i.to_string());
+    let paired = are(&|i| format!("{}{}", if i % 2 == 0 { 'x' } else { 'y' }, i / 2));
+    let names_nothing = first.is_empty() || first.eq_ignore_ascii_case("name");
+    let numbers = rest.iter().all(|text| text.parse::<f32>().is_ok());
+    let names_a_file = Path::new(first).extension().is_some();
+    !names_a_file && (counted || paired || (names_nothing && !numbers))
 }
 
 fn parse_row(record: &csv::StringRecord) -> Result<LabelRow, String> {

@@ -5,6 +5,6 @@ mod folder;
 mod labels;
 mod split;
 
-pub use folder::{DataFolder, DatasetError, LabelledPicture, Part, load_pictures};
+pub use folder::{DataFolder, DatasetError, LabelledPicture, Part, Unmatched, load_pictures};
 pub use labels::{LabelError, LabelRow, Labels};
 pub use split::{person_of, read_names, split_by_person};

@@ -5,8 +5,9 @@
 //! of the area of the labelled points' tight box (NMEbox). A miss has no points: it counts as an infinite error in
 //! failure rates and AUC and is left out of means and medians.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::{mean, median};
 use crate::{
     geometry::{Point, Rect},
     keypoints::PointScheme,
@@ -16,7 +17,7 @@ use crate::{
 const AUC_LIMIT: f64 = 0.08;
 /// The larger of the two failure limits.
 const LARGE_FAILURE: f64 = 0.10;
-/// Side of the course's crop and what it divides pixels by: the scale that its MSE is given on.
+/// Side of the course's crop and what it divides pixels by: the scale that its MSE is given on, whatever the net's own.
 const COURSE: (f64, f64) = (224.0, 50.0);
 
 /// What came of one labelled picture.
@@ -56,8 +57,14 @@ pub struct Score {
     pub fr10: Option<f64>,
     /// Mean squared error of a coordinate on the course's scale: pixels of a 224 pixel crop divided by 50.
     pub mse_course: Option<f64>,
-    /// Mean error of each group's points over the distance of the outer eye corners.
+    /// Mean error of each group's points over the distance of the outer eye corners, in the scheme's order.
+    #[serde(serialize_with = "by_name")]
     pub groups: Vec<(String, Option<f64>)>,
+}
+
+/// Groups as an object with their names as keys.
+fn by_name<S: Serializer>(groups: &[(String, Option<f64>)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(groups.iter().map(|(name, error)| (name, error)))
 }
 
 impl Outcome {
@@ -130,20 +137,5 @@ pub fn score(outcomes: &[Outcome], scheme: &PointScheme) -> Score {
             .iter()
             .map(|group| (group.name.clone(), group_error(&group.points)))
             .collect(),
-    }
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        n if n.is_multiple_of(2) => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
-        _ => Some(sorted[middle]),
     }
 }

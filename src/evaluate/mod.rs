@@ -1,7 +1,9 @@
-//! How far predicted keypoints lie from labelled ones: figures, prediction files, pictures. Knows no net.
+//! How far predicted keypoints lie from labelled ones: figures and prediction files. Knows no net.
 
+mod averages;
 mod metrics;
 mod predictions;
 
+pub use averages::{mean, median};
 pub use metrics::{Outcome, Score, score};
 pub use predictions::write_predictions;

@@ -105,10 +105,7 @@ impl KeypointWriter {
     /// # Errors
     /// When the disk is full or the old file cannot be replaced.
     pub fn finish(mut self) -> Result<(), RecordError> {
-        self.file
-            .flush()
-            .and_then(|()| self.file.get_ref().sync_all())
-            .map_err(|e| self.partial.error(e))?;
+        self.file.flush().map_err(|e| self.partial.error(e))?;
         drop(self.file);
         Ok(self.partial.finish()?)
     }

@@ -56,9 +56,9 @@ pub fn write(path: &Path, cells: &[Cell]) -> Result<(), RecordError> {
         imageops::replace(&mut sheet, &drawn(cell)?, i64::from(left), i64::from(top));
         write_line(&mut sheet, left, top + CELL, &cell.caption)?;
     }
-    files::replace_by_path(path, |beside| {
+    files::replace(path, |out| {
         sheet
-            .save_with_format(beside, image::ImageFormat::Png)
+            .write_to(out, image::ImageFormat::Png)
             .map_err(io::Error::other)
     })?;
     Ok(())

@@ -21,6 +21,16 @@ pub struct Progress {
     pub pictures: usize,
 }
 
+impl Progress {
+    /// Whether one loss was kept of every step, and the epoch under way has no more steps than an epoch has.
+    pub fn is_consistent(&self, steps_per_epoch: usize) -> bool {
+        let steps = (self.epoch as usize)
+            .checked_mul(steps_per_epoch)
+            .and_then(|steps| steps.checked_add(self.step));
+        self.step <= steps_per_epoch && steps == Some(self.losses.len())
+    }
+}
+
 /// Writes the state; an older file stays until the new one is whole.
 ///
 /// # Errors

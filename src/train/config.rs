@@ -1,11 +1,14 @@
 //! A training run's recipe: what `config.json` in its folder holds. Plain data.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::network::Architecture;
+
+/// Threads that a run may ask for: more than any machine has cores, fewer than a system refuses to start.
+pub const THREADS: RangeInclusive<u32> = 1..=1024;
 
 /// What the net is punished for, over the normalised coordinates of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -60,9 +63,10 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Start of all randomness: parameters, order, crops, dropout, held-back persons.
     pub seed: u64,
-    /// CPU threads of the net; another number rounds differently, so a run keeps its own.
+    /// CPU threads of the net, within [`THREADS`]; another number rounds differently, so a run keeps its own.
     pub threads: u32,
-    /// `cpu`, `cuda` or `cuda:N`.
+    /// `auto`, `cpu`, `cuda` or `cuda:N`; in a run's own recipe never `auto`, which another machine may take for another
+    /// device.
     pub device: String,
     /// Share of the persons that are held back for validation, 0 to below 1.
     pub validation: f64,
@@ -82,8 +86,13 @@ impl TrainConfig {
             "a batch of 0 pictures; at least 1 is needed".into()
         } else if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             format!("a learning rate of {}; it has to be above 0", self.learning_rate)
-        } else if self.threads == 0 {
-            "0 threads; at least 1 is needed".into()
+        } else if !THREADS.contains(&self.threads) {
+            format!(
+                "{} threads; {} to {} can be used",
+                self.threads,
+                THREADS.start(),
+                THREADS.end()
+            )
         } else if !(0.0..1.0).contains(&self.validation) {
             format!(
                 "a validation share of {}; it has to be from 0 to below 1",

@@ -81,7 +81,11 @@ pub fn draw_curve(
     draw(&mut pixels, losses, metrics, steps_per_epoch).map_err(|e| TrainError::Curve(e.to_string()))?;
     let picture = image::RgbImage::from_raw(CURVE.0, CURVE.1, pixels)
         .ok_or_else(|| TrainError::Curve("its size does not fit its pixels".into()))?;
-    files::replace_by_path(path, |beside| picture.save(beside).map_err(io::Error::other))?;
+    files::replace(path, |out| {
+        picture
+            .write_to(out, image::ImageFormat::Png)
+            .map_err(io::Error::other)
+    })?;
     Ok(())
 }
 
@@ -176,15 +180,4 @@ pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Train
         |why: String| TrainError::Config(format!("{why}; a run's own file is needed: {}", path.display()));
     let text = fs::read_to_string(path).map_err(|e| damaged(e.to_string()))?;
     serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))
-}
-
-/// Writes a small JSON file.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), TrainError> {
-    files::replace(path, |out| {
-        serde_json::to_writer_pretty(&mut *out, value).map_err(io::Error::other)
-    })?;
-    Ok(())
 }

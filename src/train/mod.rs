@@ -1,5 +1,6 @@
 //! Training: from labelled pictures to a net's parameters. One of the rooms that know tch; knows no OpenCV, which
-//! the transforms hide, and no terminal: progress goes to whoever calls.
+//! the transforms hide, and no terminal: progress goes to whoever calls. Its choices are `clap::ValueEnum`s only so that
+//! the command line, `config.json` and the recipe in words call them by the same names.
 
 mod batches;
 mod checkpoint;
@@ -18,7 +19,7 @@ use crate::{
     transform::TransformError,
 };
 
-pub use config::{Loss, OptimiserKind, Schedule, TrainConfig};
+pub use config::{Loss, OptimiserKind, Schedule, THREADS, TrainConfig};
 pub use journal::EpochMetrics;
 pub use optimiser::Optimiser;
 pub use run::{Event, Finish, Run};

@@ -6,9 +6,12 @@ use std::{
     time::Instant,
 };
 
+use tch::Device;
+
 use super::{
-    EpochMetrics, TrainConfig, TrainError, data::Data, journal, trainer::Trainer, validate::validate,
+    EpochMetrics, TrainConfig, TrainError, data::Selection, journal, trainer::Trainer, validate::validate,
 };
+use crate::{dataset::Unmatched, files, model::DeviceChoice};
 
 /// What a run tells while it goes on.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub enum Event<'a> {
         validation: usize,
         /// Pictures of persons left out.
         left_out: usize,
+        /// Labels and pictures that do not match.
+        unmatched: Unmatched,
         /// Steps of an epoch.
         steps_per_epoch: usize,
         /// Steps done in earlier sittings.
@@ -57,15 +62,15 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts a new run in `folder`, which is made.
+    /// Starts a new run in `folder`, which is made once the recipe can be followed.
     ///
     /// # Errors
-    /// When the recipe makes no sense, the folder holds a run already, or it cannot be written to.
+    /// When the recipe makes no sense, its device or data are not there, or the folder holds a run already or cannot be
+    /// written to.
     pub fn create(folder: &Path, config: TrainConfig) -> Result<Self, TrainError> {
-        config.validate()?;
         let run = Self {
             folder: folder.to_path_buf(),
-            config,
+            config: settled(config)?,
         };
         if run.checkpoint_path().exists() {
             return Err(TrainError::Config(format!(
@@ -96,14 +101,23 @@ impl Run {
         Ok(run)
     }
 
-    /// Changes what may change between sittings: the number of epochs, and where the data lie.
+    /// Changes what may change between sittings: the number of epochs, where the data lie, and the device, though on
+    /// another one the run is not bit for bit what it would have been.
     ///
     /// # Errors
-    /// When the recipe makes no sense any more or cannot be written.
-    pub fn amend(&mut self, epochs: Option<u32>, data: Option<PathBuf>) -> Result<(), TrainError> {
-        self.config.epochs = epochs.unwrap_or(self.config.epochs);
-        self.config.data = data.unwrap_or_else(|| self.config.data.clone());
-        self.config.validate()?;
+    /// When the recipe makes no sense any more, its device or data are not there, or it cannot be written; it stays as
+    /// it was then.
+    pub fn amend(
+        &mut self,
+        epochs: Option<u32>,
+        data: Option<PathBuf>,
+        device: Option<DeviceChoice>,
+    ) -> Result<(), TrainError> {
+        let mut config = self.config.clone();
+        config.epochs = epochs.unwrap_or(config.epochs);
+        config.data = data.unwrap_or(config.data);
+        config.device = device.map_or(config.device, |device| device.to_string());
+        self.config = settled(config)?;
         self.save_config()
     }
 
@@ -132,7 +146,7 @@ impl Run {
     }
 
     fn save_config(&self) -> Result<(), TrainError> {
-        journal::write_json(&self.config_path(), &self.config)
+        Ok(files::replace_json(&self.config_path(), &self.config)?)
     }
 
     /// Trains until all epochs are done or `stop` is set, from the checkpoint where there is one.
@@ -141,15 +155,18 @@ impl Run {
     /// When the data, the checkpoint or a file cannot be used, or the loss is no number any more.
     pub fn train(&self, stop: &AtomicBool, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finish, TrainError> {
         let config = &self.config;
-        tch::set_num_threads(config.threads as i32);
-        let data = Data::load(config)?;
+        let threads = i32::try_from(config.threads).map_err(|e| TrainError::Config(e.to_string()))?;
+        tch::set_num_threads(threads);
+        let selection = Selection::of(config)?;
+        let data = selection.load()?;
         let transform = config.net.training_transform()?;
         let mut trainer = Trainer::new(config, self.checkpoint_path(), &data)?;
-        let steps_per_epoch = data.training.len().div_ceil(config.batch_size);
+        let steps_per_epoch = trainer.steps_per_epoch;
         observe(Event::Ready {
             training: data.training.len(),
             validation: data.validation.len(),
-            left_out: data.left_out,
+            left_out: selection.left_out,
+            unmatched: selection.unmatched,
             steps_per_epoch,
             steps_done: trainer.progress.losses.len(),
         });
@@ -169,7 +186,7 @@ impl Run {
                 training_loss: of_epoch.iter().map(|&l| f64::from(l)).sum::<f64>() / steps_per_epoch as f64,
                 validation_loss: validation.map(|(loss, _)| loss),
                 validation_nme: validation.and_then(|(_, nme)| nme),
-                learning_rate: trainer.learning_rate(steps_per_epoch),
+                learning_rate: trainer.learning_rate(),
                 seconds: start.elapsed().as_secs_f64(),
             });
             // The checkpoint comes last: after a crash in between, the surplus line is dropped on resuming.
@@ -183,4 +200,20 @@ impl Run {
         }
         Ok(Finish::Done)
     }
+}
+
+/// The recipe as it will be followed, with the device by its own name, once it is known that it can be.
+///
+/// # Errors
+/// When it makes no sense, or its device or data are not there.
+fn settled(mut config: TrainConfig) -> Result<TrainConfig, TrainError> {
+    config.validate()?;
+    let choice: DeviceChoice = config.device.parse().map_err(TrainError::Config)?;
+    let device = match choice.resolve()? {
+        Device::Cuda(number) => DeviceChoice::Cuda(number),
+        _ => DeviceChoice::Cpu,
+    };
+    config.device = device.to_string();
+    Selection::of(&config)?;
+    Ok(config)
 }

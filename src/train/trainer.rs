@@ -32,6 +32,7 @@ pub(super) struct Trainer<'a> {
     parameters: Vec<(String, Tensor)>,
     optimiser: Optimiser,
     pub(super) progress: Progress,
+    pub(super) steps_per_epoch: usize,
     pub(super) contract: Contract,
     device: Device,
     saved_at: Instant,
@@ -64,16 +65,25 @@ impl<'a> Trainer<'a> {
                 ..Progress::default()
             }
         };
+        let unfit = |why| TrainError::Checkpoint {
+            path: checkpoint.clone(),
+            why,
+        };
         if progress.pictures != data.training.len() {
-            let why = format!(
+            return Err(unfit(format!(
                 "it was trained on {} pictures and the data now give {}",
                 progress.pictures,
                 data.training.len()
-            );
-            return Err(TrainError::Checkpoint {
-                path: checkpoint,
-                why,
-            });
+            )));
+        }
+        let steps_per_epoch = data.training.len().div_ceil(config.batch_size);
+        if !progress.is_consistent(steps_per_epoch) {
+            return Err(unfit(format!(
+                "it holds {} losses after {} epochs of {steps_per_epoch} steps and {} steps",
+                progress.losses.len(),
+                progress.epoch,
+                progress.step
+            )));
         }
         Ok(Self {
             config,
@@ -82,6 +92,7 @@ impl<'a> Trainer<'a> {
             parameters,
             optimiser,
             progress,
+            steps_per_epoch,
             contract: Contract {
                 training: Training {
                     data: format!(
@@ -127,8 +138,8 @@ impl<'a> Trainer<'a> {
     }
 
     /// The step size now.
-    pub(super) fn learning_rate(&self, steps_per_epoch: usize) -> f64 {
-        let all = steps_per_epoch * self.config.epochs as usize;
+    pub(super) fn learning_rate(&self) -> f64 {
+        let all = self.steps_per_epoch * self.config.epochs as usize;
         self.config
             .learning_rate_at(self.progress.losses.len() as f64 / all as f64)
     }
@@ -151,7 +162,6 @@ impl<'a> Trainer<'a> {
             first_batch: self.progress.step,
             batch_size: config.batch_size,
         };
-        let steps_per_epoch = data.training.len().div_ceil(config.batch_size);
         std::thread::scope(|scope| {
             let batches = batches::spawn(scope, &data.training, transform, plan);
             for batch in batches {
@@ -159,7 +169,7 @@ impl<'a> Trainer<'a> {
                     return Ok(Finish::Stopped);
                 }
                 let batch = batch?;
-                let loss = self.step(&batch, steps_per_epoch)?;
+                let loss = self.step(&batch)?;
                 observe(Event::Step {
                     epoch: self.progress.epoch + 1,
                     loss,
@@ -175,13 +185,13 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    fn step(&mut self, batch: &Batch, steps_per_epoch: usize) -> Result<f64, TrainError> {
+    fn step(&mut self, batch: &Batch) -> Result<f64, TrainError> {
         // Dropout draws from tch's generator: seeding it for every step makes a resumed run draw the same.
         let number = self.progress.losses.len() as u64;
         tch::manual_seed((self.config.seed ^ (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)) as i64);
         let (pixels, targets) = self.tensors(batch)?;
         let loss = self.loss(&self.net.forward_t(&pixels, true), &targets);
-        self.optimiser.step(&loss, self.learning_rate(steps_per_epoch));
+        self.optimiser.step(&loss, self.learning_rate());
         let loss = f64::try_from(&loss)?;
         self.progress.step += 1;
         self.progress.losses.push(loss as f32);

@@ -101,7 +101,7 @@ pub struct Normalize {
 }
 
 impl Normalize {
-    /// The course's numbers for a 224 pixel crop.
+    /// The course's numbers for a 224 pixel crop. `model::OutputScale` turns them round; a test holds the two together.
     pub const COURSE: Self = Self {
         offset: 100.0,
         scale: 50.0,

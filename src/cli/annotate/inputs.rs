@@ -1,30 +1,20 @@
 //! Which files `annotate` reads and what it calls what it writes: all of it settled before anything is written.
 
 use std::{
-    collections::BTreeMap,
-    io,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::{record, source::is_picture};
+use super::{
+    folder::Found,
+    medium::{Kind, Medium, cannot_read, no_decoder},
+};
+use crate::record;
 
-/// Files in folders that are taken for videos; a file given by name is looked into.
-const VIDEO_EXTENSIONS: [&str; 10] = [
-    "mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "mjpeg", "ts",
-];
 /// What is put behind the name of a file that is written beside its input.
 const SUFFIX: &str = "-points";
-
-/// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Medium {
-    /// One picture.
-    Picture,
-    /// A video.
-    Video,
-}
 
 /// One file to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,103 +27,94 @@ pub struct Job {
     pub output: Option<PathBuf>,
 }
 
-/// The files that `inputs` mean, folders opened and sorted by name, with the names of what is written.
-///
-/// `out` names a file when there is one input file and `out` is no folder and ends in an extension; else it is a
-/// folder, in which the layout of input folders is kept. Without it pictures and videos are written beside their
-/// inputs with `-points` in the name if `beside`, else not at all.
-///
-/// # Errors
-/// When an input is not there or an empty folder, when two outputs would have one name, or one that of an input.
-pub fn jobs(inputs: &[PathBuf], out: Option<&Path>, beside: bool) -> anyhow::Result<Vec<Job>> {
-    let one_file = matches!(inputs, [only] if only.is_file());
-    let mut jobs = Vec::new();
-    for input in inputs {
-        for (path, relative) in files_of(input)? {
-            let medium = medium_of(&path)?;
-            let output = match out {
-                Some(out) if one_file && out.extension().is_some() && !out.is_dir() => {
-                    Some(out.to_path_buf())
-                }
-                Some(out) => Some(named_for(&out.join(&relative), medium, "")),
-                None if beside => Some(named_for(&path, medium, SUFFIX)),
-                None => None,
-            };
-            jobs.push(Job {
-                input: path,
-                medium,
-                output,
-            });
-        }
-    }
-    check_outputs(&jobs)?;
-    Ok(jobs)
+/// What there is to do.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// The files to annotate, in order.
+    pub jobs: Vec<Job>,
+    /// Pictures in folders that are of kinds that are not read.
+    pub unread: Vec<PathBuf>,
 }
 
-/// The files that one input means, with their paths below it.
-fn files_of(input: &Path) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
-    let cannot = || {
-        format!(
-            "cannot read the input; check the name and that you may read it: {}",
-            input.display()
-        )
+impl Inputs {
+    /// The files that `inputs` mean, folders opened and sorted by name, with the names of what is written.
+    ///
+    /// `out` names a file when there is one input file and `out` is no folder and ends in an extension; else it is a
+    /// folder, in which the layout of input folders is kept. Without it pictures and videos are written beside their
+    /// inputs with `-points` in the name if `beside`, else not at all. What earlier runs wrote in folders is left out.
+    ///
+    /// # Errors
+    /// When an input is not there, of a kind that is not read, or a folder with nothing in it, when two outputs would
+    /// have one name, or one that of an input.
+    pub fn of(inputs: &[PathBuf], out: Option<&Path>, beside: bool) -> Result<Self> {
+        let one_file = matches!(inputs, [only] if only.is_file());
+        let mut all = Self::default();
+        for input in inputs {
+            let found = found_in(input, out)?;
+            for (path, medium) in found.media {
+                let output = match out {
+                    Some(out) if one_file && out.extension().is_some() && !out.is_dir() => {
+                        Some(out.to_path_buf())
+                    }
+                    Some(out) => Some(named_for(&out.join(below(input, &path)), medium, "")),
+                    None if beside => Some(named_for(&path, medium, SUFFIX)),
+                    None => None,
+                };
+                all.jobs.push(Job {
+                    input: path,
+                    medium,
+                    output,
+                });
+            }
+            all.unread.extend(found.unread);
+        }
+        check_outputs(&all.jobs)?;
+        Ok(all)
+    }
+}
+
+/// The files that one input means.
+fn found_in(input: &Path, out: Option<&Path>) -> Result<Found> {
+    let cannot = || cannot_read(input);
+    if std::fs::metadata(input).with_context(cannot)?.is_dir() {
+        let mut found = Found::in_folder(input, out)?;
+        leave_out_written(&mut found.media);
+        return match found.unread.first() {
+            _ if !found.media.is_empty() => Ok(found),
+            Some(unread) => Err(no_decoder(unread).into()),
+            None => bail!(
+                "there are no pictures or videos in this folder: {}",
+                input.display()
+            ),
+        };
+    }
+    let medium = match Kind::of(input).with_context(cannot)? {
+        Kind::Known(medium) => medium,
+        Kind::UnreadPicture => return Err(no_decoder(input).into()),
+        // It was named by the user: what it is called does not matter if it can be played.
+        Kind::Unknown => Medium::Video,
     };
-    if !std::fs::metadata(input).with_context(cannot)?.is_dir() {
-        let name = input.file_name().unwrap_or(input.as_os_str());
-        return Ok(vec![(input.to_path_buf(), name.into())]);
-    }
-    let mut found = Vec::new();
-    walk(input, &mut found).with_context(cannot)?;
-    if found.is_empty() {
-        bail!(
-            "there are no pictures or videos in this folder: {}",
-            input.display()
-        );
-    }
-    found.sort();
-    Ok(found
-        .into_iter()
-        .map(|path| {
-            let relative = path.strip_prefix(input).unwrap_or(&path).to_path_buf();
-            (path, relative)
-        })
-        .collect())
-}
-
-/// Pictures and videos of a folder and those in it. Hidden entries and links to folders are left out: links can lead
-/// round in circles.
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            walk(&path, found)?;
-        } else if path.is_file()
-            && (record::can_write_picture(&path) || has_video_name(&path) || is_picture(&path)?)
-        {
-            found.push(path);
-        }
-    }
-    Ok(())
-}
-
-fn has_video_name(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|e| VIDEO_EXTENSIONS.iter().any(|known| e.eq_ignore_ascii_case(known)))
-}
-
-/// By content; a file that is neither but is called like a picture is a damaged picture.
-fn medium_of(path: &Path) -> anyhow::Result<Medium> {
-    let picture = is_picture(path)
-        .with_context(|| format!("cannot read the input; check that you may: {}", path.display()))?;
-    Ok(if picture || record::can_write_picture(path) {
-        Medium::Picture
-    } else {
-        Medium::Video
+    Ok(Found {
+        media: [(input.to_path_buf(), medium)].into(),
+        ..Found::default()
     })
+}
+
+/// Leaves out what an earlier run wrote beside its inputs: `NAME-points.EXT` beside `NAME.*`.
+fn leave_out_written(media: &mut BTreeMap<PathBuf, Medium>) {
+    let written: BTreeSet<PathBuf> = media
+        .iter()
+        .map(|(path, &medium)| named_for(path, medium, SUFFIX).with_extension(""))
+        .collect();
+    media.retain(|path, _| !written.contains(&path.with_extension("")));
+}
+
+/// Where `path` lies below the folder `input`; its name where it is `input` itself.
+fn below(input: &Path, path: &Path) -> PathBuf {
+    match path.strip_prefix(input) {
+        Ok(relative) if relative != Path::new("") => relative.to_path_buf(),
+        _ => path.file_name().unwrap_or(path.as_os_str()).into(),
+    }
 }
 
 /// The name of what is written for `path`: with `suffix`, and an extension that can be written.
@@ -150,7 +131,7 @@ fn named_for(path: &Path, medium: Medium, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn check_outputs(jobs: &[Job]) -> anyhow::Result<()> {
+fn check_outputs(jobs: &[Job]) -> Result<()> {
     let inputs: Vec<PathBuf> = jobs
         .iter()
         .filter_map(|job| job.input.canonicalize().ok())
@@ -200,20 +181,50 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_opened_in_order_and_their_layout_kept() {
+    fn the_layout_of_folders_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         std::fs::create_dir(root.join("sub")).unwrap();
-        for name in ["b.png", "a.jpg", "sub/c.mp4", "notes.txt", ".hidden.png"] {
+        for name in ["b.png", "a.jpg", "sub/c.mov", "sub/d.heic"] {
             std::fs::write(root.join(name), "x").unwrap();
         }
-        let found = jobs(&[root.to_path_buf()], Some(Path::new("out")), false).unwrap();
-        let outputs: Vec<_> = found.iter().filter_map(|job| job.output.clone()).collect();
+        let all = Inputs::of(&[root.to_path_buf()], Some(Path::new("out")), false).unwrap();
+        let outputs: Vec<_> = all.jobs.into_iter().filter_map(|job| job.output).collect();
         assert_eq!(
             outputs,
             ["out/a.jpg", "out/b.png", "out/sub/c.mp4"].map(PathBuf::from)
         );
-        assert_eq!(found[2].medium, Medium::Video);
+        assert_eq!(all.unread, [root.join("sub/d.heic")]);
+        let only_unread = Inputs::of(&[root.join("sub/d.heic")], None, true);
+        assert!(only_unread.unwrap_err().to_string().contains("JPEG, PNG"));
+    }
+
+    #[test]
+    fn what_an_earlier_run_wrote_is_no_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in [
+            "a.jpg",
+            "a-points.jpg",
+            "film.mov",
+            "film-points.mp4",
+            "match-points.png",
+        ] {
+            std::fs::write(root.join(name), "x").unwrap();
+        }
+        let all = Inputs::of(&[root.to_path_buf()], None, true).unwrap();
+        let both: Vec<_> = all
+            .jobs
+            .into_iter()
+            .map(|job| (job.input, job.output.unwrap()))
+            .collect();
+        let expected = [
+            ("a.jpg", "a-points.jpg"),
+            ("film.mov", "film-points.mp4"),
+            // Nothing beside it that it could come from.
+            ("match-points.png", "match-points-points.png"),
+        ];
+        assert_eq!(both, expected.map(|(from, to)| (root.join(from), root.join(to))));
     }
 
     #[test]
@@ -224,9 +235,9 @@ mod tests {
             std::fs::create_dir(sub).unwrap();
             std::fs::write(sub.join("x.png"), "x").unwrap();
         }
-        assert!(jobs(std::slice::from_ref(&a), Some(&a), false).is_err());
-        assert!(jobs(&[a.join("x.png")], Some(&a.join("x.png")), false).is_err());
-        assert!(jobs(&[a.clone(), b], Some(Path::new("out")), false).is_err());
-        assert!(jobs(&[a.join("y.png")], None, true).is_err());
+        assert!(Inputs::of(std::slice::from_ref(&a), Some(&a), false).is_err());
+        assert!(Inputs::of(&[a.join("x.png")], Some(&a.join("x.png")), false).is_err());
+        assert!(Inputs::of(&[a.clone(), b], Some(Path::new("out")), false).is_err());
+        assert!(Inputs::of(&[a.join("y.png")], None, true).is_err());
     }
 }

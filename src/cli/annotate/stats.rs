@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::evaluate::{mean, median};
+
 /// The stages, in the order of a frame's way; also the order of [`Stats::add`]'s times.
 pub const STAGES: [&str; 6] = ["decode", "detect", "crop", "infer", "draw", "write"];
 
@@ -19,7 +21,7 @@ pub struct Stats {
     /// CPU time spent on decoding.
     pub decode_cpu: Duration,
     /// Milliseconds per stage and frame.
-    millis: [Vec<f32>; STAGES.len()],
+    millis: [Vec<f64>; STAGES.len()],
 }
 
 impl Stats {
@@ -40,7 +42,7 @@ impl Stats {
         self.frames += 1;
         self.faces += faces as u64;
         for (all, time) in self.millis.iter_mut().zip(stages) {
-            all.push(time.as_secs_f32() * 1000.0);
+            all.push(time.as_secs_f64() * 1000.0);
         }
     }
 
@@ -52,7 +54,7 @@ impl Stats {
             0 => Value::Null,
             frames => json!(rounded(time.as_secs_f64() * 1000.0 / frames as f64)),
         };
-        let table = |figure: fn(&[f32]) -> Option<f64>| -> Value {
+        let table = |figure: fn(&[f64]) -> Option<f64>| -> Value {
             let rows = STAGES.iter().zip(&self.millis);
             rows.map(|(name, millis)| ((*name).to_owned(), json!(figure(millis).map(rounded))))
                 .collect::<serde_json::Map<_, _>>()
@@ -90,17 +92,6 @@ impl Stats {
 
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
-}
-
-fn median(values: &[f32]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f32::total_cmp);
-    sorted.get(sorted.len() / 2).map(|&v| f64::from(v))
-}
-
-fn mean(values: &[f32]) -> Option<f64> {
-    let sum: f64 = values.iter().map(|&v| f64::from(v)).sum();
-    (!values.is_empty()).then(|| sum / values.len() as f64)
 }
 
 /// CPU time of all threads of this process, those that have ended included.

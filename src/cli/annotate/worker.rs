@@ -7,20 +7,19 @@ use std::{
 };
 
 use anyhow::Context;
-use image::GrayImage;
 
 use super::{
-    inputs::{Job, Medium},
+    inputs::Job,
+    medium::Medium,
     stats::{DecoderThreads, Stats, thread_cpu_time},
 };
 use crate::{
     detect::FaceDetector,
-    face::Face,
     geometry::Rect,
     overlay::{self, Style},
-    pipeline::{FitError, KeypointFitter},
+    pipeline::KeypointFitter,
     record::{self, KeypointWriter, VideoFile},
-    source::{self, Grab, SourceSpec},
+    source::{Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
 };
 
@@ -31,22 +30,6 @@ const ASSUMED_FPS: f64 = 25.0;
 const TOLERATED_MISSING_FRAMES: u64 = 2;
 const TOLERATED_MISSING_SHARE: f64 = 0.01;
 
-/// The stage that fits keypoints, so that all others can be tried without a net.
-pub trait Fitter {
-    /// Faces for boxes, with the time spent on cropping and in the net.
-    ///
-    /// # Errors
-    /// When a crop cannot be cut or the net fails.
-    fn fit(&mut self, grey: &GrayImage, boxes: &[Rect]) -> Result<(Vec<Face>, Duration, Duration), FitError>;
-}
-
-impl Fitter for KeypointFitter {
-    fn fit(&mut self, grey: &GrayImage, boxes: &[Rect]) -> Result<(Vec<Face>, Duration, Duration), FitError> {
-        let faces = KeypointFitter::fit(self, grey, boxes)?;
-        Ok((faces, self.crop_time, self.infer_time))
-    }
-}
-
 /// What all files share.
 pub struct Worker<'a> {
     /// For pictures.
@@ -54,7 +37,7 @@ pub struct Worker<'a> {
     /// For videos.
     pub video_detector: &'a mut dyn FaceDetector,
     /// Fits the keypoints.
-    pub fitter: &'a mut dyn Fitter,
+    pub fitter: &'a mut KeypointFitter,
     /// Where keypoints go.
     pub keypoints: Option<&'a mut KeypointWriter>,
     /// What is drawn.
@@ -85,8 +68,7 @@ impl Worker<'_> {
                 .with_context(|| format!("cannot make the output folder: {}", folder.display()))?;
         }
         let before = (thread_cpu_time(), Instant::now());
-        let (source, threads) =
-            DecoderThreads::born_in(|| source::open(&SourceSpec::File(job.input.clone())));
+        let (source, threads) = DecoderThreads::born_in(|| open(job));
         let mut source = source?;
         let mut decode = Clock::since(before);
         let announced = source.info().frame_count;
@@ -135,7 +117,7 @@ impl Worker<'_> {
             .map(|found| found.face_box)
             .collect();
         let detect = start.elapsed();
-        let (faces, crop, infer) = self.fitter.fit(&grey, &boxes)?;
+        let faces = self.fitter.fit(&grey, &boxes)?;
         let start = Instant::now();
         let mut picture = grab.picture;
         if job.output.is_some() {
@@ -163,10 +145,27 @@ impl Worker<'_> {
             }
         }
         let write = start.elapsed();
-        self.stats
-            .add(faces.len(), [decode, detect, crop, infer, draw, write]);
+        self.stats.add(
+            faces.len(),
+            [
+                decode,
+                detect,
+                self.fitter.crop_time,
+                self.fitter.infer_time,
+                draw,
+                write,
+            ],
+        );
         Ok(())
     }
+}
+
+/// Opens a file as what it was taken for, so that a damaged picture is told to be one and not a damaged video.
+fn open(job: &Job) -> Result<Box<dyn Source>, SourceError> {
+    Ok(match job.medium {
+        Medium::Picture => Box::new(PicturesSource::open(&job.input)?),
+        Medium::Video => Box::new(VideoSource::open_file(&job.input)?),
+    })
 }
 
 /// Wall and CPU time of this thread, added up.

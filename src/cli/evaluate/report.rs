@@ -1,0 +1,62 @@
+//! What comes of an evaluation, as a table and as JSON.
+
+use serde::Serialize;
+
+use crate::evaluate::Score;
+
+/// What `--json` holds: the figures, and of what they are.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// The weights file.
+    pub weights: String,
+    /// Where the face is known from, as in `--boxes`.
+    pub boxes: &'static str,
+    /// Where the net ran.
+    pub device: String,
+    /// Pictures a second, reading them and finding faces included.
+    pub images_per_second: f64,
+    /// How far off the points are.
+    #[serde(flatten)]
+    pub score: Score,
+}
+
+impl Report {
+    /// Prints the table; the net is called `weights`.
+    pub fn print(&self, weights: &str) {
+        let figure = |value: Option<f64>, scale: f64, digits: usize| {
+            value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
+        };
+        let percent = |value: Option<f64>, digits: usize| figure(value, 100.0, digits);
+        let result = &self.score;
+        say!(
+            "{weights}, boxes from {}: {} pictures, {} missed, {:.1} images/s",
+            self.boxes,
+            result.n,
+            result.miss,
+            self.images_per_second
+        );
+        say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
+        say!(
+            "  inter-ocular NME       mean {} %, median {} %",
+            percent(result.nme_io_mean, 2),
+            percent(result.nme_io_median, 2)
+        );
+        say!(
+            "  NME by box             mean {} %, median {} %",
+            percent(result.nme_box_mean, 2),
+            percent(result.nme_box_median, 2)
+        );
+        say!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
+        say!(
+            "  failures above 0.08    {} %, above 0.10 {} %",
+            percent(result.fr8, 1),
+            percent(result.fr10, 1)
+        );
+        let groups: Vec<String> = result
+            .groups
+            .iter()
+            .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
+            .collect();
+        say!("  by group, % of eye distance: {}", groups.join(", "));
+    }
+}
