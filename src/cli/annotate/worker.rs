@@ -23,8 +23,6 @@ use crate::{
     transform::crop,
 };
 
-/// Rate of a written video whose source does not say one.
-const ASSUMED_FPS: f64 = 25.0;
 /// A video may end this much earlier than it announces without being damaged: containers that store no count
 /// announce one reckoned from length and rate.
 const TOLERATED_MISSING_FRAMES: u64 = 2;
@@ -73,7 +71,7 @@ impl Worker<'_> {
         let mut decode = Clock::since(before);
         let announced = source.info().frame_count;
         progress(Progress::Expect(announced.unwrap_or(0)));
-        let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
+        let fps = source.info().fps.unwrap_or(source::ASSUMED_FPS);
         let mut video = None;
         let mut frames = 0;
         let ended = loop {
