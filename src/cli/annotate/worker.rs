@@ -19,7 +19,7 @@ use crate::{
     overlay::{self, Style},
     pipeline::KeypointFitter,
     record::{self, KeypointWriter, VideoFile},
-    source::{Grab, PicturesSource, Source, SourceError, VideoSource},
+    source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
 };
 
@@ -71,7 +71,7 @@ impl Worker<'_> {
         let mut decode = Clock::since(before);
         let announced = source.info().frame_count;
         progress(Progress::Expect(announced.unwrap_or(0)));
-        let fps = source.info().fps.unwrap_or(source::ASSUMED_FPS);
+        let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
         let mut video = None;
         let mut frames = 0;
         let ended = loop {
