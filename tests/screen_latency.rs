@@ -75,7 +75,7 @@ fn main() {
     // Reported is the end of drawing; then the drawn picture is copied to the screen, which takes a part of the time.
     // Percentiles are good to one percent.
     assert!(reported_ms <= most_ms * 1.01 + 1.0, "{measured}");
-    assert!(reported_ms >= least_ms * 0.5, "{measured}");
+    assert!(reported_ms >= least_ms * 0.3, "{measured}");
 }
 
 /// How old a picture was when it was first seen, and when it was last seen not to be there.

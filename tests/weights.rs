@@ -300,6 +300,20 @@ fn files_that_are_no_nets_at_all_say_so() {
 }
 
 #[test]
+fn archives_of_any_name_are_whole() {
+    // The name stands before every entry of the table of contents; of the lengths one makes the first entry as long as
+    // the records behind the table.
+    let original = file("contract-64.pt");
+    let folder = tempfile::tempdir().unwrap();
+    for length in 1..40 {
+        let net = tch::CModule::load(&original).unwrap();
+        let path = folder.path().join("n".repeat(length) + ".pt");
+        net.save(&path).unwrap();
+        assert!(archive::look_into(&path).is_ok(), "a name of {length} letters");
+    }
+}
+
+#[test]
 fn a_zip_bomb_is_not_unpacked() {
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for name in ["a/constants.pkl", "a/code/a.py"] {

@@ -1,6 +1,6 @@
 //! `pinkpoint` without a subcommand: the live window.
 
-use std::{io::Write, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -10,7 +10,7 @@ use crate::{
     detect::{HaarDetector, HaarSettings},
     files,
     model::{DeviceChoice, catalogue},
-    pipeline::{Setup, Stats},
+    pipeline::Setup,
     source::{self, SourceSpec},
 };
 
@@ -65,14 +65,8 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         path.metadata()
             .with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
     }
-    if let Some(folder) = args.stats.as_deref().and_then(|path| path.parent())
-        && !folder.as_os_str().is_empty()
-        && !folder.is_dir()
-    {
-        bail!(
-            "there is no such folder for the statistics; make it first: {}",
-            folder.display()
-        );
+    if let Some(path) = &args.stats {
+        files::check(path)?;
     }
     args.device.resolve()?;
     let detector = HaarDetector::open(HaarSettings {
@@ -89,19 +83,11 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     };
     let outcome = app::run(setup, args.run_for)?;
     if let Some(path) = &args.stats {
-        write_stats(path, &outcome.stats)?;
+        files::replace_json(path, &outcome.stats)?;
     }
     match outcome.never_came {
         Some(why) if args.run_for.is_some() && is_file => bail!(why),
         Some(why) if args.run_for.is_some() => Err(CameraNeverCame { why }.into()),
         _ => Ok(()),
     }
-}
-
-fn write_stats(path: &std::path::Path, stats: &Stats) -> anyhow::Result<()> {
-    files::replace(path, |file| {
-        serde_json::to_writer_pretty(&mut *file, stats)?;
-        writeln!(file)
-    })?;
-    Ok(())
 }

@@ -6,7 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use zip::{CompressionMethod, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
+use zip::{
+    CompressionMethod, ZipArchive, ZipWriter,
+    read::{ArchiveOffset, Config},
+    result::ZipError,
+    write::SimpleFileOptions,
+};
 
 use super::contract::{Contract, ContractError, FILE_NAME};
 
@@ -192,7 +197,12 @@ fn damaged(error: ZipError) -> Problem {
 }
 
 fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Problem> {
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|e| {
+    // The archive begins where the file does. Left to find that out, zip 9 takes the second entry of the table of contents
+    // for the first where that is 76 bytes long, as long as the records that PyTorch writes behind the table.
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let mut zip = ZipArchive::with_config(config, Cursor::new(bytes)).map_err(|e| {
         Problem::Damaged(format!(
             "no table of contents at its end, so perhaps cut off: {e}"
         ))

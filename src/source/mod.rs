@@ -23,7 +23,7 @@ pub use camera::{CameraRequest, CameraSource};
 pub use demo::DemoSource;
 pub use pictures::{PicturesSource, is_picture, pictures_in};
 pub use settle::settle_opencv;
-pub use video::VideoSource;
+pub use video::{ASSUMED_FPS, VideoSource};
 
 /// Where the user wants frames from.
 #[derive(Debug, Clone, PartialEq, Eq)]

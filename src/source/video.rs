@@ -20,8 +20,8 @@ use super::{Grab, Source, SourceError, SourceInfo, picture_of::picture_of};
 /// How long a stream may take to open, and to give its next picture, before it counts as lost.
 const OPEN_TIMEOUT_MILLIS: i32 = 10_000;
 const READ_TIMEOUT_MILLIS: i32 = 5_000;
-/// Rate assumed for the times of a video that says neither times nor rate.
-const ASSUMED_FPS: f64 = 25.0;
+/// Rate assumed for a video that does not say its own.
+pub const ASSUMED_FPS: f64 = 25.0;
 /// Rates that a camera or a player can have; anything else in a header is damage.
 const SENSIBLE_FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 /// Longest side of a frame, as for pictures: a damaged header must not ask for all of the memory.

@@ -19,12 +19,10 @@ use crate::{
     overlay::{self, Style},
     pipeline::KeypointFitter,
     record::{self, KeypointWriter, VideoFile},
-    source::{Grab, PicturesSource, Source, SourceError, VideoSource},
+    source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
 };
 
-/// Rate of a written video whose source does not say one.
-const ASSUMED_FPS: f64 = 25.0;
 /// A video may end this much earlier than it announces without being damaged: containers that store no count
 /// announce one reckoned from length and rate.
 const TOLERATED_MISSING_FRAMES: u64 = 2;
