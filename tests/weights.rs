@@ -485,6 +485,26 @@ fn write_the_net_for_python_to_check() {
 }
 
 #[test]
+fn a_file_that_does_not_say_how_sure_it_is_although_its_contract_does_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("boasting.pt");
+    let original = std::fs::read(file("scripted.pt")).unwrap();
+    for (confidence, loads) in [(false, true), (true, false)] {
+        let contract = Contract {
+            confidence,
+            ..Contract::assumed("boasting".into(), 224, 68)
+        };
+        std::fs::write(&path, archive::with_contract(&original, &contract).unwrap()).unwrap();
+        let loaded = load(&path);
+        assert_eq!(loaded.is_ok(), loads, "{loaded:?}");
+        if let Ok(model) = loaded {
+            let prediction = model.predict(&crops(1, 224), 1).unwrap().remove(0);
+            assert_eq!(prediction.certainty, None);
+        }
+    }
+}
+
+#[test]
 fn spoilt_numbers_are_an_error_and_not_a_point() {
     let model = load(&file("listed-64.pt")).unwrap();
     let mut pixels = crops(2, 64);
