@@ -10,7 +10,7 @@ use crate::network::Architecture;
 /// Threads that a run may ask for: more than any machine has cores, fewer than a system refuses to start.
 pub const THREADS: RangeInclusive<u32> = 1..=1024;
 
-/// What the net is punished for, over the normalised coordinates of a batch.
+/// What the net is punished for, over the coordinates of a batch: normalised ones, and for Wing crop pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {

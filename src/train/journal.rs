@@ -16,7 +16,7 @@ use crate::{files, overlay};
 pub struct EpochMetrics {
     /// From 1.
     pub epoch: u32,
-    /// Mean loss of the epoch's training steps, normalised coordinates.
+    /// Mean loss of the epoch's training steps, on the scale of the recipe's loss.
     pub training_loss: f64,
     /// The same loss on the held-back persons; empty without such.
     pub validation_loss: Option<f64>,
@@ -139,7 +139,7 @@ fn draw(
     chart
         .configure_mesh()
         .x_desc("epoch")
-        .y_desc("loss (normalised coordinates)")
+        .y_desc("loss")
         .light_line_style(WHITE)
         .bold_line_style(RGBColor(225, 225, 230))
         .axis_style(ink)

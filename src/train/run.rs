@@ -22,7 +22,7 @@ pub enum Event<'a> {
         training: usize,
         /// Pictures of persons held back.
         validation: usize,
-        /// Pictures of persons left out.
+        /// Pictures left out as the recipe says.
         left_out: usize,
         /// Labels and pictures that do not match.
         unmatched: Unmatched,
