@@ -1,6 +1,7 @@
 """Makes tests/weights/: small nets as people export them from Python, what they give there, and files that are no nets.
 
     python3 scripts/make_fixtures.py                      # all but exported.pt
+    python3 scripts/make_fixtures.py --steady             # only the nets that see a face everywhere
     python3 scripts/make_fixtures.py --exported NET.pt    # checks a net exported by pinkpoint, see tests/weights/README.md
 
 Needs Python's torch, which neither the program nor its tests need. What is captured goes to captured.json.
@@ -187,6 +188,33 @@ class OneFaceOnly(nn.Module):
         return self.fc(F.avg_pool2d(x[:1], 7).flatten(1))
 
 
+class Steady(nn.Module):
+    """Sees the same face in whatever it is shown, a little apart from the crop's edges: 68 points, values -1 to 1.
+
+    Only the nose tip (point 30) goes to the right, the brighter the crop: tests tell from it which picture was seen.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, 3)
+        across = torch.linspace(-0.7, 0.7, 17)
+        jaw = torch.stack([across, 0.7 - 1.3 * (across / 0.7) ** 4], 1)
+        brows = torch.stack([torch.linspace(-0.6, 0.6, 10), torch.full((10,), -0.7)], 1)
+        nose = torch.stack([torch.zeros(9), torch.linspace(-0.4, 0.2, 9)], 1)
+        eyes = torch.stack([torch.cat([torch.linspace(-0.5, -0.2, 6), torch.linspace(0.2, 0.5, 6)]), torch.full((12,), -0.4)], 1)
+        eyes[9], eyes[11] = eyes[11].clone(), eyes[9].clone()  # point 45 is the outer corner
+        mouth = torch.stack([torch.linspace(-0.3, 0.3, 20), torch.full((20,), 0.45)], 1)
+        self.register_buffer("face", torch.cat([jaw, brows, nose, eyes, mouth]).flatten())
+        self.register_buffer("nose_tip", F.one_hot(torch.tensor(60), 136).float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.face + 0.35 * self.nose_tip * x.mean([1, 2, 3]).unsqueeze(1)
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> Dict[str, Tensor]:
+        return {"conv1": self.conv1(x), "face": self.forward(x)}
+
+
 def capture(net, side: int, maps: bool) -> dict:
     """What the net gives in Python for three crops, and its layers' outputs for the first."""
     with torch.no_grad():
@@ -255,6 +283,29 @@ def make_nets() -> dict:
     return captured
 
 
+def make_steady():
+    """Two of them, so that one can take the place of the other."""
+    for side in [64, 96]:
+        half = side / 2
+        contract = {
+            **json.loads(own_contract()),
+            "name": f"steady {side}",
+            "input_side": side,
+            "output": {"scale": half, "offset": half - 0.5},
+            "crop": {"margin": 1.43},
+            "scheme": {
+                "name": "68 points",
+                "count": 68,
+                "groups": [{"name": "jaw", "points": list(range(17))}, {"name": "rest", "points": list(range(17, 68))}],
+                "contours": [],
+                "mirror": [],
+                "inter_ocular": [36, 45],
+            },
+        }
+        extra = {"pinkpoint.json": json.dumps(contract)}
+        torch.jit.save(torch.jit.script(Steady().eval()), FOLDER / f"steady-{side}.pt", _extra_files=extra)
+
+
 def make_others():
     for name, net in [
         ("wrong-output.pt", Wrong()),
@@ -293,10 +344,15 @@ def check_exported(path: pathlib.Path) -> dict:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--exported", type=pathlib.Path)
-    exported = parser.parse_args().exported
+    parser.add_argument("--steady", action="store_true")
+    arguments = parser.parse_args()
+    exported = arguments.exported
     captured = json.loads(CAPTURED.read_text()) if CAPTURED.exists() else {}
     torch.manual_seed(68)
     forget_folders()
+    make_steady()
+    if arguments.steady:
+        return
     if exported:
         captured["exported.pt"] = check_exported(exported)
     else:

@@ -9,8 +9,10 @@ pub struct Face {
     pub id: u32,
     /// The box that the face's keypoints are expected to fill, as found by the detector.
     pub face_box: Rect,
-    /// The keypoints in the order of the net's point scheme.
+    /// The keypoints in the order of the net's point scheme; smoothed where faces are followed.
     pub points: Vec<Point>,
+    /// The keypoints as the net gave them for this frame alone.
+    pub raw_points: Vec<Point>,
     /// 0 (guess) to 1 (sure); `None` when the net gives no confidence.
     pub confidence: Option<f32>,
 }

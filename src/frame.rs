@@ -11,6 +11,8 @@ pub struct Frame {
     pub picture: RgbaImage,
     /// Frames captured before this one, since the pipeline began.
     pub sequence: u64,
+    /// Which opening of a source it is from, counted from 1: pictures of different ones have nothing to do with each other.
+    pub opening: u64,
     /// When the picture reached this program; ages and latencies count from here.
     pub captured_at: Instant,
     /// Position in the source: presentation time of a video, time since opening of a camera.

@@ -101,6 +101,131 @@ impl Rect {
     }
 }
 
+/// The tight box of a face's keypoints, leaning with the head. Same coordinates as what it was made from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FaceBox {
+    /// The middle of the box.
+    pub centre: Point,
+    /// Extent along the eye line.
+    pub width: f32,
+    /// Extent across the eye line.
+    pub height: f32,
+    /// By how much the head leans, radians, clockwise on the screen.
+    pub roll: f32,
+}
+
+impl FaceBox {
+    /// An upright box.
+    pub fn upright(rect: &Rect) -> Self {
+        Self {
+            centre: rect.centre(),
+            width: rect.width,
+            height: rect.height,
+            roll: 0.0,
+        }
+    }
+
+    /// The tight box of `points`, leaning by `roll`; `None` when there are no points.
+    pub fn around(points: &[Point], roll: f32) -> Option<Self> {
+        let (sin, cos) = roll.sin_cos();
+        // Turned back by the roll, the box is upright.
+        let upright: Vec<Point> = points
+            .iter()
+            .map(|p| Point::new(cos * p.x + sin * p.y, cos * p.y - sin * p.x))
+            .collect();
+        let rect = Rect::around(&upright)?;
+        let middle = rect.centre();
+        Some(Self {
+            centre: Point::new(cos * middle.x - sin * middle.y, sin * middle.x + cos * middle.y),
+            width: rect.width,
+            height: rect.height,
+            roll,
+        })
+    }
+
+    /// The longer of width and height.
+    pub fn long_side(&self) -> f32 {
+        self.width.max(self.height)
+    }
+
+    /// The upright box round this one.
+    pub fn bounds(&self) -> Rect {
+        let (sin, cos) = self.roll.sin_cos();
+        let (sin, cos) = (sin.abs(), cos.abs());
+        Rect::from_centre(
+            self.centre,
+            self.width * cos + self.height * sin,
+            self.width * sin + self.height * cos,
+        )
+    }
+}
+
+/// A shift, a turn and a change of size: `p -> shift + scale * R(roll) * p`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Similarity {
+    /// Where the origin goes.
+    pub shift: Point,
+    /// Factor of size, above 0.
+    pub scale: f32,
+    /// Turn, radians, clockwise on the screen.
+    pub roll: f32,
+}
+
+impl Similarity {
+    /// The similarity that takes `from` nearest to `to`, in the sense of least squares (Umeyama, 1991, in the plane:
+    /// a complex division). `None` when `from` has no extent or the numbers of points differ.
+    pub fn fit(from: &[Point], to: &[Point]) -> Option<Self> {
+        if from.len() != to.len() || from.is_empty() {
+            return None;
+        }
+        let (a, b) = (mean(from), mean(to));
+        let (mut dot, mut cross, mut spread) = (0.0, 0.0, 0.0);
+        for (p, q) in from.iter().zip(to) {
+            let (px, py, qx, qy) = (p.x - a.x, p.y - a.y, q.x - b.x, q.y - b.y);
+            dot += px * qx + py * qy;
+            cross += px * qy - py * qx;
+            spread += px * px + py * py;
+        }
+        let (scale, roll) = (dot.hypot(cross) / spread, cross.atan2(dot));
+        if !(scale.is_finite() && scale > 0.0) {
+            return None;
+        }
+        let turned = Self {
+            shift: Point::default(),
+            scale,
+            roll,
+        }
+        .apply(a);
+        let shift = Point::new(b.x - turned.x, b.y - turned.y);
+        Some(Self { shift, scale, roll })
+    }
+
+    /// Where `point` goes.
+    pub fn apply(&self, point: Point) -> Point {
+        let (sin, cos) = self.roll.sin_cos();
+        Point::new(
+            self.shift.x + self.scale * (cos * point.x - sin * point.y),
+            self.shift.y + self.scale * (sin * point.x + cos * point.y),
+        )
+    }
+
+    /// Where `point` came from.
+    pub fn invert(&self, point: Point) -> Point {
+        let (sin, cos) = self.roll.sin_cos();
+        let (x, y) = (point.x - self.shift.x, point.y - self.shift.y);
+        Point::new((cos * x + sin * y) / self.scale, (cos * y - sin * x) / self.scale)
+    }
+}
+
+/// The middle of mass of `points`; the origin when there are none.
+pub fn mean(points: &[Point]) -> Point {
+    let count = points.len().max(1) as f32;
+    let sum = points
+        .iter()
+        .fold((0.0, 0.0), |(x, y), p| (x + p.x, y + p.y));
+    Point::new(sum.0 / count, sum.1 / count)
+}
+
 /// The similarity between a frame and a square crop of it that is resampled to `side` x `side` pixels.
 ///
 /// `frame = centre + extent / side * R(roll) * (crop - (side - 1) / 2)`, and the inverse.
@@ -193,6 +318,45 @@ mod tests {
             prop_assert!((a.iou(&b) - b.iou(&a)).abs() < 1e-6);
             prop_assert!((0.0..=1.0 + 1e-5).contains(&a.iou(&b)));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_similarity_is_found_again_and_inverted(x in -500f32..500.0, y in -500f32..500.0, scale in 0.1f32..20.0,
+                                                    roll in -3.1f32..3.1) {
+            let shape = [(0.0, 0.0), (10.0, 1.0), (4.0, 9.0), (-3.0, 5.0)].map(|(x, y)| Point::new(x, y));
+            let moved = Similarity { shift: Point::new(x, y), scale, roll };
+            let there = shape.map(|p| moved.apply(p));
+            let found = Similarity::fit(&shape, &there).unwrap();
+            for (p, q) in shape.iter().zip(there) {
+                prop_assert!(found.apply(*p).distance(q) < 2e-3 * (1.0 + scale), "{found:?}");
+                prop_assert!(moved.invert(q).distance(*p) < 2e-3 * (1.0 + 1.0 / scale));
+            }
+        }
+    }
+
+    #[test]
+    fn points_without_extent_have_no_similarity() {
+        let same = [Point::new(3.0, 4.0); 5];
+        assert_eq!(Similarity::fit(&same, &same), None);
+        assert_eq!(Similarity::fit(&[], &[]), None);
+    }
+
+    #[test]
+    fn a_leaning_box_is_as_tight_as_an_upright_one() {
+        let upright = [(0.0, 0.0), (40.0, 0.0), (40.0, 30.0), (0.0, 30.0)].map(|(x, y)| Point::new(x, y));
+        let lean = Similarity {
+            shift: Point::new(100.0, 50.0),
+            scale: 1.0,
+            roll: 0.4,
+        };
+        let leaning = upright.map(|p| lean.apply(p));
+        let tight = FaceBox::around(&leaning, 0.4).unwrap();
+        assert!((tight.width - 40.0).abs() < 1e-3 && (tight.height - 30.0).abs() < 1e-3);
+        assert!(tight.centre.distance(lean.apply(Point::new(20.0, 15.0))) < 1e-3);
+        let bounds = Rect::around(&leaning).unwrap();
+        assert!((tight.bounds().width - bounds.width).abs() < 1e-3);
+        assert_eq!(FaceBox::around(&[], 0.0), None);
     }
 
     #[test]

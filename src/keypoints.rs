@@ -1,7 +1,9 @@
 //! What the numbers of a net's output mean: how many keypoints there are, their groups, contours and mirror
-//! pairs. Nothing else in the program knows that there are 68. Plain data: knows no other room.
+//! pairs. Nothing else in the program knows that there are 68. Plain data: knows points and no other room.
 
 use serde::{Deserialize, Serialize};
+
+use crate::geometry::Point;
 
 /// A set of keypoints that belongs together, such as the jaw; errors are reported per group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +135,23 @@ impl PointScheme {
             Self::ibug68()
         } else {
             Self::unnamed(count)
+        }
+    }
+
+    /// By how much the head leans in a face's points, radians, clockwise on the screen: the eye line's direction; 0 for
+    /// schemes without eyes.
+    pub fn roll(&self, points: &[Point]) -> f32 {
+        match self.eyes(points) {
+            Some((left, right)) => (right.y - left.y).atan2(right.x - left.x),
+            None => 0.0,
+        }
+    }
+
+    /// The outer eye corners; `None` for schemes without eyes.
+    pub fn eyes(&self, points: &[Point]) -> Option<(Point, Point)> {
+        match *self.inter_ocular {
+            [left, right] => Some((*points.get(left)?, *points.get(right)?)),
+            _ => None,
         }
     }
 

@@ -102,6 +102,7 @@ mod tests {
             id: 1,
             face_box: Rect::new(0.0, 0.0, 50.0, 50.0),
             points: vec![Point::new(1.0, 2.0), Point::new(40.0, 44.0)],
+            raw_points: Vec::new(),
             confidence: None,
         };
         let all = shapes([&face], &Style::default());

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use image::{GrayImage, Luma, imageops};
 use pinkpoint::{
-    geometry::{Point, Rect},
+    geometry::{FaceBox, Point, Rect},
     model::{DeviceChoice, KeypointModel, Passes},
     picture,
     pipeline::KeypointFitter,
@@ -48,7 +48,7 @@ fn keypoints_lie_on_the_face_wherever_it_is() {
     let mut fitter = fitter();
     for (scale, left, top) in [(1, 0, 0), (2, 300, 150)] {
         let (frame, face) = placed(scale, left, top);
-        let faces = fitter.fit(&frame, &[face]).unwrap();
+        let faces = fitter.fit(&frame, &[FaceBox::upright(&face)]).unwrap();
         let points = &faces[0].points;
         let around = Rect::around(points).unwrap();
         assert!(around.iou(&face) > 0.5, "{around:?} and not {face:?}");
@@ -71,7 +71,7 @@ fn all_faces_of_a_frame_go_through_the_net_at_once() {
     let beside = Rect::new(face.x + 8.0, face.y - 4.0, face.width, face.height);
     let smaller = Rect::from_centre(face.centre(), 0.9 * face.width, 0.9 * face.height);
     let boxes = [face, beside, smaller];
-    let faces = fitter.fit(&frame, &boxes).unwrap();
+    let faces = fitter.fit(&frame, &boxes.map(|b| FaceBox::upright(&b))).unwrap();
     assert_eq!(
         fitter.model().passes(),
         Passes {
@@ -82,7 +82,7 @@ fn all_faces_of_a_frame_go_through_the_net_at_once() {
     for (face, face_box) in faces.iter().zip(boxes) {
         assert_eq!(face.face_box, face_box);
         // Each box's points are its own: as if it were the only one.
-        let alone = &fitter.fit(&frame, &[face_box]).unwrap()[0].points;
+        let alone = &fitter.fit(&frame, &[FaceBox::upright(&face_box)]).unwrap()[0].points;
         let apart = face.points.iter().zip(alone).map(|(a, b)| a.distance(*b));
         assert!(apart.fold(0.0, f32::max) < 0.05);
     }

@@ -250,7 +250,7 @@ fn a_stream_that_nobody_serves_is_an_error_that_names_it() {
 #[test]
 fn the_demo_shows_a_face_all_the_time() {
     let mut demo = source::open(&SourceSpec::Demo).unwrap();
-    let mut detector = HaarDetector::open(HaarSettings::live()).unwrap();
+    let mut detector = HaarDetector::open(HaarSettings::following()).unwrap();
     for n in 0..150 {
         let grab = demo.next_picture().unwrap().unwrap();
         if n % 15 == 0 {
@@ -274,8 +274,7 @@ const FACE: Rect = Rect::new(60.0, 70.0, 106.0, 102.0);
 fn the_face_box_is_that_of_the_keypoints_at_any_size() {
     let grey = crop::grey(&picture::read(&media("face.jpg")).unwrap()).unwrap();
     for settings in [
-        HaarSettings::live(),
-        HaarSettings::recorded(),
+        HaarSettings::following(),
         HaarSettings::thorough(),
     ] {
         let mut detector = HaarDetector::open(settings).unwrap();
@@ -289,7 +288,7 @@ fn the_face_box_is_that_of_the_keypoints_at_any_size() {
                 FACE.height * scale,
             );
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].face_box.iou(&expected) > 0.6, "{found:?} {expected:?}");
+            assert!(found[0].face_box.bounds().iou(&expected) > 0.6, "{found:?} {expected:?}");
         }
     }
 }
@@ -298,7 +297,7 @@ fn the_face_box_is_that_of_the_keypoints_at_any_size() {
 fn a_face_that_leans_is_found() {
     use pinkpoint::geometry::CropTransform;
     let grey = crop::grey(&picture::read(&media("face.jpg")).unwrap()).unwrap();
-    let mut detector = HaarDetector::open(HaarSettings::live()).unwrap();
+    let mut detector = HaarDetector::open(HaarSettings::following()).unwrap();
     for roll in [-0.5, 0.5] {
         let leaning = CropTransform {
             roll,
@@ -309,7 +308,7 @@ fn a_face_that_leans_is_found() {
         assert!(
             found
                 .iter()
-                .any(|face| face.face_box.centre().distance(middle) < 25.0),
+                .any(|face| face.face_box.centre.distance(middle) < 25.0),
             "{roll}: {found:?}"
         );
     }
@@ -344,7 +343,7 @@ fn bad_cascades_are_errors_that_say_why() {
         let cascade = Some(path);
         let error = HaarDetector::open(HaarSettings {
             cascade,
-            ..HaarSettings::live()
+            ..HaarSettings::following()
         })
         .unwrap_err();
         assert!(

@@ -20,11 +20,11 @@ use std::{
 use image::GrayImage;
 use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
-    geometry::{Point, Rect},
+    geometry::{FaceBox, Point},
     pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
     source::{SourceError, SourceSpec},
 };
-use script::{NumberDetector, Script, box_for, number_in};
+use script::{FACE, OneFace, Script, grey_of, grey_seen, number_in};
 
 /// Far longer than any stage takes on a busy machine: only a hang reaches it.
 const LONG: Duration = Duration::from_secs(60);
@@ -51,9 +51,21 @@ fn next_event<T>(pipeline: &Pipeline, mut wanted: impl FnMut(Event) -> Option<T>
     until(|| pipeline.events().find_map(&mut wanted))
 }
 
+/// What runs `script` with a net that sees a face wherever it looks.
+fn with_net(script: &Script, detector: OneFace) -> Setup {
+    let mut setup = script.setup(detector);
+    setup.weights = Some(net("steady-64.pt"));
+    setup
+}
+
+fn with_faces(pipeline: &Pipeline, count: usize) -> Arc<Scene> {
+    until(|| Some(next_scene(pipeline)).filter(|scene| scene.faces.len() == count))
+}
+
 #[test]
-fn scenes_come_in_order_and_boxes_belong_to_their_picture() {
-    let pipeline = Script::camera().start();
+fn scenes_come_in_order_and_points_belong_to_their_picture() {
+    let pipeline = start(with_net(&Script::camera(), OneFace::default()));
+    with_faces(&pipeline, 1);
     let mut last = None;
     for _ in 0..50 {
         let scene = next_scene(&pipeline);
@@ -61,56 +73,71 @@ fn scenes_come_in_order_and_boxes_belong_to_their_picture() {
         assert_eq!(scene.frame.sequence, number);
         assert!(last < Some(number), "{number} after {last:?}");
         last = Some(number);
-        let boxes: Vec<Rect> = scene.faces.iter().map(|face| face.face_box).collect();
-        assert_eq!(boxes, [box_for(number)]);
+        let seen = grey_seen(&scene.faces[0]);
+        let shown = f32::from(grey_of(number));
+        assert!((seen - shown).abs() < 1.0, "points of grey {seen} on a picture of {shown}");
     }
 }
 
 #[test]
-fn a_slow_stage_drops_frames_and_every_frame_is_accounted_for() {
-    let detector = NumberDetector {
-        delay: Duration::from_millis(30),
-        ..NumberDetector::default()
+fn no_frame_waits_for_the_search() {
+    let detector = OneFace {
+        delay: Duration::from_secs(2),
+        ..OneFace::default()
     };
-    let mut pipeline = start(Script::camera().setup(detector));
+    let pipeline = start(with_net(&Script::camera(), detector.clone()));
+    until(|| (detector.searches.load(Ordering::Relaxed) == 1).then_some(()));
+    for _ in 0..30 {
+        assert!(next_scene(&pipeline).faces.is_empty());
+    }
+    assert_eq!(detector.searches.load(Ordering::Relaxed), 1, "one at a time");
+    with_faces(&pipeline, 1);
+}
+
+#[test]
+fn a_fast_source_drops_frames_and_every_frame_is_accounted_for() {
+    let script = Script {
+        interval: Duration::ZERO,
+        ..Script::camera()
+    };
+    let mut pipeline = start(with_net(&script, OneFace::default()));
     let mut shown = 0;
-    while shown < 10 {
+    while shown < 20 {
         next_scene(&pipeline);
         shown += 1;
     }
     // Ask for what was captured last, so that a frame captured in between only makes the sum too small.
     let dropped = pipeline.frames_dropped();
     let captured = pipeline.frames_captured();
-    assert!(dropped > 0, "the detector is slower than the source");
+    assert!(dropped > 0, "the source is faster than the net");
     assert!(shown + dropped <= captured);
     pipeline.stop();
     let (dropped, captured) = (pipeline.frames_dropped(), pipeline.frames_captured());
-    // Not dropped and not shown is only what was in the stages and slots: one frame each, and the one that was given
+    // Not dropped and not shown is only what was in the stage and the slots: one frame each, and the one that was given
     // to a closed slot.
     let elsewhere = captured - shown - dropped;
     assert!(
-        elsewhere <= 6,
+        elsewhere <= 4,
         "{elsewhere} of {captured} frames are queued somewhere"
     );
 }
 
 #[test]
-fn the_delay_does_not_grow_however_slow_a_stage_is() {
-    let detector = NumberDetector {
-        delay: Duration::from_millis(30),
-        ..NumberDetector::default()
+fn the_delay_does_not_grow_however_fast_the_source_is() {
+    let script = Script {
+        interval: Duration::ZERO,
+        ..Script::camera()
     };
-    let script = Script::camera();
-    let pipeline = start(script.setup(detector));
+    let pipeline = start(with_net(&script, OneFace::default()));
+    with_faces(&pipeline, 1);
     for _ in 0..15 {
         let before = pipeline.frames_captured();
-        // Four frames may be under way: in two stages and in the two slots after the detector. The fifth is one that
-        // was the newest when the detector took it.
-        for _ in 0..4 {
+        // Two frames may be under way: one with the net and one in the slot after it.
+        for _ in 0..2 {
             next_scene(&pipeline);
         }
         let scene = next_scene(&pipeline);
-        assert!(scene.frame.sequence + 2 >= before, "an old frame was kept");
+        assert!(scene.frame.sequence + 1 >= before, "an old frame was kept");
     }
 }
 
@@ -226,7 +253,7 @@ fn an_absent_camera_is_waited_for_and_a_lost_one_comes_back() {
 #[test]
 fn a_file_that_cannot_be_used_gives_way_to_what_was_shown() {
     let script = Script::camera();
-    let mut setup = script.setup(NumberDetector::default());
+    let mut setup = script.setup(OneFace::default());
     let mut camera = setup.opener;
     setup.opener = Box::new(move |spec| match spec {
         SourceSpec::File(path) => Err(SourceError::Unreadable {
@@ -255,7 +282,8 @@ fn a_thread_that_panics_is_told_of_and_the_others_end_as_usual() {
             panic!("on purpose");
         }
     }
-    let mut setup = Script::camera().setup(NumberDetector::default());
+    let mut setup = Script::camera().setup(OneFace::default());
+    setup.weights = Some(net("steady-64.pt"));
     setup.detector = Box::new(Panics);
     let mut pipeline = start(setup);
     let why = next_event(&pipeline, |event| match event {
@@ -268,18 +296,19 @@ fn a_thread_that_panics_is_told_of_and_the_others_end_as_usual() {
 
 #[test]
 fn a_detector_that_fails_is_told_of_once_and_the_video_goes_on() {
-    let detector = NumberDetector::default();
-    let pipeline = start(Script::camera().setup(detector.clone()));
-    next_scene(&pipeline);
+    let detector = OneFace::default();
     detector.fails.store(true, Ordering::Relaxed);
-    until(|| next_scene(&pipeline).faces.is_empty().then_some(()));
-    for _ in 0..5 {
+    let pipeline = start(with_net(&Script::camera(), detector.clone()));
+    until(|| {
         next_scene(&pipeline);
-    }
+        (detector.searches.load(Ordering::Relaxed) >= 3).then_some(())
+    });
     let told = pipeline
         .events()
         .filter(|event| matches!(event, Event::StageFailed { .. }));
     assert_eq!(told.count(), 1);
+    detector.fails.store(false, Ordering::Relaxed);
+    with_faces(&pipeline, 1);
 }
 
 #[test]
@@ -291,7 +320,7 @@ fn stopping_ends_every_thread_even_while_a_camera_is_waited_for() {
     let kept = Arc::new(());
     let in_wake = kept.clone();
     let wake = Arc::new(move || drop(in_wake.clone()));
-    let mut pipeline = Pipeline::start(absent.setup(NumberDetector::default()), wake).unwrap();
+    let mut pipeline = Pipeline::start(absent.setup(OneFace::default()), wake).unwrap();
     next_event(&pipeline, |event| {
         matches!(event, Event::Waiting { .. }).then_some(())
     });
@@ -316,34 +345,33 @@ fn failure(event: Event) -> Option<String> {
 
 #[test]
 fn weights_that_fail_are_told_of_and_the_video_goes_on() {
-    let mut setup = Script::camera().setup(NumberDetector::default());
+    let mut setup = Script::camera().setup(OneFace::default());
     setup.weights = Some(net("state-dict.pt"));
     let pipeline = start(setup);
     let why = next_event(&pipeline, failure);
     assert!(why.contains("state-dict.pt"), "{why}");
     let scene = next_scene(&pipeline);
-    assert!(scene.net.is_none() && scene.faces[0].points.is_empty());
+    assert!(scene.net.is_none() && scene.faces.is_empty());
 }
 
 #[test]
 fn a_net_stays_until_another_one_works() {
-    let mut setup = Script::camera().setup(NumberDetector::default());
-    setup.weights = Some(net("contract-64.pt"));
+    let mut setup = Script::camera().setup(OneFace::default());
+    setup.weights = Some(net("steady-64.pt"));
     let pipeline = start(setup);
     let loaded = |event| match event {
         Event::WeightsLoaded(net) => Some(net),
         _ => None,
     };
     let first = next_event(&pipeline, loaded);
-    let with_net = |wanted: &Path| {
+    let face_of = |wanted: &Path| {
         until(|| {
             let scene = next_scene(&pipeline);
             let right = scene.net.as_ref().is_some_and(|net| net.path == wanted);
-            right.then_some(scene)
+            (right && !scene.faces.is_empty()).then_some(())
         })
     };
-    let scene = with_net(&first.path);
-    assert!(!scene.faces[0].points.is_empty());
+    face_of(&first.path);
 
     pipeline.load_weights(net("wrong-output.pt"));
     let why = next_event(&pipeline, failure);
@@ -354,18 +382,18 @@ fn a_net_stays_until_another_one_works() {
     }
     assert_eq!(next_scene(&pipeline).net.as_ref().unwrap().path, first.path);
 
-    pipeline.load_weights(net("pairs-96.pt"));
+    pipeline.load_weights(net("steady-96.pt"));
     let second = next_event(&pipeline, loaded);
     assert_ne!(first.path, second.path);
-    assert!(!with_net(&second.path).faces[0].points.is_empty());
+    face_of(&second.path);
 }
 
 #[test]
 fn the_look_inside_is_there_when_it_is_asked_for() {
-    let mut setup = Script::camera().setup(NumberDetector::default());
-    setup.weights = Some(net("contract-64.pt"));
+    let mut setup = Script::camera().setup(OneFace::default());
+    setup.weights = Some(net("steady-64.pt"));
     let pipeline = start(setup);
-    let scene = until(|| Some(next_scene(&pipeline)).filter(|scene| scene.net.is_some()));
+    let scene = until(|| Some(next_scene(&pipeline)).filter(|scene| !scene.faces.is_empty()));
     assert!(scene.inside.is_none());
     pipeline.look_inside(true);
     let inside = until(|| next_scene(&pipeline).inside.clone());
@@ -380,24 +408,27 @@ fn the_face_that_is_clicked_is_the_one_looked_at() {
     struct Two;
     impl FaceDetector for Two {
         fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
-            let at = |x| Detection {
-                face_box: Rect::new(x, 5.0, 20.0, 20.0),
-                score: 1.0,
+            let beside = FaceBox {
+                centre: Point::new(FACE.centre().x + 40.0, FACE.centre().y),
+                ..FaceBox::upright(&FACE)
             };
-            Ok(vec![at(2.0), at(40.0)])
+            let finds = [FaceBox::upright(&FACE), beside];
+            Ok(finds.map(|face_box| Detection { face_box, score: 1.0 }).to_vec())
         }
     }
-    let mut setup = Script::camera().setup(NumberDetector::default());
+    let mut setup = with_net(&Script::camera(), OneFace::default());
     setup.detector = Box::new(Two);
     let pipeline = start(setup);
-    assert_eq!(next_scene(&pipeline).chosen, Some(0));
-    pipeline.choose_face(Point::new(50.0, 15.0));
-    until(|| (next_scene(&pipeline).chosen == Some(1)).then_some(()));
-    pipeline.choose_face(Point::new(30.0, 60.0));
+    let both = with_faces(&pipeline, 2);
+    let other = 1 - both.chosen.unwrap();
+    let there = both.faces[other].face_box.centre();
+    pipeline.choose_face(there);
+    until(|| (next_scene(&pipeline).chosen == Some(other)).then_some(()));
+    pipeline.choose_face(Point::new(5.0, 5.0));
     for _ in 0..5 {
         assert_eq!(
             next_scene(&pipeline).chosen,
-            Some(1),
+            Some(other),
             "nothing is there to be chosen"
         );
     }

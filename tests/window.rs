@@ -62,7 +62,7 @@ fn message(output: &Output) -> String {
 
 /// A small net that comes with the tests.
 fn net() -> String {
-    weights("contract-64.pt")
+    weights("steady-64.pt")
 }
 
 fn weights(name: &str) -> String {

@@ -17,7 +17,7 @@ use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
     app::Window,
     detect::{DetectError, Detection, FaceDetector},
-    geometry::Rect,
+    geometry::{FaceBox, Rect},
     model::DeviceChoice,
     pipeline::{Pipeline, Setup},
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
@@ -73,7 +73,10 @@ impl FaceDetector for Faces {
     fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
         let faces = self.0.iter();
         Ok(faces
-            .map(|&face_box| Detection { face_box, score: 1.0 })
+            .map(|face_box| Detection {
+                face_box: FaceBox::upright(face_box),
+                score: 1.0,
+            })
             .collect())
     }
 }
@@ -121,7 +124,7 @@ fn has(harness: &Harness<'_, Window>, text: &str) -> bool {
 #[test]
 fn the_status_bar_says_what_is_shown_with_units_and_can_be_put_away() {
     let face = Rect::new(100.0, 60.0, 80.0, 90.0);
-    let mut harness = window(SourceSpec::Demo, vec![face], "contract-64.pt");
+    let mut harness = window(SourceSpec::Demo, vec![face], "steady-64.pt");
     wait_for(&mut harness, "still.png");
     wait_for(&mut harness, "320×240 px");
     wait_for(&mut harness, "cpu");
@@ -137,10 +140,10 @@ fn the_status_bar_says_what_is_shown_with_units_and_can_be_put_away() {
 #[test]
 fn the_side_panel_shows_filters_and_maps_of_the_face() {
     let face = Rect::new(100.0, 60.0, 80.0, 90.0);
-    let mut harness = window(SourceSpec::Demo, vec![face], "contract-64.pt");
+    let mut harness = window(SourceSpec::Demo, vec![face], "steady-64.pt");
     wait_for(&mut harness, "Filters");
     wait_for(&mut harness, "Feature maps");
-    wait_for(&mut harness, "2 of 56×56");
+    wait_for(&mut harness, "4 of 62×62");
     assert!(!has(&harness, "There is no"));
     for panel in ["Filters of the first layer", "Maps of the first layer"] {
         click(&mut harness, "View");
@@ -152,7 +155,7 @@ fn the_side_panel_shows_filters_and_maps_of_the_face() {
 
 #[test]
 fn without_a_face_the_panel_says_so() {
-    let mut harness = window(SourceSpec::Demo, Vec::new(), "contract-64.pt");
+    let mut harness = window(SourceSpec::Demo, Vec::new(), "steady-64.pt");
     wait_for(&mut harness, "There is no face to look at");
 }
 
@@ -169,14 +172,14 @@ fn an_error_stays_until_it_is_put_away() {
 
 #[test]
 fn a_camera_that_is_not_there_is_said_in_the_window() {
-    let mut harness = window(SourceSpec::Camera(7), Vec::new(), "contract-64.pt");
+    let mut harness = window(SourceSpec::Camera(7), Vec::new(), "steady-64.pt");
     wait_for(&mut harness, "Waiting for camera:7");
     assert!(has(&harness, "camera 7 is not there"));
 }
 
 #[test]
 fn every_command_is_in_the_help_window() {
-    let mut harness = window(SourceSpec::Demo, Vec::new(), "contract-64.pt");
+    let mut harness = window(SourceSpec::Demo, Vec::new(), "steady-64.pt");
     click(&mut harness, "Help");
     harness.get_by_label_contains("Commands and keys").click();
     wait_for(&mut harness, "Closes the window.");
@@ -187,7 +190,7 @@ fn every_command_is_in_the_help_window() {
 
 #[test]
 fn a_path_can_be_typed_where_the_system_has_no_dialog() {
-    let mut harness = window(SourceSpec::Camera(7), Vec::new(), "contract-64.pt");
+    let mut harness = window(SourceSpec::Camera(7), Vec::new(), "steady-64.pt");
     click(&mut harness, "File");
     harness.get_by_label_contains("Open file or stream").click();
     wait_for(&mut harness, "Browse…");

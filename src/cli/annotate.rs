@@ -20,11 +20,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::{
-    detect::{FaceDetector, HaarDetector, HaarSettings},
+    detect::{FaceDetector, HaarDetector, HaarSettings, Planner, Search, smooth::Strength},
     files,
     model::{DeviceChoice, KeypointModel, catalogue},
     overlay::Style,
-    pipeline::KeypointFitter,
+    pipeline::{Follower, KeypointFitter},
     record::{KeypointFormat, KeypointWriter},
 };
 use inputs::{Inputs, Job};
@@ -64,15 +64,18 @@ pub struct AnnotateArgs {
     /// Haar cascade to find faces with
     #[arg(long, value_name = "FILE.xml")]
     cascade: Option<PathBuf>,
-    /// How much larger each face size looked for is than the one before (1.1 unless given)
+    /// How much larger each face size looked for is than the one before (1.1 for photographs, 1.2 for videos unless given)
     #[arg(long, value_name = "FACTOR")]
     scale_factor: Option<f64>,
-    /// Overlapping finds that make a face: more gives fewer false faces (6 for photographs, 5 for videos unless given)
+    /// Overlapping finds that make a face: more gives fewer false faces (6 for photographs, 3 for videos unless given)
     #[arg(long, value_name = "COUNT")]
     min_neighbours: Option<u32>,
-    /// Smallest face as a fraction of the short side (0.02 for photographs, 0.0625 for videos unless given)
+    /// Smallest face as a fraction of the short side (0.02 for photographs, 0.03 for videos unless given)
     #[arg(long, value_name = "FRACTION")]
     min_size: Option<f32>,
+    /// How much the points of videos are steadied, 0 (off) to 1
+    #[arg(long, value_name = "STRENGTH", default_value_t = Strength::default().value())]
+    smooth: f32,
     /// Draw no face boxes
     #[arg(long)]
     no_boxes: bool,
@@ -100,12 +103,13 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
     }
     let weights = catalogue::resolve(&args.weights)?;
     let mut picture_detector = HaarDetector::open(args.detector(HaarSettings::thorough()))?;
-    let mut video_detector = HaarDetector::open(args.detector(HaarSettings::recorded()))?;
+    let mut video_detector = HaarDetector::open(args.detector(HaarSettings::following()))?;
     // Starts the threads that OpenCV shares out its work to, lest they be taken for a decoder's.
     picture_detector.detect(&GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE))?;
-    let mut fitter = KeypointFitter::new(KeypointModel::load(&weights, args.device)?);
+    let fitter = KeypointFitter::new(KeypointModel::load(&weights, args.device)?);
     let points = fitter.contract().scheme.count;
     let device = fitter.model().device();
+    let mut follower = Follower::new(fitter, Strength::new(args.smooth));
     let mut keypoints = match &args.keypoints {
         Some(path) => Some(KeypointWriter::create(path, points)?),
         None => None,
@@ -116,7 +120,8 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
     let mut worker = Worker {
         picture_detector: &mut picture_detector,
         video_detector: &mut video_detector,
-        fitter: &mut fitter,
+        planner: args.planner(),
+        follower: &mut follower,
         keypoints: keypoints.as_mut(),
         style: Style {
             boxes: !args.no_boxes,
@@ -159,8 +164,18 @@ impl AnnotateArgs {
             cascade: self.cascade.clone(),
             scale_factor: self.scale_factor.unwrap_or(settings.scale_factor),
             min_neighbours: self.min_neighbours.unwrap_or(settings.min_neighbours),
-            min_size: self.min_size.unwrap_or(settings.min_size),
-            ..settings
+            search: Search {
+                min_size: self.min_size.unwrap_or(settings.search.min_size),
+                ..settings.search
+            },
+        }
+    }
+
+    /// When videos are searched.
+    fn planner(&self) -> Planner {
+        match self.min_size {
+            Some(min_size) => Planner::default().from_size(min_size),
+            None => Planner::default(),
         }
     }
 }

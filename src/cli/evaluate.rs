@@ -16,7 +16,7 @@ use crate::{
     detect::{FaceDetector, HaarDetector, HaarSettings},
     evaluate::{Outcome, score, write_predictions},
     files,
-    geometry::{CropTransform, Rect},
+    geometry::{CropTransform, FaceBox, Rect},
     keypoints::PointScheme,
     model::{Contract, DeviceChoice, KeypointModel, catalogue},
     picture,
@@ -227,11 +227,11 @@ impl Finder {
         let tight = Rect::around(&row.points).context("a label without points")?;
         Ok(match self {
             Self::Image => contract.crop_of_picture(grey.width(), grey.height()),
-            Self::Labels => Some(contract.crop_of_face(&tight)),
+            Self::Labels => Some(contract.crop_of_face(&FaceBox::upright(&tight))),
             Self::Detector(detector) => detector
                 .detect(grey)?
                 .iter()
-                .map(|found| (found.face_box.iou(&tight), found.face_box))
+                .map(|found| (found.face_box.bounds().iou(&tight), found.face_box))
                 .filter(|(iou, _)| *iou > SAME_FACE_IOU)
                 .max_by(|a, b| a.0.total_cmp(&b.0))
                 .map(|(_, face_box)| contract.crop_of_face(&face_box)),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use image::RgbaImage;
 
 use crate::{
-    geometry::{CropTransform, Rect},
+    geometry::{CropTransform, FaceBox, Rect},
     look::{self, Palette},
     model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, archive, catalogue},
     picture, record,
@@ -175,7 +175,7 @@ fn face_pixels(path: &Path, face_box: Option<Rect>, contract: &Contract) -> anyh
     let (width, height) = grey.dimensions();
     let whole = || CropTransform::of_picture(width, height, 1.0, contract.input_side);
     let crop = match face_box {
-        Some(face_box) => contract.crop_of_face(&face_box),
+        Some(face_box) => contract.crop_of_face(&FaceBox::upright(&face_box)),
         None => contract.crop_of_picture(width, height).unwrap_or_else(whole),
     };
     let mut batch = CropBatch::default();

@@ -71,7 +71,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     args.device.resolve()?;
     let detector = HaarDetector::open(HaarSettings {
         cascade: args.cascade,
-        ..HaarSettings::live()
+        ..HaarSettings::following()
     })?;
     let is_file = matches!(args.source, SourceSpec::File(_));
     let setup = Setup {

@@ -9,9 +9,9 @@ use opencv::{
     prelude::*,
 };
 
-use super::{DetectError, Detection, FaceDetector, cascade_file};
+use super::{DetectError, Detection, FaceDetector, Search, Tilted, cascade_file};
 use crate::{
-    geometry::{CropTransform, Point, Rect},
+    geometry::{CropTransform, FaceBox, Point, Rect},
     resources::{self, Kind},
     transform::crop,
 };
@@ -48,47 +48,23 @@ pub struct HaarSettings {
     pub scale_factor: f64,
     /// How many overlapping finds make a face; more means fewer false faces and more missed ones.
     pub min_neighbours: u32,
-    /// Smallest face, as a fraction of the picture's short side.
-    pub min_size: f32,
-    /// Long side of the copy that is searched, in pixels; larger pictures are shrunk to it.
-    pub work_side: u32,
-    /// When faces that lean to the left or right are looked for too, which takes two more searches.
-    pub tilted: Tilted,
-}
-
-/// When to look for faces that lean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tilted {
-    /// Never.
-    Never,
-    /// In pictures without an upright face.
-    WhenNoneIsUpright,
-    /// In all pictures.
-    Always,
+    /// How pictures are searched unless the caller says.
+    pub search: Search,
 }
 
 impl HaarSettings {
-    /// For live video: about 10 ms a frame on one core, three times that while no face is upright; faces from a tenth of
-    /// the picture's short side.
-    pub fn live() -> Self {
+    /// For video in which faces are followed: what a search finds is looked at by the net, which knows better, so it may
+    /// find too much.
+    pub fn following() -> Self {
         Self {
             cascade: None,
             scale_factor: 1.2,
             min_neighbours: 3,
-            min_size: 0.1,
-            work_side: 320,
-            tilted: Tilted::WhenNoneIsUpright,
-        }
-    }
-
-    /// For recorded video, where every frame is searched and none is waited for: faces from 1/16 of the short side.
-    pub fn recorded() -> Self {
-        Self {
-            scale_factor: 1.1,
-            min_neighbours: 5,
-            min_size: 1.0 / 16.0,
-            work_side: 640,
-            ..Self::live()
+            search: Search {
+                work_side: 320,
+                min_size: 0.1,
+                tilted: Tilted::WhenNoneIsUpright,
+            },
         }
     }
 
@@ -97,10 +73,12 @@ impl HaarSettings {
         Self {
             scale_factor: 1.1,
             min_neighbours: 6,
-            min_size: 0.02,
-            work_side: 1024,
-            tilted: Tilted::Always,
-            ..Self::live()
+            search: Search {
+                work_side: 1024,
+                min_size: 0.02,
+                tilted: Tilted::Always,
+            },
+            ..Self::following()
         }
     }
 }
@@ -130,11 +108,6 @@ impl HaarDetector {
         let classifier = load(&path)?;
         Ok(Self { classifier, settings })
     }
-
-    /// How faces are looked for.
-    pub fn settings(&self) -> &HaarSettings {
-        &self.settings
-    }
 }
 
 fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
@@ -162,17 +135,16 @@ impl HaarSettings {
                 self.scale_factor
             ));
         }
-        if !(0.0..=1.0).contains(&self.min_size) {
+        let Search {
+            work_side, min_size, ..
+        } = self.search;
+        if !(0.0..=1.0).contains(&min_size) {
             return fail(format!(
-                "smallest face {}; it is a fraction of the short side, 0 to 1",
-                self.min_size
+                "smallest face {min_size}; it is a fraction of the short side, 0 to 1"
             ));
         }
-        if self.work_side < 32 {
-            return fail(format!(
-                "search size {} px; at least 32 are needed",
-                self.work_side
-            ));
+        if work_side < 32 {
+            return fail(format!("search size {work_side} px; at least 32 are needed"));
         }
         Ok(())
     }
@@ -180,27 +152,34 @@ impl HaarSettings {
 
 impl FaceDetector for HaarDetector {
     fn detect(&mut self, grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+        self.search(grey, &self.settings.search.clone())
+    }
+
+    fn search(&mut self, grey: &GrayImage, search: &Search) -> Result<Vec<Detection>, DetectError> {
         let (width, height) = grey.dimensions();
         if width == 0 || height == 0 {
             return Ok(Vec::new());
         }
-        let shrink = (self.settings.work_side as f32 / width.max(height) as f32).min(1.0);
+        let shrink = (search.work_side as f32 / width.max(height) as f32).min(1.0);
         let scaled = |length: u32| ((length as f32 * shrink).round() as u32).max(1);
         let small = if shrink < 1.0 {
             &crop::resized(grey, scaled(width), scaled(height))?
         } else {
             grey
         };
-        let mut squares = self.squares(small)?;
-        let look_for_leaning = match self.settings.tilted {
-            Tilted::Never => false,
-            Tilted::WhenNoneIsUpright => squares.is_empty(),
-            Tilted::Always => true,
+        let mut squares = match search.tilted {
+            Tilted::OnlyLeft | Tilted::OnlyRight => Vec::new(),
+            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => self.squares(small, search.min_size)?,
         };
-        if look_for_leaning {
-            for degrees in [-TILT_DEGREES, TILT_DEGREES] {
-                squares.extend(self.tilted_squares(small, degrees.to_radians())?);
-            }
+        let leans: &[f32] = match search.tilted {
+            Tilted::Never => &[],
+            Tilted::WhenNoneIsUpright if !squares.is_empty() => &[],
+            Tilted::WhenNoneIsUpright | Tilted::Always => &[-TILT_DEGREES, TILT_DEGREES],
+            Tilted::OnlyLeft => &[-TILT_DEGREES],
+            Tilted::OnlyRight => &[TILT_DEGREES],
+        };
+        for degrees in leans {
+            squares.extend(self.tilted_squares(small, degrees.to_radians(), search.min_size)?);
         }
         let (fx, fy) = (
             width as f32 / small.width() as f32,
@@ -213,16 +192,16 @@ impl FaceDetector for HaarDetector {
                 score: square.support,
             })
             .collect();
-        found.sort_by(|a, b| b.face_box.area().total_cmp(&a.face_box.area()));
+        found.sort_by(|a, b| b.face_box.long_side().total_cmp(&a.face_box.long_side()));
         Ok(found)
     }
 }
 
 impl HaarDetector {
-    /// The cascade's squares in `small`.
-    fn squares(&mut self, small: &GrayImage) -> Result<Vec<Square>, DetectError> {
+    /// The cascade's squares in `small`, from `min_size` of its short side.
+    fn squares(&mut self, small: &GrayImage, min_size: f32) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
-        let smallest = (self.settings.min_size * width.min(height) as f32).round() as i32;
+        let smallest = (min_size * width.min(height) as f32).round() as i32;
         let mut squares = Vector::<opencv::core::Rect>::new();
         let mut counts = Vector::<i32>::new();
         self.classifier.detect_multi_scale2(
@@ -251,7 +230,7 @@ impl HaarDetector {
     }
 
     /// Squares of faces that lean by `roll` (radians, clockwise): those upright in a copy turned back by it.
-    fn tilted_squares(&mut self, small: &GrayImage, roll: f32) -> Result<Vec<Square>, DetectError> {
+    fn tilted_squares(&mut self, small: &GrayImage, roll: f32, min_size: f32) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
         let turned = CropTransform {
             roll,
@@ -261,7 +240,7 @@ impl HaarDetector {
             extent: turned.side as f32,
             ..turned
         };
-        let found = self.squares(&crop::cut(small, &turned)?)?;
+        let found = self.squares(&crop::cut(small, &turned)?, min_size)?;
         let inside = Rect::new(0.0, 0.0, width as f32 - 1.0, height as f32 - 1.0);
         Ok(found
             .into_iter()
@@ -292,15 +271,16 @@ impl Square {
     }
 
     /// Where the face's keypoints are expected, in a picture larger by `fx` and `fy`.
-    fn keypoint_box(&self, fx: f32, fy: f32) -> Rect {
+    fn keypoint_box(&self, fx: f32, fy: f32) -> FaceBox {
         let centre = self.centre.resized(fx, fy);
         let (side, down) = (self.side * fx, KEYPOINT_SHIFT_DOWN * self.side * fx);
         let (sin, cos) = self.roll.sin_cos();
-        Rect::from_centre(
-            Point::new(centre.x - down * sin, centre.y + down * cos),
-            KEYPOINT_WIDTH * side,
-            KEYPOINT_HEIGHT * side,
-        )
+        FaceBox {
+            centre: Point::new(centre.x - down * sin, centre.y + down * cos),
+            width: KEYPOINT_WIDTH * side,
+            height: KEYPOINT_HEIGHT * side,
+            roll: self.roll,
+        }
     }
 
     fn is_same_face(&self, other: &Self) -> bool {
@@ -351,7 +331,7 @@ mod tests {
             support: 1.0,
         };
         // A face turned by a quarter clockwise has its chin to the left.
-        let middle = leaning.keypoint_box(1.0, 1.0).centre();
+        let middle = leaning.keypoint_box(1.0, 1.0).centre;
         assert!((middle.y - 100.0).abs() < 1e-3 && middle.x < 95.0, "{middle:?}");
     }
 
@@ -360,11 +340,11 @@ mod tests {
         let broken: [fn(&mut HaarSettings); 4] = [
             |s| s.scale_factor = 1.0,
             |s| s.scale_factor = f64::NAN,
-            |s| s.min_size = 2.0,
-            |s| s.work_side = 0,
+            |s| s.search.min_size = 2.0,
+            |s| s.search.work_side = 0,
         ];
         for (i, damage) in broken.iter().enumerate() {
-            let mut settings = HaarSettings::live();
+            let mut settings = HaarSettings::following();
             damage(&mut settings);
             assert!(HaarDetector::open(settings).is_err(), "damage {i}");
         }

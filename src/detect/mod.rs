@@ -2,18 +2,22 @@
 
 mod cascade_file;
 mod haar;
+mod search;
+pub mod smooth;
+pub mod track;
 
 use image::GrayImage;
 
-use crate::{geometry::Rect, transform::TransformError};
-pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings, Tilted};
+use crate::{geometry::FaceBox, transform::TransformError};
+pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings};
+pub use search::{Planner, Search, Tilted};
 
 /// A face that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
     /// Where the face's keypoints are expected: their tight box, in pixels of the picture given. Detectors convert
     /// their own kind of box to it.
-    pub face_box: Rect,
+    pub face_box: FaceBox,
     /// How sure the detector is; larger is surer, comparable within one detector only.
     pub score: f32,
 }
@@ -25,6 +29,14 @@ pub trait FaceDetector: Send {
     /// # Errors
     /// When the detector fails.
     fn detect(&mut self, grey: &GrayImage) -> Result<Vec<Detection>, DetectError>;
+
+    /// The faces of a picture that is searched as it is told; detectors of one kind only search in their own way.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    fn search(&mut self, grey: &GrayImage, _search: &Search) -> Result<Vec<Detection>, DetectError> {
+        self.detect(grey)
+    }
 }
 
 /// Why faces cannot be looked for.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    geometry::{CropTransform, Point, Rect},
+    geometry::{CropTransform, FaceBox, Point},
     keypoints::PointScheme,
 };
 
@@ -192,12 +192,17 @@ impl Contract {
             .map_err(|e| ContractError { why: e.to_string() })
     }
 
-    /// The crop in which the net looks for the keypoints of the face in `face_box` (frame pixels).
-    pub fn crop_of_face(&self, face_box: &Rect) -> CropTransform {
+    /// The crop in which the net looks for the keypoints of the face in `face_box` (frame pixels), leaning with it.
+    pub fn crop_of_face(&self, face_box: &FaceBox) -> CropTransform {
         let long_side = face_box.long_side().max(1.0);
-        let middle = face_box.centre();
-        let centre = Point::new(middle.x, middle.y + self.crop.shift_down * long_side);
-        CropTransform::upright(centre, self.crop.margin * long_side, self.input_side)
+        let down = self.crop.shift_down * long_side;
+        let (sin, cos) = face_box.roll.sin_cos();
+        CropTransform {
+            centre: Point::new(face_box.centre.x - down * sin, face_box.centre.y + down * cos),
+            extent: self.crop.margin * long_side,
+            roll: face_box.roll,
+            side: self.input_side,
+        }
     }
 
     /// The crop of a whole picture of one face, for nets that were trained on such; `None` for others.

@@ -54,6 +54,8 @@ pub(super) struct Capture {
     pub(super) events: EventSender,
     pub(super) frames: Arc<Slot<Arc<Frame>>>,
     pub(super) shared: Arc<Shared>,
+    /// How often a source was opened so far.
+    pub(super) openings: u64,
 }
 
 /// Why a source was left.
@@ -99,6 +101,7 @@ impl Capture {
             self.events.send(Event::Opening(spec.clone()));
             let left = match (self.opener)(&wanted) {
                 Ok(source) => {
+                    self.openings += 1;
                     retry = FIRST_RETRY;
                     wanted = source.info().reopen_as.clone().unwrap_or(wanted);
                     self.events.send(Event::Opened {
@@ -202,6 +205,7 @@ impl Capture {
         self.frames.put(Arc::new(Frame {
             picture,
             sequence,
+            opening: self.openings,
             captured_at: Instant::now(),
             source_time,
         }));

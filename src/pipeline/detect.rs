@@ -1,4 +1,4 @@
-//! The thread that owns the detector: frames in, frames with face boxes out.
+//! The thread that owns the detector: searches the pictures that it is given, beside everything else.
 
 use std::{
     sync::Arc,
@@ -9,68 +9,65 @@ use image::GrayImage;
 
 use super::{
     events::{Event, EventSender},
-    scene::{Detections, StageTimes},
     slot::{Slot, Taken},
 };
-use crate::{detect::FaceDetector, frame::Frame, geometry::Rect, transform::crop};
+use crate::detect::{Detection, FaceDetector, Search};
 
-/// How often the thread looks up when there are no frames; closing the slot wakes it at once.
+/// How often the thread looks up when there is nothing to do; closing the slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A picture to search.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) grey: Arc<GrayImage>,
+    pub(super) search: Search,
+}
+
+/// What came of a search.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) faces: Vec<Detection>,
+    pub(super) cost: Duration,
+}
 
 /// The thread's belongings.
 pub(super) struct Detect {
     pub(super) detector: Box<dyn FaceDetector>,
     pub(super) events: EventSender,
-    pub(super) frames: Arc<Slot<Arc<Frame>>>,
-    pub(super) detections: Arc<Slot<Detections>>,
+    pub(super) wanted: Arc<Slot<Wanted>>,
+    pub(super) found: Arc<Slot<Found>>,
 }
 
 impl Detect {
-    /// Runs until the slot of frames is closed. A frame on which the detector fails goes on without faces.
+    /// Runs until the slot of wishes is closed. A search that fails finds nothing.
     pub(super) fn run(mut self) {
         let mut failing = false;
         loop {
-            let frame = match self.frames.take(PATIENCE) {
-                Taken::Value(frame) => frame,
+            let Wanted { grey, search } = match self.wanted.take(PATIENCE) {
+                Taken::Value(wanted) => wanted,
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             };
-            let mut times = StageTimes::default();
-            let (grey, boxes) = match self.look_for_faces(&frame, &mut times) {
-                Ok(found) => {
+            let start = Instant::now();
+            let faces = match self.detector.search(&grey, &search) {
+                Ok(faces) => {
                     failing = false;
-                    found
+                    faces
                 }
-                Err(why) => {
+                Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
                         self.events.send(Event::StageFailed {
                             stage: "finding faces",
-                            why,
+                            why: error.to_string(),
                         });
                     }
-                    (GrayImage::default(), Vec::new())
+                    Vec::new()
                 }
             };
-            self.detections.put(Detections {
-                frame,
-                grey: Arc::new(grey),
-                boxes,
-                times,
-            });
+            // Given back before the result: who gets it can use the memory again.
+            drop(grey);
+            let cost = start.elapsed();
+            self.found.put(Found { faces, cost });
         }
-    }
-
-    fn look_for_faces(
-        &mut self,
-        frame: &Frame,
-        times: &mut StageTimes,
-    ) -> Result<(GrayImage, Vec<Rect>), String> {
-        let start = Instant::now();
-        let grey = crop::grey(&frame.picture).map_err(|e| e.to_string())?;
-        times.grey = start.elapsed();
-        let start = Instant::now();
-        let found = self.detector.detect(&grey).map_err(|e| e.to_string())?;
-        times.detect = start.elapsed();
-        Ok((grey, found.into_iter().map(|face| face.face_box).collect()))
     }
 }

@@ -1,15 +1,22 @@
 //! The stage that fits keypoints: face boxes in, faces with keypoints out, all faces of a frame in one batch.
 //! Used by the live inference thread and by the commands without a window alike.
 
-use std::time::{Duration, Instant};
+use std::{
+    mem::take,
+    time::{Duration, Instant},
+};
 
 use image::GrayImage;
 
 use crate::{
+    detect::track::{Look, unit},
     face::Face,
-    geometry::{CropTransform, Point, Rect},
+    geometry::{CropTransform, FaceBox, Point},
     model::{Contract, KeypointModel, LayerMaps, ModelError, Prediction},
-    transform::{TransformError, crop::CropBatch},
+    transform::{
+        TransformError,
+        crop::{self, CropBatch},
+    },
 };
 
 /// Why keypoints could not be fitted.
@@ -23,15 +30,20 @@ pub enum FitError {
     Model(#[from] ModelError),
 }
 
+/// Fields in a row of a face's patch: enough to tell two faces apart, too coarse to mind an expression.
+const PATCH_SIDE: usize = 14;
+/// A face that moved faster than it was led is sought this far off, in fields: its own size and a half.
+const SEEK_FIELDS: usize = 17;
+
 /// A net and the buffers it is fed from.
 #[derive(Debug)]
 pub struct KeypointFitter {
     model: KeypointModel,
     batch: CropBatch,
-    /// Time spent cutting crops for the last frame.
-    pub crop_time: Duration,
-    /// Time spent in the net for the last frame.
-    pub infer_time: Duration,
+    /// Time spent cutting crops since [`Self::take_times`].
+    crop_time: Duration,
+    /// Time spent in the net since then.
+    infer_time: Duration,
 }
 
 impl KeypointFitter {
@@ -55,34 +67,76 @@ impl KeypointFitter {
         self.model.contract()
     }
 
-    /// Keypoints for every box, in frame pixels, in the order of the boxes; ids are their indices.
+    /// Time spent on cutting crops, and in the net, since the last call.
+    pub fn take_times(&mut self) -> (Duration, Duration) {
+        (take(&mut self.crop_time), take(&mut self.infer_time))
+    }
+
+    /// Faces for boxes of a picture that has nothing to do with another one: in the order of the boxes, ids are their
+    /// indices, points are not smoothed.
     ///
     /// # Errors
     /// When a crop cannot be cut or the net fails.
-    pub fn fit(&mut self, grey: &GrayImage, boxes: &[Rect]) -> Result<Vec<Face>, FitError> {
-        Ok(self.fit_and_look(grey, boxes, None)?.0)
+    pub fn fit(&mut self, grey: &GrayImage, boxes: &[FaceBox]) -> Result<Vec<Face>, FitError> {
+        let (looks, _) = self.look(grey, boxes, None)?;
+        let both = boxes.iter().zip(looks).enumerate();
+        let faces = both.map(|(index, (face_box, look))| Face {
+            id: index as u32,
+            face_box: face_box.bounds(),
+            raw_points: look.points.clone(),
+            points: look.points,
+            confidence: look.confidence,
+        });
+        Ok(faces.collect())
     }
 
-    /// As [`Self::fit`], and with it what the net's first layer makes of box `looked_at`, where the file can say.
+    /// What the net sees in every box, and what its first layer makes of box `looked_at`, where the file can say.
     ///
     /// # Errors
     /// As [`Self::fit`].
-    pub fn fit_and_look(
+    pub fn look(
         &mut self,
         grey: &GrayImage,
-        boxes: &[Rect],
+        boxes: &[FaceBox],
         looked_at: Option<usize>,
-    ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
+    ) -> Result<(Vec<Look>, Option<LayerMaps>), FitError> {
         let crops: Vec<CropTransform> = boxes.iter().map(|b| self.contract().crop_of_face(b)).collect();
         let (predictions, maps) = self.predictions(grey, &crops, looked_at)?;
-        let both = boxes.iter().zip(predictions).enumerate();
-        let faces = both.map(|(index, (&face_box, prediction))| Face {
-            id: index as u32,
-            face_box,
+        let looks = predictions.into_iter().enumerate().map(|(index, prediction)| Look {
+            region: boxes[index],
             points: prediction.points,
             confidence: prediction.certainty.map(|certainty| certainty.confidence),
+            patch: unit(self.batch.fields(index, PATCH_SIDE)),
         });
-        Ok((faces.collect(), maps))
+        Ok((looks.collect(), maps))
+    }
+
+    /// Where `patch`, which a face looked like, is found best round `region`.
+    ///
+    /// # Errors
+    /// When a crop cannot be cut.
+    pub fn seek(&mut self, grey: &GrayImage, region: &FaceBox, patch: &[f32]) -> Result<FaceBox, FitError> {
+        let start = Instant::now();
+        let near = self.contract().crop_of_face(region);
+        // As many fields wider as the search goes beyond the crop, in pixels of one field each.
+        let fields = PATCH_SIDE + 2 * SEEK_FIELDS;
+        let wide = CropTransform {
+            extent: near.extent * fields as f32 / PATCH_SIDE as f32,
+            side: fields as u32,
+            ..near
+        };
+        let picture = crop::cut(grey, &wide)?;
+        let (x, y) = best_place(&picture, patch);
+        let from = wide.frame_from_crop(Point::new(SEEK_FIELDS as f32, SEEK_FIELDS as f32));
+        let to = wide.frame_from_crop(Point::new(x as f32, y as f32));
+        self.crop_time += start.elapsed();
+        Ok(FaceBox {
+            centre: Point::new(
+                region.centre.x + to.x - from.x,
+                region.centre.y + to.y - from.y,
+            ),
+            ..*region
+        })
     }
 
     /// Keypoints for every crop, in frame pixels.
@@ -114,7 +168,7 @@ impl KeypointFitter {
             self.batch.push(grey, crop)?;
         }
         let cut = Instant::now();
-        self.crop_time = cut - start;
+        self.crop_time += cut - start;
         let (pixels, count) = (self.batch.pixels(), self.batch.len());
         let (mut predictions, maps) = match looked_at {
             Some(index) => self.model.predict_and_look(pixels, count, index)?,
@@ -125,7 +179,32 @@ impl KeypointFitter {
                 *point = crop.frame_from_crop(*point);
             }
         }
-        self.infer_time = cut.elapsed();
+        self.infer_time += cut.elapsed();
         Ok((predictions, maps))
     }
+}
+
+/// Left top corner of the part of `picture` that correlates best with `patch`, of which each value is a pixel.
+fn best_place(picture: &GrayImage, patch: &[f32]) -> (u32, u32) {
+    let side = PATCH_SIDE as u32;
+    let places = (0..=picture.height() - side).flat_map(|y| (0..=picture.width() - side).map(move |x| (x, y)));
+    let likeness = |(x, y): (u32, u32)| {
+        let (mut sum, mut squares, mut product) = (0.0, 0.0, 0.0);
+        for (row, values) in patch.chunks_exact(PATCH_SIDE).enumerate() {
+            let start = ((y + row as u32) * picture.width() + x) as usize;
+            for (&grey, value) in picture.as_raw()[start..start + PATCH_SIDE].iter().zip(values) {
+                let grey = f32::from(grey);
+                sum += grey;
+                squares += grey * grey;
+                product += grey * value;
+            }
+        }
+        // The patch has mean 0 and length 1 already.
+        let spread = squares - sum * sum / patch.len() as f32;
+        if spread > 0.0 { product / spread.sqrt() } else { 0.0 }
+    };
+    places
+        .map(|place| (place, likeness(place)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map_or((0, 0), |(place, _)| place)
 }

@@ -1,4 +1,5 @@
-//! The thread that owns the net: frames with face boxes in, scenes out.
+//! The thread that owns the net: frames in, scenes out. Faces are followed from their own keypoints; the search for
+//! new ones runs beside, in another thread, and its finds are taken in when they come.
 
 use std::{
     sync::Arc,
@@ -6,25 +7,28 @@ use std::{
 };
 
 use crossbeam_channel::Receiver;
+use image::GrayImage;
 
 use super::{
+    detect::{Found, Wanted},
     events::{Event, EventSender},
-    fit::{FitError, KeypointFitter},
-    scene::{Atlas, Detections, Inside, NetInfo, Scene},
+    fit::KeypointFitter,
+    follow::Follower,
+    scene::{Atlas, Inside, NetInfo, Scene, StageTimes},
     slot::{Slot, Taken},
     weights::LoadedNet,
 };
 use crate::{
+    detect::{Planner, smooth::Strength},
     face::Face,
-    geometry::{Point, Rect},
+    frame::Frame,
+    geometry::Point,
     model::LayerMaps,
+    transform::crop,
 };
 
-/// How soon commands and new nets are noticed while no frames come.
+/// How soon commands, finds and new nets are noticed while no frames come.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// A box that overlaps the chosen face's last one by more than this (intersection over union) is the same face:
-/// from one frame to the next a face moves by a fraction of its size.
-const SAME_FACE_IOU: f32 = 0.2;
 
 /// What the window asks of the thread.
 pub(super) enum Command {
@@ -32,71 +36,103 @@ pub(super) enum Command {
     Choose(Point),
     /// Look inside the net, or stop doing so.
     LookInside(bool),
+    /// Smooth the points so much.
+    Smooth(Strength),
 }
 
 /// The thread's belongings.
 pub(super) struct Infer {
     pub(super) commands: Receiver<Command>,
     pub(super) events: EventSender,
-    pub(super) detections: Arc<Slot<Detections>>,
+    pub(super) frames: Arc<Slot<Arc<Frame>>>,
+    pub(super) wanted: Arc<Slot<Wanted>>,
+    pub(super) found: Arc<Slot<Found>>,
     pub(super) loaded: Arc<Slot<LoadedNet>>,
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
     pub(super) wake: super::Wake,
 }
 
 /// What lasts from frame to frame.
-#[derive(Default)]
 struct State {
-    net: Option<(KeypointFitter, Arc<NetInfo>)>,
+    net: Option<(Follower, Arc<NetInfo>)>,
+    planner: Planner,
+    /// Clock of the planner: searches are rationed by real time.
+    started: Instant,
+    /// A search is under way.
+    searching: bool,
+    /// The luma of the frame; its memory is used again once no search holds it.
+    grey: Arc<GrayImage>,
+    /// Which opening of which source the last frame was from.
+    opening: u64,
+    strength: Strength,
     look_inside: bool,
-    /// Where the chosen face was last.
-    chosen: Option<Rect>,
+    /// Id of the face that the user chose.
+    chosen: Option<u32>,
+    /// The faces of the last frame.
+    faces: Vec<Face>,
     failing: bool,
 }
 
 impl Infer {
-    /// Runs until the slot of detections is closed.
+    /// Runs until the slot of frames is closed.
     pub(super) fn run(self) {
         // No gradients are needed, and recording them costs time and memory.
         let _no_grad = tch::no_grad_guard();
-        let mut state = State::default();
-        let mut last: Option<Detections> = None;
+        let mut state = State {
+            net: None,
+            planner: Planner::default(),
+            started: Instant::now(),
+            searching: false,
+            grey: Arc::default(),
+            opening: 0,
+            strength: Strength::default(),
+            look_inside: false,
+            chosen: None,
+            faces: Vec::new(),
+            failing: false,
+        };
+        let mut last: Option<Arc<Frame>> = None;
         loop {
-            let mut changed = self.obey(&mut state, last.as_ref());
+            let mut changed = self.obey(&mut state);
             changed |= self.swap_net(&mut state);
-            match self.detections.take(PATIENCE) {
-                Taken::Value(detections) => last = Some(detections),
-                Taken::Nothing if changed => {}
+            match self.frames.take(PATIENCE) {
+                Taken::Value(frame) => last = Some(frame),
+                // A still picture is looked at again when something was found in it.
+                Taken::Nothing if changed || self.found.is_full() => {}
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             }
-            if let Some(detections) = &last {
-                let scene = self.scene(&mut state, detections);
+            if let Some(frame) = &last {
+                let scene = self.scene(&mut state, frame);
                 self.scenes.put(Arc::new(scene));
                 (self.wake)();
             }
         }
     }
 
-    fn obey(&self, state: &mut State, last: Option<&Detections>) -> bool {
+    fn obey(&self, state: &mut State) -> bool {
         let mut changed = false;
         for command in self.commands.try_iter() {
             changed = true;
             match command {
                 Command::LookInside(on) => state.look_inside = on,
+                Command::Smooth(strength) => {
+                    state.strength = strength;
+                    if let Some((follower, _)) = &mut state.net {
+                        follower.set_strength(strength);
+                    }
+                }
                 Command::Choose(point) => {
-                    let boxes = last.map_or(&[][..], |d| &d.boxes);
-                    if let Some(chosen) = boxes.iter().rev().find(|b| b.contains(point)) {
-                        state.chosen = Some(*chosen);
+                    let hit = state.faces.iter().rev().find(|face| face.face_box.contains(point));
+                    if let Some(face) = hit {
+                        state.chosen = Some(face.id);
                     }
                 }
             }
         }
         changed
     }
-}
 
-impl Infer {
     /// Takes a net that was loaded meanwhile, unless it fails in this thread. The picture stands still while it is warmed up.
     fn swap_net(&self, state: &mut State) -> bool {
         let Some(LoadedNet { path, model }) = self.loaded.take_now() else {
@@ -114,32 +150,37 @@ impl Infer {
             device: model.device(),
             filters: model.first_filters().as_ref().map(Atlas::of),
         });
-        state.net = Some((KeypointFitter::new(model), info.clone()));
+        let follower = Follower::new(KeypointFitter::new(model), state.strength);
+        state.net = Some((follower, info.clone()));
         self.events.send(Event::WeightsLoaded(info));
         true
     }
 
-    fn scene(&self, state: &mut State, detections: &Detections) -> Scene {
-        let mut times = detections.times;
-        let chosen = choose(&mut state.chosen, &detections.boxes);
-        let (faces, maps) = self.fit(state, detections, chosen).unwrap_or_else(|error| {
-            self.fail(state, &error);
-            (without_points(&detections.boxes), None)
-        });
-        if let (Some((fitter, _)), Some(_)) = (&state.net, chosen) {
-            times.crop = fitter.crop_time;
-            times.infer = fitter.infer_time;
+    fn scene(&self, state: &mut State, frame: &Arc<Frame>) -> Scene {
+        let mut times = StageTimes::default();
+        if frame.opening != state.opening {
+            state.begin_anew(frame.opening);
         }
+        let maps = match self.follow(state, frame, &mut times) {
+            Ok(maps) => {
+                state.failing = false;
+                maps
+            }
+            Err(why) => {
+                self.fail(state, why);
+                None
+            }
+        };
+        let chosen = state.chosen_face();
         let start = Instant::now();
-        let has_points = chosen.is_some_and(|index| !faces[index].points.is_empty());
-        let inside = (state.look_inside && has_points).then(|| {
+        let inside = (state.look_inside && chosen.is_some()).then(|| {
             let maps = maps.as_ref().map(Atlas::of);
             times.look = start.elapsed();
             Arc::new(Inside { maps })
         });
         Scene {
-            frame: detections.frame.clone(),
-            faces,
+            frame: frame.clone(),
+            faces: state.faces.clone(),
             chosen,
             inside,
             net: state.net.as_ref().map(|(_, info)| info.clone()),
@@ -147,76 +188,76 @@ impl Infer {
         }
     }
 
-    fn fit(
+    /// Finds the faces of the frame; without a net there are none.
+    fn follow(
         &self,
         state: &mut State,
-        detections: &Detections,
-        chosen: Option<usize>,
-    ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
-        let Some((fitter, _)) = &mut state.net else {
-            return Ok((without_points(&detections.boxes), None));
+        frame: &Frame,
+        times: &mut StageTimes,
+    ) -> Result<Option<LayerMaps>, String> {
+        let looked_at = state.chosen_face().map(|index| state.faces[index].id);
+        state.faces.clear();
+        let Some((follower, _)) = &mut state.net else {
+            return Ok(None);
         };
-        let looked_at = chosen.filter(|_| state.look_inside);
-        let fitted = fitter.fit_and_look(&detections.grey, &detections.boxes, looked_at)?;
-        state.failing = false;
-        Ok(fitted)
+        let start = Instant::now();
+        if Arc::get_mut(&mut state.grey).is_none() {
+            state.grey = Arc::default();
+        }
+        if let Some(grey) = Arc::get_mut(&mut state.grey) {
+            crop::grey_into(&frame.picture, grey).map_err(|e| e.to_string())?;
+        }
+        times.grey = start.elapsed();
+        let mut finds = Vec::new();
+        if let Some(found) = self.found.take_now() {
+            state.searching = false;
+            state.planner.took(found.cost);
+            times.detect = found.cost;
+            finds = found.faces;
+        }
+        if !state.searching
+            && let Some(search) = state.planner.next(state.started.elapsed(), follower.need())
+        {
+            state.searching = true;
+            let grey = state.grey.clone();
+            self.wanted.put(Wanted { grey, search });
+        }
+        let looked_at = looked_at.filter(|_| state.look_inside);
+        let followed = follower.frame(&state.grey, frame.source_time, &finds, looked_at);
+        (times.crop, times.infer) = follower.fitter().take_times();
+        let (faces, maps) = followed.map_err(|e| e.to_string())?;
+        state.faces = faces;
+        Ok(maps)
     }
 
     /// Tells the window of the first of several failures in a row.
-    fn fail(&self, state: &mut State, error: &FitError) {
+    fn fail(&self, state: &mut State, why: String) {
         if !std::mem::replace(&mut state.failing, true) {
             self.events.send(Event::StageFailed {
                 stage: "finding keypoints",
-                why: error.to_string(),
+                why,
             });
         }
     }
 }
 
-/// Faces of which only the boxes are known.
-fn without_points(boxes: &[Rect]) -> Vec<Face> {
-    let faces = boxes.iter().enumerate();
-    faces
-        .map(|(index, &face_box)| Face {
-            id: index as u32,
-            face_box,
-            points: Vec::new(),
-            confidence: None,
-        })
-        .collect()
-}
-
-/// The face that was chosen, where it is now; the first, which is the largest, when nobody chose or it is gone.
-fn choose(chosen: &mut Option<Rect>, boxes: &[Rect]) -> Option<usize> {
-    let same = chosen.and_then(|last| {
-        let overlaps = boxes.iter().map(|face_box| face_box.iou(&last)).enumerate();
-        overlaps
-            .filter(|(_, iou)| *iou > SAME_FACE_IOU)
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(index, _)| index)
-    });
-    if let Some(index) = same {
-        *chosen = Some(boxes[index]);
+impl State {
+    /// The pictures are of something else: nobody is known there.
+    fn begin_anew(&mut self, opening: u64) {
+        self.opening = opening;
+        self.planner = Planner::default();
+        self.started = Instant::now();
+        self.faces.clear();
+        if let Some((follower, _)) = &mut self.net {
+            follower.forget();
+        }
     }
-    same.or((!boxes.is_empty()).then_some(0))
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_chosen_face_is_followed_and_the_first_stands_in() {
-        let boxes = |xs: &[f32]| -> Vec<Rect> {
-            xs.iter().map(|&x| Rect::new(x, 0.0, 100.0, 100.0)).collect()
-        };
-        let mut chosen = None;
-        assert_eq!(choose(&mut chosen, &boxes(&[])), None);
-        assert_eq!(choose(&mut chosen, &boxes(&[0.0, 300.0])), Some(0));
-        chosen = Some(Rect::new(300.0, 0.0, 100.0, 100.0));
-        assert_eq!(choose(&mut chosen, &boxes(&[0.0, 330.0])), Some(1));
-        assert_eq!(choose(&mut chosen, &boxes(&[360.0, 0.0])), Some(0), "it moved on");
-        assert_eq!(choose(&mut chosen, &boxes(&[0.0])), Some(0), "it is gone");
-        assert_eq!(choose(&mut chosen, &boxes(&[0.0, 365.0])), Some(1), "it is back");
+    /// Place of the face that was chosen; of the largest when nobody chose or it is gone.
+    fn chosen_face(&self) -> Option<usize> {
+        let is_chosen = |face: &Face| self.chosen == Some(face.id);
+        let size = |face: &Face| face.face_box.long_side();
+        let largest = || (0..self.faces.len()).max_by(|&a, &b| size(&self.faces[a]).total_cmp(&size(&self.faces[b])));
+        self.faces.iter().position(is_chosen).or_else(largest)
     }
 }

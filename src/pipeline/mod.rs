@@ -1,10 +1,10 @@
 //! The stages of a frame's life and the live threads that run them. Knows every room but `app`, and no egui.
 //!
 //! ```text
-//! capture ──Slot<Frame>──> detect ──Slot<Detections>──> infer ──Slot<Scene>──> window
-//!    ^ commands                                           ^ commands     ^ wake
-//!    |                        weights ──Slot<LoadedNet>───┘              |
-//!    └── window ───────────────── ^ wishes          events ──────────────┘
+//! capture ──Slot<Frame>──> infer ──Slot<Scene>──> window          detect: Slot<Wanted> ──> Slot<Found>
+//!    ^ commands             ^ ^ └────── wanted, found ──────> detect
+//!    |                      | └── commands ── window
+//!    └── window             └──Slot<LoadedNet>── weights <── wishes ── window       events ──> window
 //! ```
 //!
 //! A slot holds one value and the newest wins: however slow a stage is, delay does not grow. The picture and the
@@ -14,6 +14,7 @@ mod capture;
 mod detect;
 mod events;
 mod fit;
+mod follow;
 mod infer;
 mod scene;
 mod slot;
@@ -34,11 +35,12 @@ use crossbeam_channel::{Receiver, Sender};
 pub use capture::Opener;
 pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
-pub use scene::{Atlas, Detections, Inside, NetInfo, Scene, StageTimes};
+pub use follow::Follower;
+pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 
-use crate::{detect::FaceDetector, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
+use crate::{detect::{FaceDetector, smooth::Strength}, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
 
 /// Called whenever there is a new scene or event; must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -71,7 +73,7 @@ pub struct Pipeline {
     capture_shared: Arc<capture::Shared>,
     infer: Sender<infer::Command>,
     frames: Arc<Slot<Arc<Frame>>>,
-    detections: Arc<Slot<Detections>>,
+    wanted: Arc<Slot<detect::Wanted>>,
     scenes: Arc<Slot<Arc<Scene>>>,
     wanted_weights: Arc<Slot<PathBuf>>,
     events: Receiver<Event>,
@@ -94,7 +96,7 @@ impl Pipeline {
             capture_shared: Arc::default(),
             infer,
             frames: Arc::default(),
-            detections: Arc::default(),
+            wanted: Arc::default(),
             scenes: Arc::default(),
             wanted_weights: Arc::default(),
             events,
@@ -107,10 +109,13 @@ impl Pipeline {
             wanted: pipeline.wanted_weights.clone(),
             loaded: loaded.clone(),
         };
+        let found = Arc::new(Slot::default());
         let infer = infer::Infer {
             commands: infer_commands,
             events: event_sender.clone(),
-            detections: pipeline.detections.clone(),
+            frames: pipeline.frames.clone(),
+            wanted: pipeline.wanted.clone(),
+            found: found.clone(),
             loaded,
             scenes: pipeline.scenes.clone(),
             wake,
@@ -118,8 +123,8 @@ impl Pipeline {
         let detect = detect::Detect {
             detector: setup.detector,
             events: event_sender.clone(),
-            frames: pipeline.frames.clone(),
-            detections: pipeline.detections.clone(),
+            wanted: pipeline.wanted.clone(),
+            found,
         };
         let capture = capture::Capture {
             opener: setup.opener,
@@ -127,6 +132,7 @@ impl Pipeline {
             events: event_sender.clone(),
             frames: pipeline.frames.clone(),
             shared: pipeline.capture_shared.clone(),
+            openings: 0,
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
@@ -178,6 +184,11 @@ impl Pipeline {
         let _ = self.infer.try_send(infer::Command::LookInside(on));
     }
 
+    /// Smooths the points so much from now on.
+    pub fn smooth(&self, strength: Strength) {
+        let _ = self.infer.try_send(infer::Command::Smooth(strength));
+    }
+
     /// Frames that came out of the sources so far.
     pub fn frames_captured(&self) -> u64 {
         self.capture_shared.captured.load(Ordering::Relaxed)
@@ -185,7 +196,7 @@ impl Pipeline {
 
     /// Frames that a newer one took the place of so far.
     pub fn frames_dropped(&self) -> u64 {
-        self.frames.replaced() + self.detections.replaced() + self.scenes.replaced()
+        self.frames.replaced() + self.scenes.replaced()
     }
 
     /// Ends all threads and waits for them; a source that does not answer is left behind after some seconds.
@@ -193,7 +204,7 @@ impl Pipeline {
         self.capture_shared.stop.store(true, Ordering::Relaxed);
         self.capture = None;
         self.frames.close();
-        self.detections.close();
+        self.wanted.close();
         self.scenes.close();
         self.wanted_weights.close();
         for thread in self.threads.drain(..) {

@@ -2,35 +2,21 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use image::{GrayImage, RgbaImage};
+use image::RgbaImage;
 
 use crate::{
     face::Face,
     frame::Frame,
-    geometry::Rect,
     look::{self, Palette},
     model::LayerMaps,
 };
-
-/// A frame whose faces are known, on its way to the net.
-#[derive(Debug, Clone)]
-pub struct Detections {
-    /// The frame.
-    pub frame: Arc<Frame>,
-    /// Its luma.
-    pub grey: Arc<GrayImage>,
-    /// Face boxes in frame pixels, largest first.
-    pub boxes: Vec<Rect>,
-    /// Time for the luma and for finding faces.
-    pub times: StageTimes,
-}
 
 /// One frame and what belongs to it. Never changed once published; shared by `Arc`.
 #[derive(Debug, Clone)]
 pub struct Scene {
     /// The picture.
     pub frame: Arc<Frame>,
-    /// The faces in this very picture, largest first. Without a net their points are empty.
+    /// The faces in this very picture, by id; none without a net.
     pub faces: Vec<Face>,
     /// Which of `faces` the panels look at; `None` when there are none.
     pub chosen: Option<usize>,
@@ -121,7 +107,7 @@ pub struct NetInfo {
 pub struct StageTimes {
     /// Making the luma.
     pub grey: Duration,
-    /// Finding faces.
+    /// A search for faces that ended before this frame; it ran beside, and no frame waited for it.
     pub detect: Duration,
     /// Cutting crops.
     pub crop: Duration,

@@ -85,6 +85,11 @@ impl<T> Slot<T> {
         self.lock().value.take()
     }
 
+    /// Whether there is a value now.
+    pub fn is_full(&self) -> bool {
+        self.lock().value.is_some()
+    }
+
     /// How many values were replaced before anybody took them.
     pub fn replaced(&self) -> u64 {
         self.lock().replaced

@@ -68,7 +68,9 @@ impl KeypointWriter {
             "box_height",
         ];
         let mut columns: Vec<String> = fixed.map(str::to_owned).to_vec();
-        columns.extend((0..points).flat_map(|i| [format!("x{i}"), format!("y{i}")]));
+        for prefix in ["", "raw_"] {
+            columns.extend((0..points).flat_map(|i| [format!("{prefix}x{i}"), format!("{prefix}y{i}")]));
+        }
         let mut writer = Self {
             file: BufWriter::new(file),
             partial,
@@ -130,6 +132,7 @@ impl KeypointWriter {
         let points = face
             .points
             .iter()
+            .chain(&face.raw_points)
             .flat_map(|p| [decimal(p.x, 3), decimal(p.y, 3)]);
         let numbers = numbers.into_iter().chain(sides).chain(points);
         match self.format {
@@ -178,6 +181,7 @@ mod tests {
             id: 1,
             face_box: Rect::new(1.0, 2.0, 3.0, 4.5),
             points: vec![Point::new(0.5, -1.25), Point::new(f32::NAN, 7.0)],
+            raw_points: vec![Point::new(0.75, -1.0), Point::new(2.0, 8.0)],
             confidence: None,
         }
     }
@@ -198,7 +202,7 @@ mod tests {
         assert!(!path.exists());
         writer.finish().unwrap();
         let mut reader = csv::Reader::from_path(&path).unwrap();
-        assert_eq!(reader.headers().unwrap().len(), 13);
+        assert_eq!(reader.headers().unwrap().len(), 17);
         let row = reader.records().next().unwrap().unwrap();
         let expected = [
             "a, \"b\".mp4",
@@ -214,6 +218,10 @@ mod tests {
             "-1.250",
             "",
             "7.000",
+            "0.750",
+            "-1.000",
+            "2.000",
+            "8.000",
         ];
         assert_eq!(row.iter().collect::<Vec<_>>(), expected);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -4,7 +4,7 @@ use super::{TrainError, batches::Batch, trainer::Trainer};
 use crate::{
     dataset::LabelledPicture,
     evaluate::{Outcome, score},
-    geometry::Rect,
+    geometry::{FaceBox, Rect},
     transform::crop::CropBatch,
 };
 
@@ -29,7 +29,7 @@ pub(super) fn validate(
             let tight = Rect::around(&labelled.points).unwrap_or_default();
             let crop = contract
                 .crop_of_picture(width, height)
-                .unwrap_or_else(|| contract.crop_of_face(&tight));
+                .unwrap_or_else(|| contract.crop_of_face(&FaceBox::upright(&tight)));
             batch.push(&labelled.picture, crop)?;
             let value = |v: f32| contract.output.value(v);
             targets.extend(labelled.points.iter().flat_map(|&p| {

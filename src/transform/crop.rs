@@ -18,14 +18,25 @@ const LARGEST_DIRECT_SHRINK: f32 = 2.0;
 /// # Errors
 /// When OpenCV fails, which for a picture of at least one pixel means that memory ran out.
 pub fn grey(picture: &RgbaImage) -> Result<GrayImage, TransformError> {
+    let mut grey = GrayImage::default();
+    grey_into(picture, &mut grey)?;
+    Ok(grey)
+}
+
+/// As [`grey`], into `grey`, whose memory is used again when it has the size of the picture.
+///
+/// # Errors
+/// As [`grey`].
+pub fn grey_into(picture: &RgbaImage, grey: &mut GrayImage) -> Result<(), TransformError> {
     let (width, height) = picture.dimensions();
-    let mut grey = GrayImage::new(width, height);
+    if grey.dimensions() != (width, height) {
+        *grey = GrayImage::new(width, height);
+    }
     let from =
         Mat::new_rows_cols_with_bytes::<opencv::core::Vec4b>(height as i32, width as i32, picture.as_raw())?;
-    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height as i32, width as i32, &mut grey)?;
+    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height as i32, width as i32, grey)?;
     imgproc::cvt_color_def(&from, &mut to, imgproc::COLOR_RGBA2GRAY)?;
-    drop(to);
-    Ok(grey)
+    Ok(())
 }
 
 /// `picture` resized to `width` x `height` pixels: averaged when it shrinks, bilinear when it grows.
@@ -109,6 +120,21 @@ impl CropBatch {
     /// Where each crop lies in the frame.
     pub fn transforms(&self) -> &[CropTransform] {
         &self.transforms
+    }
+
+    /// What crop `index` looks like in a few values, row by row: the mean grey of `side` x `side` fields.
+    pub fn fields(&self, index: usize, side: usize) -> Vec<f32> {
+        let length = self.pixels.len() / self.len().max(1);
+        let width = self.transforms.get(index).map_or(1, |crop| crop.side as usize);
+        let field = (width / side).max(1);
+        let mut sums = vec![0.0; side * side];
+        for (y, row) in self.pixels[index * length..(index + 1) * length].chunks_exact(width).enumerate() {
+            for (x, value) in row.iter().enumerate() {
+                let (x, y) = ((x / field).min(side - 1), (y / field).min(side - 1));
+                sums[y * side + x] += value;
+            }
+        }
+        sums
     }
 
     /// Takes one set of points per crop from crop pixels to frame pixels.

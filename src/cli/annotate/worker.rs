@@ -14,10 +14,10 @@ use super::{
     stats::{DecoderThreads, Stats, thread_cpu_time},
 };
 use crate::{
-    detect::FaceDetector,
-    geometry::Rect,
+    detect::{FaceDetector, Planner},
+    geometry::FaceBox,
     overlay::{self, Style},
-    pipeline::KeypointFitter,
+    pipeline::Follower,
     record::{self, KeypointWriter, VideoFile},
     source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
@@ -34,8 +34,10 @@ pub struct Worker<'a> {
     pub picture_detector: &'a mut dyn FaceDetector,
     /// For videos.
     pub video_detector: &'a mut dyn FaceDetector,
-    /// Fits the keypoints.
-    pub fitter: &'a mut KeypointFitter,
+    /// Says when a video is searched.
+    pub planner: Planner,
+    /// Fits the keypoints, and follows the faces of videos.
+    pub follower: &'a mut Follower,
     /// Where keypoints go.
     pub keypoints: Option<&'a mut KeypointWriter>,
     /// What is drawn.
@@ -72,6 +74,8 @@ impl Worker<'_> {
         let announced = source.info().frame_count;
         progress(Progress::Expect(announced.unwrap_or(0)));
         let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
+        self.follower.forget();
+        let mut planner = self.planner.clone();
         let mut video = None;
         let mut frames = 0;
         let ended = loop {
@@ -81,7 +85,10 @@ impl Worker<'_> {
             let next = decode.time(|| source.next_picture());
             self.stats.decode_cpu += std::mem::take(&mut decode.cpu);
             match next {
-                Ok(Some(grab)) => self.frame(job, grab, fps, &mut video, std::mem::take(&mut decode.wall))?,
+                Ok(Some(grab)) => {
+                    let decode = std::mem::take(&mut decode.wall);
+                    self.frame(job, grab, fps, &mut planner, &mut video, decode)?;
+                }
                 Ok(None) => break check_length(announced, frames),
                 Err(error) => break Err(error.into()),
             }
@@ -100,22 +107,28 @@ impl Worker<'_> {
         job: &Job,
         grab: Grab,
         fps: f64,
+        planner: &mut Planner,
         video: &mut Option<VideoFile>,
         decode: Duration,
     ) -> anyhow::Result<()> {
         let start = Instant::now();
         let grey = crop::grey(&grab.picture)?;
-        let detector = match job.medium {
-            Medium::Picture => &mut *self.picture_detector,
-            Medium::Video => &mut *self.video_detector,
+        let found = match job.medium {
+            Medium::Picture => self.picture_detector.detect(&grey)?,
+            Medium::Video => match planner.next(grab.source_time, self.follower.need()) {
+                Some(search) => self.video_detector.search(&grey, &search)?,
+                None => Vec::new(),
+            },
         };
-        let boxes: Vec<Rect> = detector
-            .detect(&grey)?
-            .iter()
-            .map(|found| found.face_box)
-            .collect();
         let detect = start.elapsed();
-        let faces = self.fitter.fit(&grey, &boxes)?;
+        let faces = match job.medium {
+            Medium::Picture => {
+                let boxes: Vec<FaceBox> = found.iter().map(|found| found.face_box).collect();
+                self.follower.fitter().fit(&grey, &boxes)?
+            }
+            Medium::Video => self.follower.frame(&grey, grab.source_time, &found, None)?.0,
+        };
+        let (crop, infer) = self.follower.fitter().take_times();
         let start = Instant::now();
         let mut picture = grab.picture;
         if job.output.is_some() {
@@ -148,8 +161,8 @@ impl Worker<'_> {
             [
                 decode,
                 detect,
-                self.fitter.crop_time,
-                self.fitter.infer_time,
+                crop,
+                infer,
                 draw,
                 write,
             ],

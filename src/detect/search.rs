@@ -1,0 +1,258 @@
+//! When to search a frame for faces that are not followed yet, and how thoroughly. Searching costs far more than
+//! following, so it is rationed: each kind of search may use a share of one core, by its own measured cost.
+
+use std::time::Duration;
+
+use super::track::Need;
+
+/// How a picture is searched.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Search {
+    /// Long side of the copy that is searched, in pixels; larger pictures are shrunk to it.
+    pub work_side: u32,
+    /// Smallest face, as a fraction of the picture's short side; never less than the detector can see in the copy.
+    pub min_size: f32,
+    /// Whether faces that lean to the left or right are looked for.
+    pub tilted: Tilted,
+}
+
+/// When to look for faces that lean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tilted {
+    /// Never.
+    Never,
+    /// In pictures without an upright face, which takes two more searches there.
+    WhenNoneIsUpright,
+    /// In all pictures.
+    Always,
+    /// Only those that lean to the left, and no upright ones.
+    OnlyLeft,
+    /// Only those that lean to the right, and no upright ones.
+    OnlyRight,
+}
+
+/// A quick look for faces of usual size, in a small copy.
+const GLANCE: Search = Search {
+    work_side: 320,
+    min_size: 0.1,
+    tilted: Tilted::Never,
+};
+/// A search for small faces as well: down to 25 pixels in a picture 1280 wide.
+const SWEEP: Search = Search {
+    work_side: 960,
+    min_size: 0.03,
+    tilted: Tilted::Never,
+};
+/// What they cost until it was measured (one core of a server of 2020, a picture of 640x480).
+const ASSUMED_GLANCE: Duration = Duration::from_millis(15);
+/// See [`ASSUMED_GLANCE`].
+const ASSUMED_SWEEP: Duration = Duration::from_millis(200);
+/// A copy is made smaller when searching it takes longer than this: results that are older are of little use.
+const MOST_GLANCE: Duration = Duration::from_millis(40);
+/// The same for sweeps.
+const MOST_SWEEP: Duration = Duration::from_millis(400);
+/// By how much, and down to which side.
+const SHRINK: f32 = 0.75;
+/// See [`SHRINK`].
+const LEAST_SIDE: u32 = 200;
+/// How much of the known cost is the newest measurement.
+const NEWEST_COST: f64 = 0.3;
+
+/// Shares of one core.
+#[derive(Debug, Clone, Copy)]
+struct Shares {
+    glance: f64,
+    sweep: f64,
+}
+
+/// While nobody is in view: together under a sixth of a core with everything else that runs then.
+const NOBODY: Shares = Shares {
+    glance: 0.06,
+    sweep: 0.04,
+};
+/// While faces are followed: newcomers are found within a second.
+const FOLLOWING: Shares = Shares {
+    glance: 0.02,
+    sweep: 0.015,
+};
+/// Just after a face was lost: it should be back at once.
+const MISSING: Shares = Shares {
+    glance: 0.35,
+    sweep: 0.06,
+};
+
+/// One kind of search.
+#[derive(Debug, Clone)]
+struct Kind {
+    search: Search,
+    most: Duration,
+    cost: Duration,
+    last: Option<Duration>,
+}
+
+impl Kind {
+    fn new(search: Search, cost: Duration, most: Duration) -> Self {
+        Self {
+            search,
+            most,
+            cost,
+            last: None,
+        }
+    }
+
+    fn is_due(&self, time: Duration, share: f64) -> bool {
+        let pause = self.cost.div_f64(share);
+        self.last.is_none_or(|last| time.saturating_sub(last) >= pause || time < last)
+    }
+
+    fn took(&mut self, cost: Duration) {
+        self.cost = self.cost.mul_f64(1.0 - NEWEST_COST) + cost.mul_f64(NEWEST_COST);
+        if self.cost > self.most && self.search.work_side > LEAST_SIDE {
+            self.search.work_side = ((self.search.work_side as f32 * SHRINK) as u32).max(LEAST_SIDE);
+            self.cost = self.cost.mul_f64(f64::from(SHRINK * SHRINK));
+        }
+    }
+}
+
+/// Decides when to search.
+#[derive(Debug, Clone)]
+pub struct Planner {
+    glance: Kind,
+    sweep: Kind,
+    /// Glances so far: which way to lean next.
+    turn: usize,
+    /// Whether the last search was a sweep.
+    swept: bool,
+}
+
+impl Default for Planner {
+    fn default() -> Self {
+        Self {
+            glance: Kind::new(GLANCE, ASSUMED_GLANCE, MOST_GLANCE),
+            sweep: Kind::new(SWEEP, ASSUMED_SWEEP, MOST_SWEEP),
+            turn: 0,
+            swept: false,
+        }
+    }
+}
+
+impl Planner {
+    /// Looks for faces from this fraction of the picture's short side.
+    pub fn from_size(mut self, min_size: f32) -> Self {
+        self.glance.search.min_size = min_size;
+        self.sweep.search.min_size = min_size;
+        self
+    }
+
+    /// The search to make in the frame at `time`, if any; the first frame of all is swept.
+    pub fn next(&mut self, time: Duration, need: Need) -> Option<Search> {
+        let shares = match need {
+            Need { missing: 1.., .. } => MISSING,
+            Need { followed: 0, .. } => NOBODY,
+            _ => FOLLOWING,
+        };
+        if self.sweep.is_due(time, shares.sweep) {
+            self.sweep.last = Some(time);
+            self.glance.last = Some(time);
+            self.swept = true;
+            return Some(self.sweep.search);
+        }
+        if !self.glance.is_due(time, shares.glance) {
+            return None;
+        }
+        self.glance.last = Some(time);
+        self.turn += 1;
+        self.swept = false;
+        // Upright every other time; leaning faces only while somebody is looked for.
+        let tilted = match self.turn % 4 {
+            _ if need.followed > 0 && need.missing == 0 => Tilted::Never,
+            1 => Tilted::OnlyLeft,
+            3 => Tilted::OnlyRight,
+            _ => Tilted::Never,
+        };
+        Some(Search {
+            tilted,
+            ..self.glance.search
+        })
+    }
+
+    /// How long the last search took. Not told for recordings, so that what is found in them does not depend on the
+    /// machine: then costs are assumed.
+    pub fn took(&mut self, cost: Duration) {
+        if self.swept {
+            self.sweep.took(cost);
+        } else {
+            self.glance.took(cost);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Duration = Duration::from_millis(33);
+
+    /// CPU time of the searches over 20 seconds, as a share of one core, with their real costs.
+    fn load(planner: &mut Planner, need: Need, glance: Duration, sweep: Duration) -> f64 {
+        let frames = 606;
+        let mut spent = Duration::ZERO;
+        for frame in 0..frames {
+            if let Some(search) = planner.next(FRAME * frame, need) {
+                let cost = if search.min_size == SWEEP.min_size { sweep } else { glance };
+                spent += cost;
+                planner.took(cost);
+            }
+        }
+        spent.as_secs_f64() / (FRAME * frames).as_secs_f64()
+    }
+
+    #[test]
+    fn searching_keeps_to_its_share_on_fast_and_slow_machines() {
+        for millis in [2, 12, 35] {
+            let (glance, sweep) = (Duration::from_millis(millis), Duration::from_millis(9 * millis));
+            let nobody = load(&mut Planner::default(), Need::default(), glance, sweep);
+            assert!(nobody < 0.13, "{nobody} with {millis} ms");
+            let need = Need {
+                followed: 2,
+                missing: 0,
+            };
+            let following = load(&mut Planner::default(), need, glance, sweep);
+            assert!(following < 0.08, "{following} with {millis} ms");
+        }
+    }
+
+    #[test]
+    fn the_first_frame_is_swept_and_a_lost_face_is_searched_for_at_once() {
+        let mut planner = Planner::default();
+        let first = planner.next(Duration::ZERO, Need::default()).unwrap();
+        assert_eq!(first.work_side, SWEEP.work_side);
+        let following = Need {
+            followed: 1,
+            missing: 0,
+        };
+        assert_eq!(planner.next(FRAME, following), None);
+        let lost = Need {
+            followed: 0,
+            missing: 1,
+        };
+        assert!(planner.next(FRAME * 2, lost).is_some());
+    }
+
+    #[test]
+    fn what_takes_too_long_is_searched_in_a_smaller_copy() {
+        let mut planner = Planner::default();
+        for _ in 0..50 {
+            planner.took(Duration::from_millis(300));
+        }
+        assert_eq!(planner.glance.search.work_side, LEAST_SIDE);
+        assert_eq!(planner.sweep.search.work_side, SWEEP.work_side);
+    }
+
+    #[test]
+    fn a_recording_that_begins_again_is_searched_again() {
+        let mut planner = Planner::default();
+        planner.next(Duration::from_secs(100), Need::default());
+        assert!(planner.next(Duration::ZERO, Need::default()).is_some());
+    }
+}

@@ -1,0 +1,87 @@
+//! Whether what a net saw in a region is a face, and whether the region was well aimed. Plain arithmetic.
+
+use super::Look;
+use crate::{
+    geometry::{FaceBox, Point, Similarity, mean},
+    keypoints::PointScheme,
+};
+
+/// A face begins to be followed at this confidence, and is followed down to the lower one: nothing flickers in between.
+const CONFIDENCE_TO_START: f32 = 0.8;
+/// See [`CONFIDENCE_TO_START`].
+const CONFIDENCE_TO_KEEP: f32 = 0.35;
+/// The points' box over the region's, long sides: outside of this the net saw something else than it was shown.
+const SIZE_RANGE: std::ops::RangeInclusive<f32> = 0.4..=2.0;
+/// The points' middle is off the region's by no more than this, in long sides of the region.
+const MOST_OFF: f32 = 0.6;
+/// Width over height of the points' box: from a profile with open mouth to a frown from above.
+const ASPECT_RANGE: std::ops::RangeInclusive<f32> = 0.4..=1.9;
+/// Distance of the outer eye corners over the long side of the points' box: from near profile to frontal.
+const EYES_RANGE: std::ops::RangeInclusive<f32> = 0.15..=0.95;
+/// A region off its face by more than this, in long sides, is looked at again: nets are best where they were trained.
+const WELL_AIMED_OFFSET: f32 = 0.10;
+/// The same for the size, as a factor.
+const WELL_AIMED_SIZE: f32 = 1.18;
+/// The same for the lean, radians.
+const WELL_AIMED_ROLL: f32 = 0.2;
+
+/// What a look is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// No face.
+    NoFace,
+    /// Good enough to go on with a face that was there.
+    Perhaps,
+    /// A face for sure.
+    Face,
+}
+
+/// What a look is worth. Without a confidence from the net the shape has to do.
+pub fn judge(scheme: &PointScheme, look: &Look) -> Verdict {
+    if !plausible(scheme, &look.region, &look.points) {
+        return Verdict::NoFace;
+    }
+    match look.confidence {
+        None => Verdict::Face,
+        Some(confidence) if confidence >= CONFIDENCE_TO_START => Verdict::Face,
+        Some(confidence) if confidence >= CONFIDENCE_TO_KEEP => Verdict::Perhaps,
+        Some(_) => Verdict::NoFace,
+    }
+}
+
+/// Whether the points could be those of a face in `region`.
+fn plausible(scheme: &PointScheme, region: &FaceBox, points: &[Point]) -> bool {
+    let Some(found) = FaceBox::around(points, scheme.roll(points)) else {
+        return false;
+    };
+    let size = found.long_side();
+    let eyes = scheme.eyes(points).map(|(left, right)| left.distance(right) / size);
+    SIZE_RANGE.contains(&(size / region.long_side()))
+        && found.centre.distance(region.centre) <= MOST_OFF * region.long_side()
+        && ASPECT_RANGE.contains(&(found.width / found.height))
+        && eyes.is_none_or(|eyes| EYES_RANGE.contains(&eyes))
+}
+
+/// Where to look again when the region was badly aimed at what was seen in it.
+pub fn better_aim(scheme: &PointScheme, look: &Look) -> Option<FaceBox> {
+    let region = &look.region;
+    let found = FaceBox::around(&look.points, scheme.roll(&look.points))?;
+    let size = found.long_side() / region.long_side();
+    let well_aimed = found.centre.distance(region.centre) < WELL_AIMED_OFFSET * region.long_side()
+        && size.max(size.recip()) < WELL_AIMED_SIZE
+        && (found.roll - region.roll).abs() < WELL_AIMED_ROLL;
+    (!well_aimed).then_some(found)
+}
+
+/// How much a face changed its shape: root mean square distance of the points after the best similarity, in root mean
+/// square radii of the face; 0 when that is not known.
+pub fn shape_change(before: &[Point], now: &[Point]) -> f32 {
+    let Some(moved) = Similarity::fit(before, now) else {
+        return 0.0;
+    };
+    let middle = mean(now);
+    let squares = |distances: &mut dyn Iterator<Item = f32>| distances.map(|d| d * d).sum::<f32>();
+    let off = squares(&mut before.iter().zip(now).map(|(&p, q)| moved.apply(p).distance(*q)));
+    let size = squares(&mut now.iter().map(|p| p.distance(middle)));
+    (off / size).sqrt()
+}

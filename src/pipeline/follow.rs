@@ -1,0 +1,83 @@
+//! Follows the faces of a video from frame to frame: the tracker says where to look, the net looks.
+//! Used by the live inference thread and by the commands without a window alike.
+
+use std::time::Duration;
+
+use image::GrayImage;
+
+use super::fit::{FitError, KeypointFitter};
+use crate::{
+    detect::{
+        Detection,
+        smooth::Strength,
+        track::{Again, Need, Tracker},
+    },
+    face::Face,
+    model::LayerMaps,
+};
+
+/// A net and the faces that it follows.
+#[derive(Debug)]
+pub struct Follower {
+    fitter: KeypointFitter,
+    tracker: Tracker,
+}
+
+impl Follower {
+    /// Follows with a net; no face is known yet.
+    pub fn new(fitter: KeypointFitter, strength: Strength) -> Self {
+        let tracker = Tracker::new(fitter.contract().scheme.clone(), strength);
+        Self { fitter, tracker }
+    }
+
+    /// The net.
+    pub fn fitter(&mut self) -> &mut KeypointFitter {
+        &mut self.fitter
+    }
+
+    /// How much points are smoothed from now on.
+    pub fn set_strength(&mut self, strength: Strength) {
+        self.tracker.set_strength(strength);
+    }
+
+    /// Forgets all faces.
+    pub fn forget(&mut self) {
+        self.tracker.forget();
+    }
+
+    /// How the search for faces should be going on.
+    pub fn need(&self) -> Need {
+        self.tracker.need()
+    }
+
+    /// The faces in the frame at `time`, given what searches found since the last frame; and what the net's first layer
+    /// makes of the face of id `looked_at`, where that is there and the file can say.
+    ///
+    /// # Errors
+    /// When a crop cannot be cut or the net fails.
+    pub fn frame(
+        &mut self,
+        grey: &GrayImage,
+        time: Duration,
+        found: &[Detection],
+        looked_at: Option<u32>,
+    ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
+        let mut regions = self.tracker.propose(time, found);
+        let looked_at = looked_at.and_then(|id| self.tracker.place_of(id));
+        let (mut looks, maps) = self.fitter.look(grey, &regions, looked_at)?;
+        loop {
+            let again = self.tracker.take_in(looks);
+            if again.is_empty() {
+                return Ok((self.tracker.faces(), maps));
+            }
+            regions = again
+                .into_iter()
+                .map(|again| match again {
+                    Again::At(region) => Ok(region),
+                    Again::Round(region, patch) => self.fitter.seek(grey, &region, &patch),
+                })
+                .collect::<Result<_, _>>()?;
+            looks = self.fitter.look(grey, &regions, None)?.0;
+        }
+    }
+}
