@@ -220,9 +220,7 @@ impl Similarity {
 /// The middle of mass of `points`; the origin when there are none.
 pub fn mean(points: &[Point]) -> Point {
     let count = points.len().max(1) as f32;
-    let sum = points
-        .iter()
-        .fold((0.0, 0.0), |(x, y), p| (x + p.x, y + p.y));
+    let sum = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.x, y + p.y));
     Point::new(sum.0 / count, sum.1 / count)
 }
 

@@ -243,7 +243,10 @@ fn a_stream_that_nobody_serves_is_an_error_that_names_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/video.mjpg", listener.local_addr().unwrap())
     };
-    let error = source::open(&SourceSpec::Url(address.clone())).err().unwrap().to_string();
+    let error = source::open(&SourceSpec::Url(address.clone()))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains(&address) && error.contains("network"), "{error}");
 }
 
@@ -273,10 +276,7 @@ const FACE: Rect = Rect::new(60.0, 70.0, 106.0, 102.0);
 #[test]
 fn the_face_box_is_that_of_the_keypoints_at_any_size() {
     let grey = crop::grey(&picture::read(&media("face.jpg")).unwrap()).unwrap();
-    for settings in [
-        HaarSettings::following(),
-        HaarSettings::thorough(),
-    ] {
+    for settings in [HaarSettings::following(), HaarSettings::thorough()] {
         let mut detector = HaarDetector::open(settings).unwrap();
         for scale in [1, 4] {
             let picture = crop::resized(&grey, 240 * scale, 240 * scale).unwrap();
@@ -288,7 +288,10 @@ fn the_face_box_is_that_of_the_keypoints_at_any_size() {
                 FACE.height * scale,
             );
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].face_box.bounds().iou(&expected) > 0.6, "{found:?} {expected:?}");
+            assert!(
+                found[0].face_box.bounds().iou(&expected) > 0.6,
+                "{found:?} {expected:?}"
+            );
         }
     }
 }

@@ -75,7 +75,10 @@ fn scenes_come_in_order_and_points_belong_to_their_picture() {
         last = Some(number);
         let seen = grey_seen(&scene.faces[0]);
         let shown = f32::from(grey_of(number));
-        assert!((seen - shown).abs() < 1.0, "points of grey {seen} on a picture of {shown}");
+        assert!(
+            (seen - shown).abs() < 1.0,
+            "points of grey {seen} on a picture of {shown}"
+        );
     }
 }
 

@@ -109,8 +109,12 @@ fn time_in(row: &[[u8; 3]]) -> Option<u32> {
     let first = row.iter().position(|&p| near(p, RED))? as f32;
     let last = row.iter().rposition(|&p| near(p, BLUE))? as f32;
     let width = (last + 1.0 - first) / CELLS as f32;
-    let cell = |index: u32| row.get((first + (index as f32 + 0.5) * width) as usize).map(|p| p[1] > 127);
-    let number = |from: u32| (0..BITS).try_fold(0, |sum, bit| Some(sum | u32::from(cell(from + bit)?) << bit));
+    let cell = |index: u32| {
+        row.get((first + (index as f32 + 0.5) * width) as usize)
+            .map(|p| p[1] > 127)
+    };
+    let number =
+        |from: u32| (0..BITS).try_fold(0, |sum, bit| Some(sum | u32::from(cell(from + bit)?) << bit));
     let (time, turned_over) = (number(1)?, number(1 + BITS)?);
     (time == !turned_over & ((1 << BITS) - 1)).then_some(time)
 }
@@ -133,7 +137,11 @@ impl ClockSource {
             live: true,
             reopen_as: None,
         };
-        Self { info, start, count: 0 }
+        Self {
+            info,
+            start,
+            count: 0,
+        }
     }
 }
 

@@ -42,7 +42,9 @@ struct World {
 /// A face of sixty-eight points in the places of eyes, mouth and jaw, roughly; extent 1, middle 0.
 fn shape() -> Vec<Point> {
     let arc = |i: usize, n: usize| (i as f32 / (n - 1) as f32 - 0.5) * 2.0;
-    let mut points: Vec<Point> = (0..17).map(|i| Point::new(0.5 * arc(i, 17), 0.5 - 0.9 * arc(i, 17).powi(4))).collect();
+    let mut points: Vec<Point> = (0..17)
+        .map(|i| Point::new(0.5 * arc(i, 17), 0.5 - 0.9 * arc(i, 17).powi(4)))
+        .collect();
     points.extend((0..10).map(|i| Point::new(0.4 * arc(i, 10), -0.45)));
     points.extend((0..9).map(|i| Point::new(0.02 * i as f32, -0.3 + 0.05 * i as f32)));
     for side in [-1.0, 1.0] {
@@ -124,7 +126,10 @@ impl World {
                     let is_near = there.centre.distance(region.centre) < 1.5 * region.long_side();
                     (is_near && patch_of(person as f32 + 1.0) == *patch).then_some(there)
                 });
-                let centre = near.into_iter().next().map_or(region.centre, |there| there.centre);
+                let centre = near
+                    .into_iter()
+                    .next()
+                    .map_or(region.centre, |there| there.centre);
                 FaceBox { centre, ..*region }
             }
         };
@@ -139,18 +144,19 @@ impl World {
                 (iou > SEEN_FROM_IOU).then_some((person, iou))
             })
             .max_by(|a, b| a.1.total_cmp(&b.1));
-        let (points, confidence, looks_like) = match seen.and_then(|(person, _)| Some((self.truth(person, frame)?, person))) {
-            Some((points, person)) => (points, 0.95, person as f32 + 1.0),
-            None => {
-                let guess = Similarity {
-                    shift: region.centre,
-                    scale: region.long_side(),
-                    roll: region.roll,
-                };
-                let points = shape().iter().map(|&p| guess.apply(p)).collect();
-                (points, 0.05, 0.0)
-            }
-        };
+        let (points, confidence, looks_like) =
+            match seen.and_then(|(person, _)| Some((self.truth(person, frame)?, person))) {
+                Some((points, person)) => (points, 0.95, person as f32 + 1.0),
+                None => {
+                    let guess = Similarity {
+                        shift: region.centre,
+                        scale: region.long_side(),
+                        roll: region.roll,
+                    };
+                    let points = shape().iter().map(|&p| guess.apply(p)).collect();
+                    (points, 0.05, 0.0)
+                }
+            };
         let size = region.long_side();
         let points = points
             .into_iter()
@@ -208,7 +214,10 @@ fn run(world: &mut World, frames: u32) -> Story {
                 .filter_map(|person| Some((person, world.truth(person, frame)?)))
                 .map(|(person, truth)| {
                     let off = truth.iter().zip(&face.points).map(|(a, b)| a.distance(*b));
-                    (person, off.sum::<f32>() / 68.0 / (world.people[person])(frame).unwrap().2)
+                    (
+                        person,
+                        off.sum::<f32>() / 68.0 / (world.people[person])(frame).unwrap().2,
+                    )
                 })
                 .min_by(|a, b| a.1.total_cmp(&b.1));
             match nearest {
@@ -248,7 +257,11 @@ impl Story {
 
     /// The ids that a person had, in order.
     fn ids_of(&self, person: usize) -> Vec<u32> {
-        let mut ids: Vec<u32> = self.ids.iter().filter_map(|ids| ids.get(&person).copied()).collect();
+        let mut ids: Vec<u32> = self
+            .ids
+            .iter()
+            .filter_map(|ids| ids.get(&person).copied())
+            .collect();
         ids.dedup();
         ids
     }
@@ -284,7 +297,9 @@ fn people_who_cross_keep_their_ids_and_nobody_is_followed_twice() {
 
 #[test]
 fn a_hand_before_the_face_does_not_change_its_id() {
-    let mut world = World::new(&[|f| (!(60..72).contains(&f)).then_some((300.0 + 20.0 * (f as f32 / 15.0).sin(), 200.0, 100.0, 0.0))]);
+    let mut world = World::new(&[|f| {
+        (!(60..72).contains(&f)).then_some((300.0 + 20.0 * (f as f32 / 15.0).sin(), 200.0, 100.0, 0.0))
+    }]);
     let story = run(&mut world, 140);
     assert_eq!(story.ids_of(0), [0]);
     assert!(story.covered(0, 73..140) > 0.98);
@@ -321,9 +336,16 @@ fn after_a_cut_the_old_place_is_let_go_and_the_new_face_is_another_person() {
         |f| (f >= 120).then_some((420.0, 120.0, 70.0, 0.0)),
     ]);
     let story = run(&mut world, 180);
-    assert!(story.covered(1, 63..120) == 1.0, "the new face within three frames");
+    assert!(
+        story.covered(1, 63..120) == 1.0,
+        "the new face within three frames"
+    );
     assert!(story.covered(2, 126..180) == 1.0);
-    assert_eq!(story.strays.iter().sum::<usize>(), 0, "no points where the last face was");
+    assert_eq!(
+        story.strays.iter().sum::<usize>(),
+        0,
+        "no points where the last face was"
+    );
     let all: Vec<u32> = (0..3).flat_map(|person| story.ids_of(person)).collect();
     assert_eq!(all, [0, 1, 2]);
 }
@@ -333,7 +355,12 @@ fn a_shaking_camera_loses_nobody() {
     let mut world = World::new(&[|f| {
         let t = f as f32 / 30.0;
         let shake = 0.35 * 120.0 * (std::f32::consts::TAU * 2.5 * t).sin();
-        Some((300.0 + shake, 200.0 + 0.5 * shake, 120.0 * (1.0 + 0.1 * (6.0 * t).sin()), 0.2 * (9.0 * t).sin()))
+        Some((
+            300.0 + shake,
+            200.0 + 0.5 * shake,
+            120.0 * (1.0 + 0.1 * (6.0 * t).sin()),
+            0.2 * (9.0 * t).sin(),
+        ))
     }]);
     let story = run(&mut world, 200);
     assert!(story.covered(0, 3..200) > 0.98, "{}", story.covered(0, 3..200));
@@ -379,7 +406,11 @@ fn without_a_confidence_what_no_search_confirms_is_let_go() {
     let mut followed = Vec::new();
     for frame in 0..300 {
         // The false face is found once only, the real one again and again.
-        let mut finds = if frame % 15 == 0 { world.search(frame) } else { Vec::new() };
+        let mut finds = if frame % 15 == 0 {
+            world.search(frame)
+        } else {
+            Vec::new()
+        };
         finds.truncate(if frame == 0 { 2 } else { 1 });
         look_everywhere(&mut tracker, &mut world, frame, &finds);
         followed.push(tracker.faces().len());

@@ -169,7 +169,9 @@ impl FaceDetector for HaarDetector {
         };
         let mut squares = match search.tilted {
             Tilted::OnlyLeft | Tilted::OnlyRight => Vec::new(),
-            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => self.squares(small, search.min_size)?,
+            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => {
+                self.squares(small, search.min_size)?
+            }
         };
         let leans: &[f32] = match search.tilted {
             Tilted::Never => &[],
@@ -230,7 +232,12 @@ impl HaarDetector {
     }
 
     /// Squares of faces that lean by `roll` (radians, clockwise): those upright in a copy turned back by it.
-    fn tilted_squares(&mut self, small: &GrayImage, roll: f32, min_size: f32) -> Result<Vec<Square>, DetectError> {
+    fn tilted_squares(
+        &mut self,
+        small: &GrayImage,
+        roll: f32,
+        min_size: f32,
+    ) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
         let turned = CropTransform {
             roll,

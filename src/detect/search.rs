@@ -102,7 +102,8 @@ impl Kind {
 
     fn is_due(&self, time: Duration, share: f64) -> bool {
         let pause = self.cost.div_f64(share);
-        self.last.is_none_or(|last| time.saturating_sub(last) >= pause || time < last)
+        self.last
+            .is_none_or(|last| time.saturating_sub(last) >= pause || time < last)
     }
 
     fn took(&mut self, cost: Duration) {
@@ -199,7 +200,11 @@ mod tests {
         let mut spent = Duration::ZERO;
         for frame in 0..frames {
             if let Some(search) = planner.next(FRAME * frame, need) {
-                let cost = if search.min_size == SWEEP.min_size { sweep } else { glance };
+                let cost = if search.min_size == SWEEP.min_size {
+                    sweep
+                } else {
+                    glance
+                };
                 spent += cost;
                 planner.took(cost);
             }

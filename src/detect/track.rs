@@ -162,8 +162,11 @@ impl Tracker {
         }
         self.time = time;
         self.again = false;
-        self.tracks
-            .retain(|track| track.lost_at.is_none_or(|lost| time.saturating_sub(lost) <= MEMORY));
+        self.tracks.retain(|track| {
+            track
+                .lost_at
+                .is_none_or(|lost| time.saturating_sub(lost) <= MEMORY)
+        });
         self.grudges.retain(|(_, until)| time < *until);
         self.proposals.clear();
         for track in self.tracks.iter().filter(|track| track.lost_at.is_none()) {
@@ -177,7 +180,9 @@ impl Tracker {
             let region = track.motion.last();
             // Without a confidence nothing could be told from a look: then a search has to find the face.
             let just_lost = track.confidence.is_some()
-                && track.lost_at.is_some_and(|lost| time.saturating_sub(lost) <= RETRY_TIME);
+                && track
+                    .lost_at
+                    .is_some_and(|lost| time.saturating_sub(lost) <= RETRY_TIME);
             let taken = |other: &Proposal| other.region.bounds().iou(&region.bounds()) > SAME_FACE_IOU;
             if just_lost && !self.proposals.iter().any(taken) {
                 self.proposals.push(Proposal {
@@ -195,7 +200,9 @@ impl Tracker {
 
     /// Which of the proposed regions is that of the face `id`.
     pub fn place_of(&self, id: u32) -> Option<usize> {
-        self.proposals.iter().position(|proposal| proposal.aim == Aim::Track(id))
+        self.proposals
+            .iter()
+            .position(|proposal| proposal.aim == Aim::Track(id))
     }
 
     /// A find confirms the face that it overlaps, or is looked at as a new one.
@@ -215,7 +222,10 @@ impl Tracker {
                 }
             }
         }
-        let refused = self.grudges.iter().any(|(place, _)| overlap(place) > SURELY_SAME_IOU);
+        let refused = self
+            .grudges
+            .iter()
+            .any(|(place, _)| overlap(place) > SURELY_SAME_IOU);
         if !known && !refused && self.proposals.len() < MOST_REGIONS {
             self.proposals.push(Proposal {
                 aim: Aim::New,
@@ -229,7 +239,10 @@ impl Tracker {
     /// be looked at again, once: those come back, and the answer is taken in the same way. The frame is done when none
     /// come back.
     pub fn take_in(&mut self, looks: Vec<Look>) -> Vec<Again> {
-        let open = self.proposals.iter_mut().filter(|proposal| proposal.look.is_none());
+        let open = self
+            .proposals
+            .iter_mut()
+            .filter(|proposal| proposal.look.is_none());
         for (proposal, look) in open.zip(looks) {
             proposal.look = Some(look);
         }
@@ -242,7 +255,9 @@ impl Tracker {
                 } else {
                     // A face that was there in the last frame moved faster than it was led.
                     let followed = self.tracks.iter().find(|track| {
-                        proposal.aim == Aim::Track(track.id) && track.lost_at.is_none() && !track.last_patch.is_empty()
+                        proposal.aim == Aim::Track(track.id)
+                            && track.lost_at.is_none()
+                            && !track.last_patch.is_empty()
                     });
                     followed.map(|track| Again::Round(proposal.region, track.last_patch.clone()))
                 };
@@ -334,7 +349,12 @@ impl Tracker {
     /// A face where none was followed: one that was lost, or a new one.
     fn welcome(&mut self, look: Look) {
         let verdict = judge::judge(&self.scheme, &look);
-        tracing::trace!(time = self.time.as_secs_f32(), confidence = look.confidence, ?verdict, "looked at a find");
+        tracing::trace!(
+            time = self.time.as_secs_f32(),
+            confidence = look.confidence,
+            ?verdict,
+            "looked at a find"
+        );
         if verdict != Verdict::Face {
             self.grudges.push((look.region, self.time + GRUDGE));
             return;

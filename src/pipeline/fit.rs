@@ -102,12 +102,15 @@ impl KeypointFitter {
     ) -> Result<(Vec<Look>, Option<LayerMaps>), FitError> {
         let crops: Vec<CropTransform> = boxes.iter().map(|b| self.contract().crop_of_face(b)).collect();
         let (predictions, maps) = self.predictions(grey, &crops, looked_at)?;
-        let looks = predictions.into_iter().enumerate().map(|(index, prediction)| Look {
-            region: boxes[index],
-            points: prediction.points,
-            confidence: prediction.certainty.map(|certainty| certainty.confidence),
-            patch: unit(self.batch.fields(index, PATCH_SIDE)),
-        });
+        let looks = predictions
+            .into_iter()
+            .enumerate()
+            .map(|(index, prediction)| Look {
+                region: boxes[index],
+                points: prediction.points,
+                confidence: prediction.certainty.map(|certainty| certainty.confidence),
+                patch: unit(self.batch.fields(index, PATCH_SIDE)),
+            });
         Ok((looks.collect(), maps))
     }
 
@@ -131,10 +134,7 @@ impl KeypointFitter {
         let to = wide.frame_from_crop(Point::new(x as f32, y as f32));
         self.crop_time += start.elapsed();
         Ok(FaceBox {
-            centre: Point::new(
-                region.centre.x + to.x - from.x,
-                region.centre.y + to.y - from.y,
-            ),
+            centre: Point::new(region.centre.x + to.x - from.x, region.centre.y + to.y - from.y),
             ..*region
         })
     }
@@ -187,7 +187,8 @@ impl KeypointFitter {
 /// Left top corner of the part of `picture` that correlates best with `patch`, of which each value is a pixel.
 fn best_place(picture: &GrayImage, patch: &[f32]) -> (u32, u32) {
     let side = PATCH_SIDE as u32;
-    let places = (0..=picture.height() - side).flat_map(|y| (0..=picture.width() - side).map(move |x| (x, y)));
+    let places =
+        (0..=picture.height() - side).flat_map(|y| (0..=picture.width() - side).map(move |x| (x, y)));
     let likeness = |(x, y): (u32, u32)| {
         let (mut sum, mut squares, mut product) = (0.0, 0.0, 0.0);
         for (row, values) in patch.chunks_exact(PATCH_SIDE).enumerate() {
@@ -201,7 +202,11 @@ fn best_place(picture: &GrayImage, patch: &[f32]) -> (u32, u32) {
         }
         // The patch has mean 0 and length 1 already.
         let spread = squares - sum * sum / patch.len() as f32;
-        if spread > 0.0 { product / spread.sqrt() } else { 0.0 }
+        if spread > 0.0 {
+            product / spread.sqrt()
+        } else {
+            0.0
+        }
     };
     places
         .map(|place| (place, likeness(place)))

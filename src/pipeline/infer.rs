@@ -68,6 +68,8 @@ struct State {
     look_inside: bool,
     /// Id of the face that the user chose.
     chosen: Option<u32>,
+    /// Id of the face that was looked at inside the net in the last frame.
+    looked_at: Option<u32>,
     /// The faces of the last frame.
     faces: Vec<Face>,
     failing: bool,
@@ -88,6 +90,7 @@ impl Infer {
             strength: Strength::default(),
             look_inside: false,
             chosen: None,
+            looked_at: None,
             faces: Vec::new(),
             failing: false,
         };
@@ -97,8 +100,8 @@ impl Infer {
             changed |= self.swap_net(&mut state);
             match self.frames.take(PATIENCE) {
                 Taken::Value(frame) => last = Some(frame),
-                // A still picture is looked at again when something was found in it.
-                Taken::Nothing if changed || self.found.is_full() => {}
+                // A still picture is looked at again when something was found in it, or to look inside at what was.
+                Taken::Nothing if changed || self.found.is_full() || state.wants_to_look() => {}
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             }
@@ -123,7 +126,11 @@ impl Infer {
                     }
                 }
                 Command::Choose(point) => {
-                    let hit = state.faces.iter().rev().find(|face| face.face_box.contains(point));
+                    let hit = state
+                        .faces
+                        .iter()
+                        .rev()
+                        .find(|face| face.face_box.contains(point));
                     if let Some(face) = hit {
                         state.chosen = Some(face.id);
                     }
@@ -196,6 +203,7 @@ impl Infer {
         times: &mut StageTimes,
     ) -> Result<Option<LayerMaps>, String> {
         let looked_at = state.chosen_face().map(|index| state.faces[index].id);
+        state.looked_at = looked_at.filter(|_| state.look_inside);
         state.faces.clear();
         let Some((follower, _)) = &mut state.net else {
             return Ok(None);
@@ -222,8 +230,7 @@ impl Infer {
             let grey = state.grey.clone();
             self.wanted.put(Wanted { grey, search });
         }
-        let looked_at = looked_at.filter(|_| state.look_inside);
-        let followed = follower.frame(&state.grey, frame.source_time, &finds, looked_at);
+        let followed = follower.frame(&state.grey, frame.source_time, &finds, state.looked_at);
         (times.crop, times.infer) = follower.fitter().take_times();
         let (faces, maps) = followed.map_err(|e| e.to_string())?;
         state.faces = faces;
@@ -253,11 +260,18 @@ impl State {
         }
     }
 
+    /// Whether there is a face to look at inside the net that was not looked at: it has just appeared, or was chosen.
+    fn wants_to_look(&self) -> bool {
+        let wanted = self.chosen_face().map(|index| self.faces[index].id);
+        self.look_inside && wanted.is_some() && wanted != self.looked_at
+    }
+
     /// Place of the face that was chosen; of the largest when nobody chose or it is gone.
     fn chosen_face(&self) -> Option<usize> {
         let is_chosen = |face: &Face| self.chosen == Some(face.id);
         let size = |face: &Face| face.face_box.long_side();
-        let largest = || (0..self.faces.len()).max_by(|&a, &b| size(&self.faces[a]).total_cmp(&size(&self.faces[b])));
+        let largest =
+            || (0..self.faces.len()).max_by(|&a, &b| size(&self.faces[a]).total_cmp(&size(&self.faces[b])));
         self.faces.iter().position(is_chosen).or_else(largest)
     }
 }

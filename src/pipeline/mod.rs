@@ -40,7 +40,13 @@ pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 
-use crate::{detect::{FaceDetector, smooth::Strength}, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
+use crate::{
+    detect::{FaceDetector, smooth::Strength},
+    frame::Frame,
+    geometry::Point,
+    model::DeviceChoice,
+    source::SourceSpec,
+};
 
 /// Called whenever there is a new scene or event; must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -128,7 +128,10 @@ impl CropBatch {
         let width = self.transforms.get(index).map_or(1, |crop| crop.side as usize);
         let field = (width / side).max(1);
         let mut sums = vec![0.0; side * side];
-        for (y, row) in self.pixels[index * length..(index + 1) * length].chunks_exact(width).enumerate() {
+        for (y, row) in self.pixels[index * length..(index + 1) * length]
+            .chunks_exact(width)
+            .enumerate()
+        {
             for (x, value) in row.iter().enumerate() {
                 let (x, y) = ((x / field).min(side - 1), (y / field).min(side - 1));
                 sums[y * side + x] += value;

@@ -156,17 +156,8 @@ impl Worker<'_> {
             }
         }
         let write = start.elapsed();
-        self.stats.add(
-            faces.len(),
-            [
-                decode,
-                detect,
-                crop,
-                infer,
-                draw,
-                write,
-            ],
-        );
+        self.stats
+            .add(faces.len(), [decode, detect, crop, infer, draw, write]);
         Ok(())
     }
 }

@@ -55,7 +55,9 @@ fn plausible(scheme: &PointScheme, region: &FaceBox, points: &[Point]) -> bool {
         return false;
     };
     let size = found.long_side();
-    let eyes = scheme.eyes(points).map(|(left, right)| left.distance(right) / size);
+    let eyes = scheme
+        .eyes(points)
+        .map(|(left, right)| left.distance(right) / size);
     SIZE_RANGE.contains(&(size / region.long_side()))
         && found.centre.distance(region.centre) <= MOST_OFF * region.long_side()
         && ASPECT_RANGE.contains(&(found.width / found.height))
