@@ -48,10 +48,7 @@ fn shape() -> Vec<Point> {
     points.extend((0..10).map(|i| Point::new(0.4 * arc(i, 10), -0.45)));
     points.extend((0..9).map(|i| Point::new(0.02 * i as f32, -0.3 + 0.05 * i as f32)));
     for side in [-1.0, 1.0] {
-        points.extend((0..6).map(|i| {
-            let along = if side < 0.0 { arc(i, 6) } else { arc(i, 6) };
-            Point::new(side * 0.22 + 0.1 * along, -0.28)
-        }));
+        points.extend((0..6).map(|i| Point::new(side * 0.22 + 0.1 * arc(i, 6), -0.28)));
     }
     points.extend((0..20).map(|i| Point::new(0.2 * arc(i, 20), 0.25)));
     // The outer eye corners of the scheme.
@@ -332,7 +329,7 @@ fn after_a_cut_the_old_place_is_let_go_and_the_new_face_is_another_person() {
     let mut world = World::new(&[
         |f| (f < 60).then_some((200.0, 200.0, 100.0, 0.0)),
         // At the very place of the first.
-        |f| (f >= 60 && f < 120).then_some((204.0, 197.0, 100.0, 0.0)),
+        |f| (60..120).contains(&f).then_some((204.0, 197.0, 100.0, 0.0)),
         |f| (f >= 120).then_some((420.0, 120.0, 70.0, 0.0)),
     ]);
     let story = run(&mut world, 180);
