@@ -1,10 +1,13 @@
 //! The stages of a frame's life and the live threads that run them. Knows every room but `app`, and no egui.
 //!
 //! ```text
-//! capture ──Slot<Frame>──> infer ──Slot<Scene>──> window          detect: Slot<Wanted> ──> Slot<Found>
-//!    ^ commands             ^ ^ └────── wanted, found ──────> detect
-//!    |                      | └── commands ── window
-//!    └── window             └──Slot<LoadedNet>── weights <── wishes ── window       events ──> window
+//! capture ──Slot<Frame>──> infer ──Slot<Scene>──> window
+//!                          │   ^
+//!                Slot<Wanted>  Slot<Found>
+//!                          v   │
+//!                         detect              weights ──Slot<LoadedNet>──> infer
+//!
+//! commands: window ──> capture, infer     wishes: window ──> weights     events: all threads ──> window
 //! ```
 //!
 //! A slot holds one value and the newest wins: however slow a stage is, delay does not grow. The picture and the
