@@ -417,6 +417,27 @@ fn without_a_confidence_what_no_search_confirms_is_let_go() {
 }
 
 #[test]
+fn of_frames_a_second_apart_each_shows_who_was_found_in_it() {
+    for confident in [true, false] {
+        let mut world = World::new(&[|f| Some((150.0 + 60.0 * (f % 5) as f32, 200.0, 80.0, 0.0))]);
+        world.confident = confident;
+        let mut tracker = Tracker::new(PointScheme::ibug68(), Strength::default());
+        for frame in 0..20 {
+            let found = world.search(frame);
+            let regions = tracker.propose(Duration::from_secs(u64::from(frame)), &found);
+            let looks = regions.iter().map(|region| world.look(region, frame)).collect();
+            let again = tracker.take_in(looks);
+            let looks = again.iter().map(|again| world.look_again(again, frame)).collect();
+            tracker.take_in(looks);
+            let faces = tracker.faces();
+            assert_eq!(faces.len(), 1, "frame {frame}");
+            let there = world.truth_box(0, frame).unwrap().bounds();
+            assert!(faces[0].face_box.iou(&there) > 0.7, "frame {frame}");
+        }
+    }
+}
+
+#[test]
 fn a_recording_that_begins_again_begins_with_nobody() {
     let mut world = World::new(&[|_| Some((200.0, 200.0, 100.0, 0.0))]);
     let mut tracker = Tracker::new(PointScheme::ibug68(), Strength::default());

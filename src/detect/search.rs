@@ -177,6 +177,16 @@ impl Planner {
         })
     }
 
+    /// A glance at `time`, whatever it costs: where frames come so slowly that faces cannot be followed.
+    pub fn glance(&mut self, time: Duration) -> Search {
+        self.glance.last = Some(time);
+        self.swept = false;
+        Search {
+            tilted: Tilted::WhenNoneIsUpright,
+            ..self.glance.search
+        }
+    }
+
     /// How long the last search took. Not told for recordings, so that what is found in them does not depend on the
     /// machine: then costs are assumed.
     pub fn took(&mut self, cost: Duration) {

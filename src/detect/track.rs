@@ -22,6 +22,8 @@ use crate::{
 use judge::Verdict;
 use motion::Motion;
 
+/// Frames further apart than this show nothing of how a face moved in between: everybody is lost, and may be found again.
+const LONGEST_STEP: Duration = Duration::from_millis(500);
 /// A lost face is looked for at its last place for so long: a hand before it, a blurred turn.
 const RETRY_TIME: Duration = Duration::from_millis(400);
 /// A lost face is remembered for so long: who comes back sooner keeps their number.
@@ -159,6 +161,12 @@ impl Tracker {
         if time < self.time {
             // A recording that begins again.
             self.forget();
+        }
+        if time.saturating_sub(self.time) > LONGEST_STEP {
+            let seen_at = self.time;
+            for track in &mut self.tracks {
+                track.lost_at.get_or_insert(seen_at);
+            }
         }
         self.time = time;
         self.again = false;

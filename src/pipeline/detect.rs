@@ -46,7 +46,10 @@ impl Detect {
             let Wanted { grey, search } = match self.wanted.take(PATIENCE) {
                 Taken::Value(wanted) => wanted,
                 Taken::Nothing => continue,
-                Taken::Closed => return,
+                Taken::Closed => {
+                    self.found.close();
+                    return;
+                }
             };
             let start = Instant::now();
             let faces = match self.detector.search(&grey, &search) {

@@ -19,7 +19,7 @@ use super::{
     weights::LoadedNet,
 };
 use crate::{
-    detect::{Planner, smooth::Strength},
+    detect::{Planner, smooth::Strength, track::Need},
     face::Face,
     frame::Frame,
     geometry::Point,
@@ -29,6 +29,11 @@ use crate::{
 
 /// How soon commands, finds and new nets are noticed while no frames come.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A machine that needs longer than this for a frame cannot follow faces: there each frame waits for a search of its own.
+const SLOW_FRAME: Duration = Duration::from_millis(400);
+/// And waits so long at most.
+const PATIENCE_WITH_SEARCH: Duration = Duration::from_secs(5);
 
 /// What the window asks of the thread.
 pub(super) enum Command {
@@ -60,6 +65,8 @@ struct State {
     started: Instant,
     /// A search is under way.
     searching: bool,
+    /// How long the last frame took.
+    took: Duration,
     /// The luma of the frame; its memory is used again once no search holds it.
     grey: Arc<GrayImage>,
     /// Which opening of which source the last frame was from.
@@ -85,6 +92,7 @@ impl Infer {
             planner: Planner::default(),
             started: Instant::now(),
             searching: false,
+            took: Duration::ZERO,
             grey: Arc::default(),
             opening: 0,
             strength: Strength::default(),
@@ -205,9 +213,10 @@ impl Infer {
         let looked_at = state.chosen_face().map(|index| state.faces[index].id);
         state.looked_at = looked_at.filter(|_| state.look_inside);
         state.faces.clear();
-        let Some((follower, _)) = &mut state.net else {
+        let Some((follower, _)) = &state.net else {
             return Ok(None);
         };
+        let need = follower.need();
         let start = Instant::now();
         if Arc::get_mut(&mut state.grey).is_none() {
             state.grey = Arc::default();
@@ -216,25 +225,59 @@ impl Infer {
             crop::grey_into(&frame.picture, grey).map_err(|e| e.to_string())?;
         }
         times.grey = start.elapsed();
-        let mut finds = Vec::new();
-        if let Some(found) = self.found.take_now() {
+        let found = if state.took > SLOW_FRAME {
+            self.search_first(state)
+        } else {
+            self.search_beside(state, need)
+        };
+        times.detect = found.as_ref().map_or(Duration::ZERO, |found| found.cost);
+        let finds = found.map(|found| found.faces).unwrap_or_default();
+        let Some((follower, _)) = &mut state.net else {
+            return Ok(None);
+        };
+        let followed = follower.frame(&state.grey, frame.source_time, &finds, state.looked_at);
+        (times.crop, times.infer) = follower.fitter().take_times();
+        state.took = start.elapsed();
+        let (faces, maps) = followed.map_err(|e| e.to_string())?;
+        state.faces = faces;
+        Ok(maps)
+    }
+
+    /// Has the frame searched when it is time for that, and gives what an earlier search found meanwhile.
+    fn search_beside(&self, state: &mut State, need: Need) -> Option<Found> {
+        let found = self.found.take_now();
+        if let Some(found) = &found {
             state.searching = false;
             state.planner.took(found.cost);
-            times.detect = found.cost;
-            finds = found.faces;
         }
         if !state.searching
-            && let Some(search) = state.planner.next(state.started.elapsed(), follower.need())
+            && let Some(search) = state.planner.next(state.started.elapsed(), need)
         {
             state.searching = true;
             let grey = state.grey.clone();
             self.wanted.put(Wanted { grey, search });
         }
-        let followed = follower.frame(&state.grey, frame.source_time, &finds, state.looked_at);
-        (times.crop, times.infer) = follower.fitter().take_times();
-        let (faces, maps) = followed.map_err(|e| e.to_string())?;
-        state.faces = faces;
-        Ok(maps)
+        found
+    }
+
+    /// Has this very frame searched, and waits for that.
+    fn search_first(&self, state: &mut State) -> Option<Found> {
+        if state.searching {
+            // What is found in an older frame says nothing of this one.
+            self.found.take(PATIENCE_WITH_SEARCH);
+        }
+        let search = state.planner.glance(state.started.elapsed());
+        let grey = state.grey.clone();
+        self.wanted.put(Wanted { grey, search });
+        let found = match self.found.take(PATIENCE_WITH_SEARCH) {
+            Taken::Value(found) => Some(found),
+            Taken::Nothing | Taken::Closed => None,
+        };
+        state.searching = found.is_none();
+        if let Some(found) = &found {
+            state.planner.took(found.cost);
+        }
+        found
     }
 
     /// Tells the window of the first of several failures in a row.
