@@ -188,7 +188,9 @@ impl Infer {
         };
         let chosen = state.chosen_face();
         let start = Instant::now();
-        let inside = (state.look_inside && chosen.is_some()).then(|| {
+        // A face that has just appeared is looked at in the next frame.
+        let was_looked_at = chosen.is_some_and(|index| state.looked_at == Some(state.faces[index].id));
+        let inside = (state.look_inside && was_looked_at).then(|| {
             let maps = maps.as_ref().map(Atlas::of);
             times.look = start.elapsed();
             Arc::new(Inside { maps })
