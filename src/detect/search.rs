@@ -43,7 +43,7 @@ const SWEEP: Search = Search {
     min_size: 0.03,
     tilted: Tilted::Never,
 };
-/// What they cost until it was measured (one core of a server of 2020, a picture of 640x480).
+/// What they cost until it was measured: estimated from whole runs on pictures of 640x480, not timed one by one.
 const ASSUMED_GLANCE: Duration = Duration::from_millis(15);
 /// See [`ASSUMED_GLANCE`].
 const ASSUMED_SWEEP: Duration = Duration::from_millis(200);
@@ -65,7 +65,7 @@ struct Shares {
     sweep: f64,
 }
 
-/// While nobody is in view: together under a sixth of a core with everything else that runs then.
+/// While nobody is in view: a tenth of a core for both kinds; what else runs then comes on top.
 const NOBODY: Shares = Shares {
     glance: 0.06,
     sweep: 0.04,

@@ -38,10 +38,10 @@ const SURELY_SAME_IOU: f32 = 0.55;
 const DOUBLE_IOU: f32 = 0.4;
 /// Patches that correlate less than this are not of one face.
 const SAME_LOOKS: f32 = 0.5;
-/// From one frame to the next the patch of a face correlates more than this: 0.70 at least in 1500 frames of seven videos,
-/// less at 34 of 39 cuts between portraits.
+/// From one frame to the next the patch of a face correlates more than this: so in 1658 of 1659 followed faces of six
+/// videos, and in 3 of 40 at cuts between portraits.
 const SAME_SCENE: f32 = 0.65;
-/// And its shape changes less than this: by 0.11 at most, more at 28 of the cuts.
+/// And its shape changes less than this: so in 1658 of the 1659, and in 12 of the 40.
 const SAME_SHAPE: f32 = 0.13;
 /// How much of a face's remembered patch is its newest: it follows within a second or two.
 const NEWEST_LOOKS: f32 = 0.05;
