@@ -5,7 +5,7 @@
 #   ./setup.sh          CPU libtorch; the CUDA set where an NVIDIA driver is present
 #   ./setup.sh --cuda   the CUDA set in any case        ./setup.sh --cpu   the CPU set in any case
 #
-# It changes three things: system packages (apt), third_party/ (libtorch), cascades/ (Haar cascades).
+# It changes three things: system packages (apt), third_party/ (libtorch), cascades/ (OpenCV's cascades).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -20,8 +20,8 @@ PACKAGES=(
   xvfb                                                    # the tests open the real window on a virtual screen
 )
 CASCADES=(haarcascade_frontalface_default haarcascade_frontalface_alt haarcascade_frontalface_alt2
-          haarcascade_profileface haarcascade_eye)
-CASCADE_SOURCE=/usr/share/opencv4/haarcascades
+          haarcascade_profileface haarcascade_eye lbpcascade_frontalface)
+CASCADE_SOURCE=/usr/share/opencv4
 
 say() { printf '[setup] %s\n' "$*"; }
 die() { printf '\n[setup] FAILED: %s\n[setup] WHAT TO DO: %s\n' "$1" "$2" >&2; exit 1; }
@@ -117,13 +117,14 @@ prune_to_cpu() {
 }
 
 copy_cascades() {
-  local name copied=0
+  local name source copied=0
   mkdir -p cascades
   for name in "${CASCADES[@]}"; do
     [ -s "cascades/$name.xml" ] && continue
-    [ -s "$CASCADE_SOURCE/$name.xml" ] ||
-      die "$CASCADE_SOURCE/$name.xml is missing" "install the package opencv-data, or put OpenCV's $name.xml into cascades/ yourself"
-    cp "$CASCADE_SOURCE/$name.xml" "cascades/$name.xml.partial"
+    source="$CASCADE_SOURCE/${name%%_*}s/$name.xml" # haarcascades/haarcascade_..., lbpcascades/lbpcascade_...
+    [ -s "$source" ] ||
+      die "$source is missing" "install the package opencv-data, or put OpenCV's $name.xml into cascades/ yourself"
+    cp "$source" "cascades/$name.xml.partial"
     mv "cascades/$name.xml.partial" "cascades/$name.xml"
     copied=$((copied + 1))
   done

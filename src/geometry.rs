@@ -200,6 +200,16 @@ impl Similarity {
         Some(Self { shift, scale, roll })
     }
 
+    /// The box of a face that moved so.
+    pub fn of_box(&self, face_box: &FaceBox) -> FaceBox {
+        FaceBox {
+            centre: self.apply(face_box.centre),
+            width: self.scale * face_box.width,
+            height: self.scale * face_box.height,
+            roll: face_box.roll + self.roll,
+        }
+    }
+
     /// Where `point` goes.
     pub fn apply(&self, point: Point) -> Point {
         let (sin, cos) = self.roll.sin_cos();

@@ -9,10 +9,14 @@ use super::DetectError;
 const LARGEST_FILE: u64 = 64 << 20;
 /// Sides of the window that a cascade can be trained on.
 const WINDOW_SIDES: std::ops::RangeInclusive<i32> = 8..=256;
+/// Numbers of a node: two children and a feature, then a threshold (Haar) or which of 256 patterns go left (LBP).
+const HAAR_NODE: usize = 4;
+/// See [`HAAR_NODE`].
+const LBP_NODE: usize = 3 + 256 / 32;
 /// Most rectangles in one Haar feature, which OpenCV stores in a fixed array.
 const MOST_RECTANGLES: usize = 3;
 
-/// Checks that `path` is a Haar cascade whose every number can be used.
+/// Checks that `path` is a Haar or LBP cascade whose every number can be used.
 ///
 /// # Errors
 /// Says what is wrong with it.
@@ -41,18 +45,28 @@ fn check_text(text: &str) -> Result<(), String> {
     if !text.trim_end().ends_with("</opencv_storage>") {
         return Err("its end is missing".into());
     }
-    if only(text, "stageType")? != "BOOST" || only(text, "featureType")? != "HAAR" {
-        return Err("it is not a boosted Haar cascade".into());
+    let kind = only(text, "featureType")?;
+    if only(text, "stageType")? != "BOOST" || !["HAAR", "LBP"].contains(&kind) {
+        return Err("it is not a boosted Haar or LBP cascade".into());
+    }
+    let is_lbp = kind == "LBP";
+    if is_lbp && only(text, "maxCatCount")? != "256" {
+        return Err("an LBP cascade has 256 patterns".into());
     }
     let window = (number(only(text, "width")?)?, number(only(text, "height")?)?);
     if !WINDOW_SIDES.contains(&window.0) || !WINDOW_SIDES.contains(&window.1) {
         return Err(format!("its window is {} x {} pixels", window.0, window.1));
     }
-    let features = check_features(only(text, "features")?, window)?;
+    let features = only(text, "features")?;
+    let (features, node) = if is_lbp {
+        (check_blocks(features, window)?, LBP_NODE)
+    } else {
+        (check_features(features, window)?, HAAR_NODE)
+    };
     let mut leaves = contents(text, "leafValues");
     let mut trees = 0;
     for nodes in contents(text, "internalNodes") {
-        check_tree(nodes, leaves.next().ok_or("leaves are missing")?, features)?;
+        check_tree(nodes, leaves.next().ok_or("leaves are missing")?, node, features)?;
         trees += 1;
     }
     if trees == 0 || leaves.next().is_some() {
@@ -93,16 +107,38 @@ fn check_features(features: &str, (width, height): (i32, i32)) -> Result<i32, St
     Ok(count)
 }
 
-/// Checks one tree: nodes of four numbers (left, right, feature, threshold), where a child is a later node or, negated,
-/// a leaf.
-fn check_tree(nodes: &str, leaves: &str, features: i32) -> Result<(), String> {
+/// Checks that every LBP feature, 3 x 3 blocks of the size given, lies in the window; gives the number of features.
+fn check_blocks(features: &str, (width, height): (i32, i32)) -> Result<i32, String> {
+    let mut count = 0;
+    for block in contents(features, "rect") {
+        let values: Vec<f64> = numbers(block)?;
+        let &[x, y, w, h] = values.as_slice() else {
+            return Err(format!("'{block}' is not a rectangle"));
+        };
+        let inside = x >= 0.0
+            && y >= 0.0
+            && w >= 1.0
+            && h >= 1.0
+            && x + 3.0 * w <= f64::from(width)
+            && y + 3.0 * h <= f64::from(height);
+        if !inside || values.iter().any(|value| value.fract() != 0.0) {
+            return Err(format!("the blocks '{block}' lie outside the window"));
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Checks one tree: nodes of `length` numbers (left, right, feature, and what decides), where a child is a later node or,
+/// negated, a leaf.
+fn check_tree(nodes: &str, leaves: &str, length: usize, features: i32) -> Result<(), String> {
     let nodes: Vec<f64> = numbers(nodes)?;
     let leaves: Vec<f64> = numbers(leaves)?;
-    let count = nodes.len() / 4;
-    if count == 0 || !nodes.len().is_multiple_of(4) || leaves.len() != count + 1 {
+    let count = nodes.len() / length;
+    if count == 0 || !nodes.len().is_multiple_of(length) || leaves.len() != count + 1 {
         return Err("a tree has the wrong number of nodes or leaves".into());
     }
-    for (index, node) in nodes.chunks_exact(4).enumerate() {
+    for (index, node) in nodes.chunks_exact(length).enumerate() {
         let is_child = |child: f64| {
             child.fract() == 0.0
                 && if child > 0.0 {
@@ -161,13 +197,14 @@ mod tests {
     #[test]
     fn all_bundled_cascades_pass() {
         for name in [
-            "frontalface_default",
-            "frontalface_alt",
-            "frontalface_alt2",
-            "profileface",
-            "eye",
+            "haarcascade_frontalface_default",
+            "haarcascade_frontalface_alt",
+            "haarcascade_frontalface_alt2",
+            "haarcascade_profileface",
+            "haarcascade_eye",
+            "lbpcascade_frontalface",
         ] {
-            check(&find(Kind::Cascade, &format!("haarcascade_{name}.xml")).unwrap()).unwrap();
+            check(&find(Kind::Cascade, &format!("{name}.xml")).unwrap()).unwrap();
         }
     }
 
@@ -185,6 +222,25 @@ mod tests {
             ("<leafValues>", "<leafVolues>"),
             ("opencv-cascade", "opencv-cuscade"),
             ("</opencv_storage>", ""),
+        ];
+        for (from, to) in damages {
+            assert!(good.contains(from), "{from}");
+            assert!(check_text(&good.replacen(from, to, 1)).is_err(), "{from} -> {to}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_lbp_cascades_that_would_lead_astray_are_refused() {
+        let path = find(Kind::Cascade, "lbpcascade_frontalface.xml").unwrap();
+        let good = std::fs::read_to_string(path).unwrap();
+        check_text(&good).unwrap();
+        let damages = [
+            ("0 -1 46 -67130709", "0 -1 146 -67130709"),
+            ("0 -1 46 -67130709", "0 5 46 -67130709"),
+            ("0 -1 46 -67130709", "0 -1 46 7 -67130709"),
+            ("<maxCatCount>256", "<maxCatCount>64"),
+            ("17 1 2 5<", "17 1 3 5<"),
+            ("17 1 2 5<", "17 1 0 5<"),
         ];
         for (from, to) in damages {
             assert!(good.contains(from), "{from}");

@@ -9,7 +9,7 @@ use opencv::{
     prelude::*,
 };
 
-use super::{DetectError, Detection, FaceDetector, Search, Tilted, cascade_file};
+use super::{DetectError, Detection, FaceDetector, Finds, Search, Tilted, cascade_file};
 use crate::{
     geometry::{CropTransform, FaceBox, Point, Rect},
     resources::{self, Kind},
@@ -25,10 +25,20 @@ pub const DEFAULT_CASCADE: &str = "haarcascade_frontalface_alt2.xml";
 /// pictures drawn at random (586 found by an upright search 320 px wide with scale factor 1.1 and 4 neighbours), with
 /// the 5th and 95th percentile: width 0.893 (0.77 to 1.03), height 0.856 (0.76 to 0.99), centre 0.174 (0.12 to 0.23)
 /// below the square's and 0.014 (-0.16 to 0.18) to its right. The last is left out: it only says that more faces were
-/// turned to one side. The squares of `frontalface_default` are 3 % larger.
+/// turned to one side. The squares of `frontalface_default` and of the
+/// quick cascade are 3 % larger.
 const KEYPOINT_WIDTH: f32 = 0.893;
 const KEYPOINT_HEIGHT: f32 = 0.856;
 const KEYPOINT_SHIFT_DOWN: f32 = 0.174;
+
+/// The cascade that makes proposals unless another one was named: of local binary patterns, it takes a quarter of the time
+/// of the Haar cascades. With scale factor 1.1 and one neighbour it proposes 99 of 116 faces in sixty frames of six videos
+/// in copies 960 px wide, at 4 proposals a frame; the default cascade finds 90 as it is asked here.
+const QUICK_CASCADE: &str = "lbpcascade_frontalface.xml";
+/// How it is asked.
+const QUICK_SCALE_FACTOR: f64 = 1.1;
+/// See [`QUICK_SCALE_FACTOR`].
+const QUICK_NEIGHBOURS: u32 = 1;
 
 /// By how much tilted searches lie off the upright one. The cascade itself bears about half of it, so together they
 /// cover faces that lean by up to 35 degrees: `recorded` finds a face in all 120 frames of a person who leans (carphone)
@@ -64,6 +74,7 @@ impl HaarSettings {
                 work_side: 320,
                 min_size: 0.1,
                 tilted: Tilted::WhenNoneIsUpright,
+                finds: Finds::Sure,
             },
         }
     }
@@ -77,17 +88,27 @@ impl HaarSettings {
                 work_side: 1024,
                 min_size: 0.02,
                 tilted: Tilted::Always,
+                finds: Finds::Sure,
             },
             ..Self::following()
         }
     }
 }
 
-/// A detector with a loaded cascade.
+/// A detector with its cascades loaded.
 #[derive(Debug)]
 pub struct HaarDetector {
-    classifier: CascadeClassifier,
+    sure: Cascade,
+    quick: Cascade,
     settings: HaarSettings,
+}
+
+/// A cascade and how it is asked.
+#[derive(Debug)]
+struct Cascade {
+    classifier: CascadeClassifier,
+    scale_factor: f64,
+    min_neighbours: u32,
 }
 
 impl HaarDetector {
@@ -96,17 +117,27 @@ impl HaarDetector {
     /// # Errors
     /// When the cascade is missing, damaged, or no cascade, or when a setting makes no sense.
     pub fn open(settings: HaarSettings) -> Result<Self, DetectError> {
-        let path = match &settings.cascade {
-            Some(path) => path.clone(),
-            None => resources::find(Kind::Cascade, DEFAULT_CASCADE).map_err(|e| DetectError::Cascade {
-                path: DEFAULT_CASCADE.into(),
-                why: e.to_string(),
-            })?,
-        };
         settings.check()?;
-        cascade_file::check(&path)?;
-        let classifier = load(&path)?;
-        Ok(Self { classifier, settings })
+        let cascade = |bundled: &str, scale_factor, min_neighbours| {
+            let path = match &settings.cascade {
+                Some(path) => path.clone(),
+                None => resources::find(Kind::Cascade, bundled).map_err(|e| DetectError::Cascade {
+                    path: bundled.into(),
+                    why: e.to_string(),
+                })?,
+            };
+            cascade_file::check(&path)?;
+            Ok::<_, DetectError>(Cascade {
+                classifier: load(&path)?,
+                scale_factor,
+                min_neighbours,
+            })
+        };
+        Ok(Self {
+            sure: cascade(DEFAULT_CASCADE, settings.scale_factor, settings.min_neighbours)?,
+            quick: cascade(QUICK_CASCADE, QUICK_SCALE_FACTOR, QUICK_NEIGHBOURS)?,
+            settings,
+        })
     }
 }
 
@@ -167,10 +198,14 @@ impl FaceDetector for HaarDetector {
         } else {
             grey
         };
+        let cascade = match search.finds {
+            Finds::Sure => &mut self.sure,
+            Finds::Proposals => &mut self.quick,
+        };
         let mut squares = match search.tilted {
             Tilted::OnlyLeft | Tilted::OnlyRight => Vec::new(),
             Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => {
-                self.squares(small, search.min_size)?
+                cascade.squares(small, search.min_size)?
             }
         };
         let leans: &[f32] = match search.tilted {
@@ -181,7 +216,7 @@ impl FaceDetector for HaarDetector {
             Tilted::OnlyRight => &[TILT_DEGREES],
         };
         for degrees in leans {
-            squares.extend(self.tilted_squares(small, degrees.to_radians(), search.min_size)?);
+            squares.extend(cascade.tilted_squares(small, degrees.to_radians(), search.min_size)?);
         }
         let (fx, fy) = (
             width as f32 / small.width() as f32,
@@ -199,7 +234,7 @@ impl FaceDetector for HaarDetector {
     }
 }
 
-impl HaarDetector {
+impl Cascade {
     /// The cascade's squares in `small`, from `min_size` of its short side.
     fn squares(&mut self, small: &GrayImage, min_size: f32) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
@@ -210,8 +245,8 @@ impl HaarDetector {
             &Mat::new_rows_cols_with_bytes::<u8>(height as i32, width as i32, small.as_raw())?,
             &mut squares,
             &mut counts,
-            self.settings.scale_factor,
-            self.settings.min_neighbours as i32,
+            self.scale_factor,
+            self.min_neighbours as i32,
             0,
             Size::new(smallest, smallest),
             Size::default(),

@@ -10,7 +10,7 @@ use image::GrayImage;
 
 use crate::{geometry::FaceBox, transform::TransformError};
 pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings};
-pub use search::{Planner, Search, Tilted};
+pub use search::{Finds, Planner, Search, Tilted};
 
 /// A face that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]

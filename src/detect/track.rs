@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     face::Face,
-    geometry::{FaceBox, Point},
+    geometry::{FaceBox, Point, Similarity},
     keypoints::PointScheme,
 };
 use judge::Verdict;
@@ -87,6 +87,18 @@ struct Proposal {
     aim: Aim,
     region: FaceBox,
     look: Option<Look>,
+    tries: Tries,
+}
+
+/// Which second looks a proposal has had: each at most once.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tries {
+    /// At what was seen, which the first look was aimed at badly.
+    aimed: bool,
+    /// Where it should be when it moved together with the others.
+    together: bool,
+    /// Where its patch is found best.
+    sought: bool,
 }
 
 /// One face.
@@ -114,8 +126,6 @@ pub struct Tracker {
     strength: Strength,
     tracks: Vec<Track>,
     proposals: Vec<Proposal>,
-    /// Whether the second look of this frame was asked for.
-    again: bool,
     time: Duration,
     next_id: u32,
     grudges: Vec<(FaceBox, Duration)>,
@@ -128,6 +138,8 @@ pub struct Need {
     pub followed: usize,
     /// Faces that were lost a moment ago and are not back yet.
     pub missing: usize,
+    /// Whether whoever follows tells faces from other things, so that finds need not be sure.
+    pub verifies: bool,
 }
 
 impl Tracker {
@@ -138,7 +150,6 @@ impl Tracker {
             strength,
             tracks: Vec::new(),
             proposals: Vec::new(),
-            again: false,
             time: Duration::ZERO,
             next_id: 0,
             grudges: Vec::new(),
@@ -169,7 +180,6 @@ impl Tracker {
             }
         }
         self.time = time;
-        self.again = false;
         self.tracks.retain(|track| {
             track
                 .lost_at
@@ -182,6 +192,7 @@ impl Tracker {
                 aim: Aim::Track(track.id),
                 region: track.motion.predicted(time),
                 look: None,
+                tries: Tries::default(),
             });
         }
         for track in &self.tracks {
@@ -197,6 +208,7 @@ impl Tracker {
                     aim: Aim::Track(track.id),
                     region,
                     look: None,
+                    tries: Tries::default(),
                 });
             }
         }
@@ -239,12 +251,13 @@ impl Tracker {
                 aim: Aim::New,
                 region: find.face_box,
                 look: None,
+                tries: Tries::default(),
             });
         }
     }
 
     /// Takes in what was seen in the regions, in their order. Faces that were aimed at badly, or not seen any more, are to
-    /// be looked at again, once: those come back, and the answer is taken in the same way. The frame is done when none
+    /// be looked at again, a few times at most: those come back, and the answer is taken in the same way. The frame is done when none
     /// come back.
     pub fn take_in(&mut self, looks: Vec<Look>) -> Vec<Again> {
         let open = self
@@ -254,32 +267,51 @@ impl Tracker {
         for (proposal, look) in open.zip(looks) {
             proposal.look = Some(look);
         }
-        if !std::mem::replace(&mut self.again, true) {
-            let mut all = Vec::new();
-            for proposal in &mut self.proposals {
-                let Some(look) = &proposal.look else { continue };
-                let again = if judge::judge(&self.scheme, look) != Verdict::NoFace {
-                    judge::better_aim(&self.scheme, look).map(Again::At)
-                } else {
-                    // A face that was there in the last frame moved faster than it was led.
-                    let followed = self.tracks.iter().find(|track| {
-                        proposal.aim == Aim::Track(track.id)
-                            && track.lost_at.is_none()
-                            && !track.last_patch.is_empty()
-                    });
-                    followed.map(|track| Again::Round(proposal.region, track.last_patch.clone()))
-                };
-                if let Some(again) = again {
-                    proposal.look = None;
-                    all.push(again);
-                }
+        let together = self.common_move();
+        let mut all = Vec::new();
+        for proposal in &mut self.proposals {
+            let Some(look) = &proposal.look else { continue };
+            let again = if judge::judge(&self.scheme, look) != Verdict::NoFace {
+                let better = judge::better_aim(&self.scheme, look).filter(|_| proposal.tries.never());
+                proposal.tries.aimed |= better.is_some();
+                better.map(Again::At)
+            } else {
+                // A face that was there in the last frame moved faster than it was led.
+                let followed = self.tracks.iter().find(|track| {
+                    proposal.aim == Aim::Track(track.id)
+                        && track.lost_at.is_none()
+                        && !track.last_patch.is_empty()
+                });
+                followed.and_then(|track| proposal.tries.next_for(track, together.as_ref()))
+            };
+            if let Some(again) = again {
+                proposal.look = None;
+                all.push(again);
             }
-            if !all.is_empty() {
-                return all;
-            }
+        }
+        if !all.is_empty() {
+            return all;
         }
         self.settle();
         Vec::new()
+    }
+
+    /// How the largest face that was surely seen again has moved since the last frame: when the camera shakes or zooms, all
+    /// move alike.
+    fn common_move(&self) -> Option<Similarity> {
+        let seen = self.proposals.iter().filter_map(|proposal| {
+            let (Aim::Track(id), Some(look)) = (proposal.aim, &proposal.look) else {
+                return None;
+            };
+            let track = self.tracks.iter().find(|track| track.id == id)?;
+            let is_same = track.lost_at.is_none()
+                && judge::judge(&self.scheme, look) == Verdict::Face
+                && track.is_like(look);
+            is_same.then_some((track, look))
+        });
+        let size = |(track, _): &(&Track, &Look)| track.motion.last().long_side();
+        let (track, look) = seen.max_by(|a, b| size(a).total_cmp(&size(b)))?;
+        Similarity::fit(&track.points, &look.points)
     }
 
     /// Decides what every look means.
@@ -323,11 +355,7 @@ impl Tracker {
         }
         // At the place of the face may be another one now: after a cut, or while it is away.
         let (same, worth) = match track.lost_at {
-            None => {
-                let same = correlation(&track.last_patch, &look.patch) > SAME_SCENE
-                    && judge::shape_change(&track.points, &look.points) < SAME_SHAPE;
-                (same, Verdict::Perhaps)
-            }
+            None => (track.is_like(&look), Verdict::Perhaps),
             Some(_) => (correlation(&track.patch, &look.patch) > SAME_LOOKS, Verdict::Face),
         };
         if same && verdict >= worth {
@@ -450,7 +478,27 @@ impl Tracker {
         Need {
             followed: self.tracks.len() - self.tracks.iter().filter(lost).count(),
             missing: self.tracks.iter().filter(lost).count(),
+            verifies: false,
         }
+    }
+}
+
+impl Tries {
+    /// Whether the first look was the only one.
+    fn never(self) -> bool {
+        !(self.aimed || self.together || self.sought)
+    }
+
+    /// Where a face that is not where it was led is looked for next, if anywhere.
+    fn next_for(&mut self, track: &Track, together: Option<&Similarity>) -> Option<Again> {
+        let last = track.motion.last();
+        if let Some(moved) = together
+            && !std::mem::replace(&mut self.together, true)
+        {
+            return Some(Again::At(moved.of_box(&last)));
+        }
+        let sought = std::mem::replace(&mut self.sought, true);
+        (!sought).then(|| Again::Round(last, track.last_patch.clone()))
     }
 }
 
@@ -458,6 +506,12 @@ impl Track {
     /// Intersection over union with another face's box.
     fn overlap(&self, other: &Self) -> f32 {
         self.motion.last().bounds().iou(&other.motion.last().bounds())
+    }
+
+    /// Whether a look in the next frame shows the same face.
+    fn is_like(&self, look: &Look) -> bool {
+        correlation(&self.last_patch, &look.patch) > SAME_SCENE
+            && judge::shape_change(&self.points, &look.points) < SAME_SHAPE
     }
 
     fn remember(&mut self, patch: Vec<f32>) {

@@ -47,7 +47,10 @@ impl Follower {
 
     /// How the search for faces should be going on.
     pub fn need(&self) -> Need {
-        self.tracker.need()
+        Need {
+            verifies: self.fitter.contract().confidence,
+            ..self.tracker.need()
+        }
     }
 
     /// The faces in the frame at `time`, given what searches found since the last frame; and what the net's first layer

@@ -7,7 +7,9 @@ use crate::{
 };
 
 /// A face begins to be followed at this confidence, and is followed down to the lower one: nothing flickers in between.
-const CONFIDENCE_TO_START: f32 = 0.8;
+/// The net `pinkpoint` gives more than 0.998 for 70 of the 72 finds that began a face in forty portraits; the other two, 0.987
+/// and 0.899, were a microphone and lettering.
+const CONFIDENCE_TO_START: f32 = 0.99;
 /// See [`CONFIDENCE_TO_START`].
 const CONFIDENCE_TO_KEEP: f32 = 0.35;
 /// The points' box over the region's, long sides: outside of this the net saw something else than it was shown.
