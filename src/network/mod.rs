@@ -103,9 +103,9 @@ fn pinkpoint_steps(scheme: &PointScheme) -> Vec<Step> {
         side: pinkpoint_net::INPUT_SIDE,
         margin: PINKPOINT_MARGIN,
         roll: 30f32.to_radians(),
-        scale: 1.2,
-        shift: 0.08,
-        negatives: 0.15,
+        scale: 1.35,
+        shift: 0.2,
+        negatives: 0.2,
     };
     let flip = (!scheme.mirror.is_empty()).then(|| {
         Step::Flip(Flip {

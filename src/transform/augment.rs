@@ -18,9 +18,9 @@ pub struct FaceCrop {
     pub margin: f32,
     /// Largest roll to either side, radians; small ones are more frequent.
     pub roll: f32,
-    /// The crop is up to so many times larger or smaller.
+    /// The crop is up to so many times larger or smaller; small changes are more frequent.
     pub scale: f32,
-    /// How far the crop's centre is off in x and y, divided by the box's long side.
+    /// How far the crop's centre is off in x and y at most, divided by the box's long side; a little is more frequent.
     pub shift: f32,
     /// Share of the samples that show no face.
     pub negatives: f32,
@@ -29,9 +29,14 @@ pub struct FaceCrop {
 impl FaceCrop {
     /// A crop that overlaps the face's box by less than this (intersection over union) shows no face but a part of one, a
     /// background, or a face that is far too small.
-    const NO_FACE_IOU: f32 = 0.15;
+    const NO_FACE_IOU: f32 = 0.25;
     /// Smallest and largest crop without a face, in sizes of that with one.
     const NO_FACE_SIZES: (f32, f32) = (0.25, 3.5);
+    /// Every second crop without a face shows a part of it: its centre is so far from the face's at most, in the same sizes.
+    /// A tracker that has slipped off a face sees such crops, and has to be told.
+    const NEAR: f32 = 1.2;
+    /// Smallest and largest of those.
+    const NEAR_SIZES: (f32, f32) = (0.5, 2.0);
     /// Draws until a crop without a face is found; pictures that the face fills have few.
     const DRAWS: usize = 20;
 
@@ -63,10 +68,10 @@ impl FaceCrop {
 
     fn around(&self, face: &Rect, rng: &mut impl Rng) -> CropTransform {
         let size = face.long_side().max(1.0);
-        let mut off = || size * self.shift * rng.random_range(-1.0..=1.0);
+        let mut off = || size * self.shift * triangular(rng);
         let middle = face.centre();
         let centre = Point::new(middle.x + off(), middle.y + off());
-        let scale = self.scale.powf(rng.random_range(-1.0..=1.0));
+        let scale = self.scale.powf(triangular(rng));
         CropTransform {
             centre,
             extent: self.margin * size * scale,
@@ -77,16 +82,23 @@ impl FaceCrop {
 
     fn beside(&self, face: &Rect, picture: &GrayImage, rng: &mut impl Rng) -> CropTransform {
         let size = face.long_side().max(1.0);
-        let (smallest, largest) = Self::NO_FACE_SIZES;
-        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        let middle = face.centre();
+        let (columns, rows, (smallest, largest)) = if rng.random() {
+            let reach = Self::NEAR * size;
+            let round = |centre: f32| centre - reach..=centre + reach;
+            (round(middle.x), round(middle.y), Self::NEAR_SIZES)
+        } else {
+            let (width, height) = (picture.width() as f32, picture.height() as f32);
+            (0.0..=width, 0.0..=height, Self::NO_FACE_SIZES)
+        };
         let mut draw = || {
-            let centre = Point::new(rng.random_range(0.0..=width), rng.random_range(0.0..=height));
+            let centre = Point::new(rng.random_range(columns.clone()), rng.random_range(rows.clone()));
             (centre, size * smallest * (largest / smallest).powf(rng.random()))
         };
         let (centre, size) = (0..Self::DRAWS)
             .map(|_| draw())
             .find(|&(centre, size)| Rect::from_centre(centre, size, size).iou(face) < Self::NO_FACE_IOU)
-            .unwrap_or((face.centre(), size * largest));
+            .unwrap_or((middle, size * Self::NO_FACE_SIZES.1));
         CropTransform {
             roll: self.roll * triangular(rng),
             ..CropTransform::upright(centre, self.margin * size, self.side)
