@@ -88,6 +88,9 @@ impl HaarSettings {
 pub struct HaarDetector {
     classifier: CascadeClassifier,
     settings: HaarSettings,
+    /// The shrunk copy that was searched last, and the leaning one: memory for the next.
+    small: GrayImage,
+    leaning: GrayImage,
 }
 
 impl HaarDetector {
@@ -106,7 +109,12 @@ impl HaarDetector {
         settings.check()?;
         cascade_file::check(&path)?;
         let classifier = load(&path)?;
-        Ok(Self { classifier, settings })
+        Ok(Self {
+            classifier,
+            settings,
+            small: GrayImage::default(),
+            leaning: GrayImage::default(),
+        })
     }
 }
 
@@ -162,8 +170,10 @@ impl FaceDetector for HaarDetector {
         }
         let shrink = (search.work_side as f32 / width.max(height) as f32).min(1.0);
         let scaled = |length: u32| ((length as f32 * shrink).round() as u32).max(1);
+        let mut copy = std::mem::take(&mut self.small);
         let small = if shrink < 1.0 {
-            &crop::resized(grey, scaled(width), scaled(height))?
+            crop::resize_into(grey, scaled(width), scaled(height), &mut copy)?;
+            &copy
         } else {
             grey
         };
@@ -195,6 +205,7 @@ impl FaceDetector for HaarDetector {
             })
             .collect();
         found.sort_by(|a, b| b.face_box.long_side().total_cmp(&a.face_box.long_side()));
+        self.small = copy;
         Ok(found)
     }
 }
@@ -247,7 +258,10 @@ impl HaarDetector {
             extent: turned.side as f32,
             ..turned
         };
-        let found = self.squares(&crop::cut(small, &turned)?, min_size)?;
+        let mut copy = std::mem::take(&mut self.leaning);
+        crop::cut_into(small, &turned, &mut copy)?;
+        let found = self.squares(&copy, min_size)?;
+        self.leaning = copy;
         let inside = Rect::new(0.0, 0.0, width as f32 - 1.0, height as f32 - 1.0);
         Ok(found
             .into_iter()

@@ -29,6 +29,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// A recording of which only one picture can be read is not begun again sooner than this.
 const LEAST_ROUND: Duration = Duration::from_secs(1);
+/// More frames than are under way at a time: one in each of the two slots, one with the net, one in the window, and one
+/// that it is about to take.
+const FRAMES_UNDER_WAY: usize = 6;
 /// A recording that is later than this is not hurried after: it goes on from where it is.
 const MOST_BEHIND: Duration = Duration::from_millis(250);
 
@@ -56,6 +59,8 @@ pub(super) struct Capture {
     pub(super) shared: Arc<Shared>,
     /// How often a source was opened so far.
     pub(super) openings: u64,
+    /// Frames given lately; those that everybody has done with go back to the source.
+    pub(super) under_way: Vec<Arc<Frame>>,
 }
 
 /// Why a source was left.
@@ -141,6 +146,9 @@ impl Capture {
             if let Some(left) = self.wait(Duration::ZERO) {
                 return left;
             }
+            if let Some(picture) = self.done_with() {
+                source.take_back(picture);
+            }
             match source.next_picture() {
                 Ok(Some(grab)) => {
                     let early = if live {
@@ -200,15 +208,27 @@ impl Capture {
         }
     }
 
-    fn give(&self, picture: RgbaImage, source_time: Duration) {
+    fn give(&mut self, picture: RgbaImage, source_time: Duration) {
         let sequence = self.shared.captured.fetch_add(1, Ordering::Relaxed);
-        self.frames.put(Arc::new(Frame {
+        let frame = Arc::new(Frame {
             picture,
             sequence,
             opening: self.openings,
             captured_at: Instant::now(),
             source_time,
-        }));
+        });
+        // Whoever keeps a frame for longer keeps it for himself.
+        self.under_way.truncate(FRAMES_UNDER_WAY - 1);
+        self.under_way.insert(0, frame.clone());
+        self.frames.put(frame);
+    }
+
+    /// A picture that everybody has done with.
+    fn done_with(&mut self) -> Option<RgbaImage> {
+        let oldest_first = (0..self.under_way.len()).rev();
+        let mut free = oldest_first.filter(|&index| Arc::strong_count(&self.under_way[index]) == 1);
+        let frame = self.under_way.remove(free.next()?);
+        Arc::into_inner(frame).map(|frame| frame.picture)
     }
 
     /// Waits, unless the window asks for something first.

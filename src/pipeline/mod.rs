@@ -142,6 +142,7 @@ impl Pipeline {
             frames: pipeline.frames.clone(),
             shared: pipeline.capture_shared.clone(),
             openings: 0,
+            under_way: Vec::new(),
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
