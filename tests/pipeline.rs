@@ -435,3 +435,69 @@ fn the_face_that_is_clicked_is_the_one_looked_at() {
         );
     }
 }
+
+/// The newest scene once no more come.
+fn last_scene(pipeline: &Pipeline) -> Option<Arc<Scene>> {
+    let mut last = None;
+    let mut quiet_since = Instant::now();
+    while quiet_since.elapsed() < Duration::from_millis(300) {
+        if let Some(scene) = pipeline.newest_scene() {
+            (last, quiet_since) = (Some(scene), Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    last
+}
+
+#[test]
+fn a_paused_camera_goes_on_unseen() {
+    let pipeline = start(Script::camera().setup(OneFace::default()));
+    next_scene(&pipeline);
+    pipeline.pause(true);
+    let before = last_scene(&pipeline).map_or(0, |scene| number_in(&scene.frame.picture));
+    assert!(last_scene(&pipeline).is_none(), "nothing comes in a pause");
+    pipeline.pause(false);
+    let after = number_in(&next_scene(&pipeline).frame.picture);
+    assert!(
+        after > before + 10,
+        "{after} is from before the pause, at {before}"
+    );
+}
+
+#[test]
+fn a_paused_recording_goes_on_from_where_it_is() {
+    let script = Script {
+        live: false,
+        interval: Duration::from_millis(40),
+        pictures: 10_000,
+        ..Script::camera()
+    };
+    let pipeline = start(script.setup(OneFace::default()));
+    next_scene(&pipeline);
+    pipeline.pause(true);
+    let before = last_scene(&pipeline).map_or(0, |scene| number_in(&scene.frame.picture));
+    assert!(last_scene(&pipeline).is_none(), "nothing comes in a pause");
+    pipeline.pause(false);
+    let after = number_in(&next_scene(&pipeline).frame.picture);
+    assert!(after <= before + 3, "{after} came after {before}");
+    let more =
+        until(|| Some(number_in(&next_scene(&pipeline).frame.picture)).filter(|number| *number > after));
+    assert!(more > after);
+}
+
+#[test]
+fn another_source_that_is_opened_in_a_pause_is_shown_after_it() {
+    let script = Script::camera();
+    let pipeline = start(script.setup(OneFace::default()));
+    next_scene(&pipeline);
+    pipeline.pause(true);
+    last_scene(&pipeline);
+    pipeline.open(SourceSpec::Demo);
+    next_event(&pipeline, |event| match event {
+        Event::Opened { spec, .. } => (spec == SourceSpec::Demo).then_some(()),
+        _ => None,
+    });
+    assert!(last_scene(&pipeline).is_none(), "nothing comes in a pause");
+    pipeline.pause(false);
+    next_scene(&pipeline);
+}

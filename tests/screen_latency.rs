@@ -58,6 +58,7 @@ fn main() {
         detector: Box::new(NoFaces),
         weights: None,
         device: DeviceChoice::Cpu,
+        smoothing: Default::default(),
     };
     let outcome = app::run(setup, Some(RUN)).unwrap();
     done.store(true, Ordering::Relaxed);

@@ -383,7 +383,7 @@ fn who_is_seen_again_tells_where_the_camera_took_the_others() {
             roll: 0.1,
         };
         let to = moved.apply(Point::new(x, y));
-        Some(if frame / 7 % 2 == 0 {
+        Some(if (frame / 7).is_multiple_of(2) {
             (x, y, size, 0.0)
         } else {
             (to.x, to.y, size * 1.15, 0.1)

@@ -91,6 +91,7 @@ fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, W
         detector: Box::new(Faces(faces)),
         weights: Some(weights),
         device: DeviceChoice::Cpu,
+        smoothing: Default::default(),
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     let show = |ui: &mut egui::Ui, window: &mut Window| {

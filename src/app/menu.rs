@@ -6,9 +6,12 @@ use super::{
     commands::{self, Id, Menu},
     theme,
 };
-use crate::source::{
-    SourceSpec,
-    cameras::{self, Camera},
+use crate::{
+    detect::smooth::Strength,
+    source::{
+        SourceSpec,
+        cameras::{self, Camera},
+    },
 };
 
 /// What can be seen or not.
@@ -26,6 +29,8 @@ pub struct View {
     pub status_bar: bool,
     /// The list of commands.
     pub help: bool,
+    /// The picture is held still.
+    pub paused: bool,
 }
 
 impl Default for View {
@@ -37,6 +42,7 @@ impl Default for View {
             maps: true,
             status_bar: true,
             help: false,
+            paused: false,
         }
     }
 }
@@ -51,19 +57,30 @@ impl View {
             Id::Maps => Some(&mut self.maps),
             Id::StatusBar => Some(&mut self.status_bar),
             Id::Help => Some(&mut self.help),
+            Id::Pause => Some(&mut self.paused),
             Id::OpenCamera | Id::OpenFile | Id::OpenDemo | Id::LoadWeights | Id::Quit => None,
         }
     }
 }
 
 /// What was chosen in the menu.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Choice {
     /// A command.
     Command(Id),
     /// A camera.
     Source(SourceSpec),
+    /// How much the points are smoothed.
+    Smoothing(Strength),
 }
+
+/// What the menu offers for it.
+const SMOOTHING: [(&str, f32, &str); 4] = [
+    ("Off", 0.0, "Every frame's points as the net gives them."),
+    ("Light", 0.25, "Points follow fast; they shiver a little."),
+    ("Usual", 0.5, "Steady while the face rests, quick when it moves."),
+    ("Strong", 0.8, "Very steady; fast expressions come a little late."),
+];
 
 /// The menu bar.
 #[derive(Debug, Default)]
@@ -74,7 +91,7 @@ pub struct MenuBar {
 
 impl MenuBar {
     /// Draws the bar; what was chosen, if anything.
-    pub fn show(&mut self, ui: &mut Ui, mut view: View) -> Option<Choice> {
+    pub fn show(&mut self, ui: &mut Ui, mut view: View, smoothing: Strength) -> Option<Choice> {
         let mut choice = None;
         egui::MenuBar::new().ui(ui, |ui| {
             for menu in Menu::ALL {
@@ -92,6 +109,10 @@ impl MenuBar {
                         if command.id == Id::OpenCamera {
                             self.camera_menu(ui, &mut choice);
                         }
+                    }
+                    if menu == Menu::View {
+                        ui.separator();
+                        smoothing_menu(ui, smoothing, &mut choice);
                     }
                 });
             }
@@ -116,6 +137,18 @@ impl MenuBar {
             self.cameras = None;
         }
     }
+}
+
+fn smoothing_menu(ui: &mut Ui, now: Strength, choice: &mut Option<Choice>) {
+    ui.menu_button("Smoothing", |ui| {
+        for (name, strength, help) in SMOOTHING {
+            let strength = Strength::new(strength);
+            let button = Button::new(name).selected(strength == now);
+            if ui.add(button).on_hover_text(help).clicked() {
+                *choice = Some(Choice::Smoothing(strength));
+            }
+        }
+    });
 }
 
 /// Draws the list of commands in a window of its own.

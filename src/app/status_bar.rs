@@ -7,6 +7,8 @@ use super::theme;
 /// What the status bar says. Numbers without a meaning yet are `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Status {
+    /// The picture is held still.
+    pub paused: bool,
     /// The source's name.
     pub source: String,
     /// Width and height of the frames, pixels.
@@ -85,6 +87,10 @@ impl Status {
             Some((net, device)) => (net.as_str(), device.as_str()),
             None => ("none", "–"),
         };
+        if self.paused {
+            let paused = item("", "paused".into(), "The picture is held still");
+            items.insert(0, paused);
+        }
         items.push(item("net", net.to_owned(), "The net that finds the keypoints"));
         items.push(item("device", device.to_owned(), "Where the net runs"));
         items

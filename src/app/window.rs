@@ -39,6 +39,8 @@ pub struct Window {
     dialogs: Dialogs,
     recorder: Arc<Mutex<Recorder>>,
     closes_at: Option<Instant>,
+    /// The pipeline was told to pause.
+    pipeline_paused: bool,
 }
 
 /// What is known of the source.
@@ -92,6 +94,7 @@ impl Window {
             dialogs: Dialogs::default(),
             recorder: Arc::default(),
             closes_at: run_for.and_then(|time| Instant::now().checked_add(time)),
+            pipeline_paused: false,
         }
     }
 
@@ -108,6 +111,13 @@ impl Window {
                 self.source.stop_waiting();
             }
             self.scene = Some(scene);
+        }
+        // What nobody sees costs nothing either.
+        let seen = ctx.input(|input| input.viewport().visible().unwrap_or(true));
+        let pause = self.view.paused || !seen;
+        if pause != self.pipeline_paused {
+            self.pipeline.pause(pause);
+            self.pipeline_paused = pause;
         }
         if let Some(moment) = self.closes_at {
             match moment.checked_duration_since(Instant::now()) {
@@ -126,11 +136,12 @@ impl Window {
         let bar = Frame::new().fill(theme::PANEL).inner_margin(theme::PANEL_MARGIN);
         let choice = Panel::top("menu")
             .frame(bar)
-            .show(ui, |ui| self.menu.show(ui, self.view))
+            .show(ui, |ui| self.menu.show(ui, self.view, self.pipeline.smoothing()))
             .inner;
         match choice {
             Some(Choice::Command(id)) => self.perform(ui.ctx(), id),
             Some(Choice::Source(spec)) => self.pipeline.open(spec),
+            Some(Choice::Smoothing(strength)) => self.pipeline.smooth(strength),
             None => {}
         }
         if self.view.status_bar {
@@ -216,7 +227,7 @@ impl Window {
             Id::OpenFile => self.dialogs.ask(Purpose::Source),
             Id::LoadWeights => self.dialogs.ask(Purpose::Weights),
             Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
-            Id::Points | Id::Boxes | Id::Filters | Id::Maps | Id::StatusBar | Id::Help => {
+            Id::Points | Id::Boxes | Id::Filters | Id::Maps | Id::StatusBar | Id::Help | Id::Pause => {
                 if let Some(switch) = self.view.switch(id) {
                     *switch = !*switch;
                 }
@@ -298,6 +309,7 @@ impl Window {
         let recent = recorder.recent();
         let net = scene.and_then(|scene| scene.net.as_ref());
         Status {
+            paused: self.view.paused,
             source: self
                 .source
                 .info

@@ -164,6 +164,10 @@ impl AnnotateArgs {
             cascade: self.cascade.clone(),
             scale_factor: self.scale_factor.unwrap_or(settings.scale_factor),
             min_neighbours: self.min_neighbours.unwrap_or(settings.min_neighbours),
+            proposals: (
+                self.scale_factor.unwrap_or(settings.proposals.0),
+                self.min_neighbours.unwrap_or(settings.proposals.1),
+            ),
             search: Search {
                 min_size: self.min_size.unwrap_or(settings.search.min_size),
                 ..settings.search

@@ -180,7 +180,7 @@ fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>
 enum Finder {
     Image,
     Labels,
-    Detector(HaarDetector),
+    Detector(Box<HaarDetector>),
 }
 
 impl Finder {
@@ -201,7 +201,7 @@ impl Finder {
                     cascade: cascade.map(Path::to_path_buf),
                     ..HaarSettings::thorough()
                 };
-                Ok(Self::Detector(HaarDetector::open(settings)?))
+                Ok(Self::Detector(Box::new(HaarDetector::open(settings)?)))
             }
             Some(Boxes::Image) => Ok(Self::Image),
             None if whole_pictures => Ok(Self::Image),

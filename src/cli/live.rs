@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     app,
-    detect::{HaarDetector, HaarSettings},
+    detect::{HaarDetector, HaarSettings, smooth::Strength},
     files,
     model::{DeviceChoice, catalogue},
     pipeline::Setup,
@@ -32,6 +32,9 @@ pub struct LiveArgs {
     /// The face cascade [default: the frontal one that comes with the program]
     #[arg(long, value_name = "FILE")]
     cascade: Option<PathBuf>,
+    /// How much the points are steadied, 0 (off) to 1
+    #[arg(long, value_name = "STRENGTH", default_value_t = Strength::default().value())]
+    smooth: f32,
     /// Close the window after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     run_for: Option<Duration>,
@@ -80,6 +83,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         detector: Box::new(detector),
         weights: Some(catalogue::resolve(&args.weights)?),
         device: args.device,
+        smoothing: Strength::new(args.smooth),
     };
     let outcome = app::run(setup, args.run_for)?;
     if let Some(path) = &args.stats {

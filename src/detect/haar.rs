@@ -35,10 +35,8 @@ const KEYPOINT_SHIFT_DOWN: f32 = 0.174;
 /// of the Haar cascades. With scale factor 1.1 and one neighbour it proposes 99 of 116 faces in sixty frames of six videos
 /// in copies 960 px wide, at 4 proposals a frame; the default cascade finds 90 as it is asked here.
 const QUICK_CASCADE: &str = "lbpcascade_frontalface.xml";
-/// How it is asked.
-const QUICK_SCALE_FACTOR: f64 = 1.1;
-/// See [`QUICK_SCALE_FACTOR`].
-const QUICK_NEIGHBOURS: u32 = 1;
+/// Scale factor and neighbours with which it is asked.
+const PROPOSALS: (f64, u32) = (1.1, 1);
 
 /// By how much tilted searches lie off the upright one. The cascade itself bears about half of it, so together they
 /// cover faces that lean by up to 35 degrees: `recorded` finds a face in all 120 frames of a person who leans (carphone)
@@ -58,6 +56,8 @@ pub struct HaarSettings {
     pub scale_factor: f64,
     /// How many overlapping finds make a face; more means fewer false faces and more missed ones.
     pub min_neighbours: u32,
+    /// The same two where proposals are wanted.
+    pub proposals: (f64, u32),
     /// How pictures are searched unless the caller says.
     pub search: Search,
 }
@@ -70,6 +70,7 @@ impl HaarSettings {
             cascade: None,
             scale_factor: 1.2,
             min_neighbours: 3,
+            proposals: PROPOSALS,
             search: Search {
                 work_side: 320,
                 min_size: 0.1,
@@ -101,6 +102,8 @@ pub struct HaarDetector {
     sure: Cascade,
     quick: Cascade,
     settings: HaarSettings,
+    /// The shrunk copy that was searched last: memory for the next.
+    small: GrayImage,
 }
 
 /// A cascade and how it is asked.
@@ -109,6 +112,8 @@ struct Cascade {
     classifier: CascadeClassifier,
     scale_factor: f64,
     min_neighbours: u32,
+    /// The leaning copy that was searched last: memory for the next.
+    leaning: GrayImage,
 }
 
 impl HaarDetector {
@@ -131,12 +136,14 @@ impl HaarDetector {
                 classifier: load(&path)?,
                 scale_factor,
                 min_neighbours,
+                leaning: GrayImage::default(),
             })
         };
         Ok(Self {
             sure: cascade(DEFAULT_CASCADE, settings.scale_factor, settings.min_neighbours)?,
-            quick: cascade(QUICK_CASCADE, QUICK_SCALE_FACTOR, QUICK_NEIGHBOURS)?,
+            quick: cascade(QUICK_CASCADE, settings.proposals.0, settings.proposals.1)?,
             settings,
+            small: GrayImage::default(),
         })
     }
 }
@@ -160,11 +167,10 @@ fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
 impl HaarSettings {
     fn check(&self) -> Result<(), DetectError> {
         let fail = |what: String| Err(DetectError::Setting(what));
-        if !(1.01..=10.0).contains(&self.scale_factor) {
-            return fail(format!(
-                "scale factor {}; 1.01 to 10 makes sense",
-                self.scale_factor
-            ));
+        for factor in [self.scale_factor, self.proposals.0] {
+            if !(1.01..=10.0).contains(&factor) {
+                return fail(format!("scale factor {factor}; 1.01 to 10 makes sense"));
+            }
         }
         let Search {
             work_side, min_size, ..
@@ -193,8 +199,10 @@ impl FaceDetector for HaarDetector {
         }
         let shrink = (search.work_side as f32 / width.max(height) as f32).min(1.0);
         let scaled = |length: u32| ((length as f32 * shrink).round() as u32).max(1);
+        let mut copy = std::mem::take(&mut self.small);
         let small = if shrink < 1.0 {
-            &crop::resized(grey, scaled(width), scaled(height))?
+            crop::resize_into(grey, scaled(width), scaled(height), &mut copy)?;
+            &copy
         } else {
             grey
         };
@@ -230,6 +238,7 @@ impl FaceDetector for HaarDetector {
             })
             .collect();
         found.sort_by(|a, b| b.face_box.long_side().total_cmp(&a.face_box.long_side()));
+        self.small = copy;
         Ok(found)
     }
 }
@@ -282,7 +291,10 @@ impl Cascade {
             extent: turned.side as f32,
             ..turned
         };
-        let found = self.squares(&crop::cut(small, &turned)?, min_size)?;
+        let mut copy = std::mem::take(&mut self.leaning);
+        crop::cut_into(small, &turned, &mut copy)?;
+        let found = self.squares(&copy, min_size)?;
+        self.leaning = copy;
         let inside = Rect::new(0.0, 0.0, width as f32 - 1.0, height as f32 - 1.0);
         Ok(found
             .into_iter()
@@ -379,9 +391,10 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_sense_are_refused() {
-        let broken: [fn(&mut HaarSettings); 4] = [
+        let broken: [fn(&mut HaarSettings); 5] = [
             |s| s.scale_factor = 1.0,
             |s| s.scale_factor = f64::NAN,
+            |s| s.proposals.0 = 1.0,
             |s| s.search.min_size = 2.0,
             |s| s.search.work_side = 0,
         ];

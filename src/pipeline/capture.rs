@@ -29,12 +29,19 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// A recording of which only one picture can be read is not begun again sooner than this.
 const LEAST_ROUND: Duration = Duration::from_secs(1);
+/// More frames than are under way at a time: one in each of the two slots, one with the net, one in the window, and one
+/// that it is about to take.
+const FRAMES_UNDER_WAY: usize = 6;
+/// How often the thread looks up in a pause; a command wakes it at once.
+const PATIENCE_IN_A_PAUSE: Duration = Duration::from_secs(1);
 /// A recording that is later than this is not hurried after: it goes on from where it is.
 const MOST_BEHIND: Duration = Duration::from_millis(250);
 
 /// What the window asks of the thread.
 pub(super) enum Command {
     Open(SourceSpec),
+    /// Give no more pictures until told to.
+    Pause(bool),
 }
 
 /// What the thread shares with the pipeline's handle.
@@ -56,6 +63,9 @@ pub(super) struct Capture {
     pub(super) shared: Arc<Shared>,
     /// How often a source was opened so far.
     pub(super) openings: u64,
+    /// Frames given lately; those that everybody has done with go back to the source.
+    pub(super) under_way: Vec<Arc<Frame>>,
+    pub(super) paused: bool,
 }
 
 /// Why a source was left.
@@ -82,9 +92,9 @@ impl Capture {
                     });
                     match played.take().filter(|last| *last != spec) {
                         Some(last) => spec = last,
-                        None => match self.commands.recv() {
-                            Ok(Command::Open(next)) => spec = next,
-                            Err(_) => return,
+                        None => match self.hold() {
+                            Left::Another(next) => spec = next,
+                            Left::Stop | Left::Failed(_) => return,
                         },
                     }
                 }
@@ -141,6 +151,16 @@ impl Capture {
             if let Some(left) = self.wait(Duration::ZERO) {
                 return left;
             }
+            if self.paused {
+                match self.stand_still(source.as_mut()) {
+                    Ok(()) => pace = Pace::default(),
+                    Err(left) => return left,
+                }
+                continue;
+            }
+            if let Some(picture) = self.done_with() {
+                source.take_back(picture);
+            }
             match source.next_picture() {
                 Ok(Some(grab)) => {
                     let early = if live {
@@ -192,33 +212,69 @@ impl Capture {
         }
     }
 
-    /// A single picture was given and stays.
-    fn hold(&self) -> Left {
-        match self.commands.recv() {
-            Ok(Command::Open(spec)) => Left::Another(spec),
-            Err(_) => Left::Stop,
+    /// Waits for another source, however long.
+    fn hold(&mut self) -> Left {
+        loop {
+            match self.commands.recv() {
+                Ok(Command::Open(spec)) => return Left::Another(spec),
+                Ok(Command::Pause(on)) => self.paused = on,
+                Err(_) => return Left::Stop,
+            }
         }
     }
 
-    fn give(&self, picture: RgbaImage, source_time: Duration) {
+    /// Lets a pause go by: a recording waits at its place; a camera goes on unseen, so that what it gives afterwards is new.
+    fn stand_still(&mut self, source: &mut dyn Source) -> Result<(), Left> {
+        if source.info().live {
+            return match source.skip_picture() {
+                Ok(true) | Err(SourceError::Picture(_)) => Ok(()),
+                Ok(false) => Err(Left::Failed(SourceError::Lost {
+                    what: source.info().name.clone(),
+                })),
+                Err(error) => Err(Left::Failed(error)),
+            };
+        }
+        match self.wait(PATIENCE_IN_A_PAUSE) {
+            Some(left) => Err(left),
+            None => Ok(()),
+        }
+    }
+
+    fn give(&mut self, picture: RgbaImage, source_time: Duration) {
         let sequence = self.shared.captured.fetch_add(1, Ordering::Relaxed);
-        self.frames.put(Arc::new(Frame {
+        let frame = Arc::new(Frame {
             picture,
             sequence,
             opening: self.openings,
             captured_at: Instant::now(),
             source_time,
-        }));
+        });
+        // Whoever keeps a frame for longer keeps it for himself.
+        self.under_way.truncate(FRAMES_UNDER_WAY - 1);
+        self.under_way.insert(0, frame.clone());
+        self.frames.put(frame);
     }
 
-    /// Waits, unless the window asks for something first.
-    fn wait(&self, time: Duration) -> Option<Left> {
+    /// A picture that everybody has done with.
+    fn done_with(&mut self) -> Option<RgbaImage> {
+        let oldest_first = (0..self.under_way.len()).rev();
+        let mut free = oldest_first.filter(|&index| Arc::strong_count(&self.under_way[index]) == 1);
+        let frame = self.under_way.remove(free.next()?);
+        Arc::into_inner(frame).map(|frame| frame.picture)
+    }
+
+    /// Waits, unless the window asks for something first: another source ends the one that is played.
+    fn wait(&mut self, time: Duration) -> Option<Left> {
         let command = self.commands.recv_timeout(time);
         if self.shared.stop.load(Ordering::Relaxed) {
             return Some(Left::Stop);
         }
         match command {
             Ok(Command::Open(spec)) => Some(Left::Another(spec)),
+            Ok(Command::Pause(on)) => {
+                self.paused = on;
+                None
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Left::Stop),
         }

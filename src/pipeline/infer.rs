@@ -55,6 +55,8 @@ pub(super) struct Infer {
     pub(super) loaded: Arc<Slot<LoadedNet>>,
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
     pub(super) wake: super::Wake,
+    /// How much points are smoothed at first.
+    pub(super) smoothing: Strength,
 }
 
 /// What lasts from frame to frame.
@@ -95,7 +97,7 @@ impl Infer {
             took: Duration::ZERO,
             grey: Arc::default(),
             opening: 0,
-            strength: Strength::default(),
+            strength: self.smoothing,
             look_inside: false,
             chosen: None,
             looked_at: None,

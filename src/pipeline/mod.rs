@@ -74,6 +74,8 @@ pub struct Setup {
     pub weights: Option<PathBuf>,
     /// Where nets run.
     pub device: DeviceChoice,
+    /// How much points are smoothed at first.
+    pub smoothing: Strength,
 }
 
 /// The running threads. Dropping it stops and joins them.
@@ -81,6 +83,7 @@ pub struct Pipeline {
     capture: Option<Sender<capture::Command>>,
     capture_shared: Arc<capture::Shared>,
     infer: Sender<infer::Command>,
+    smoothing: Strength,
     frames: Arc<Slot<Arc<Frame>>>,
     wanted: Arc<Slot<detect::Wanted>>,
     scenes: Arc<Slot<Arc<Scene>>>,
@@ -104,6 +107,7 @@ impl Pipeline {
             capture: Some(capture),
             capture_shared: Arc::default(),
             infer,
+            smoothing: setup.smoothing,
             frames: Arc::default(),
             wanted: Arc::default(),
             scenes: Arc::default(),
@@ -120,6 +124,7 @@ impl Pipeline {
         };
         let found = Arc::new(Slot::default());
         let infer = infer::Infer {
+            smoothing: setup.smoothing,
             commands: infer_commands,
             events: event_sender.clone(),
             frames: pipeline.frames.clone(),
@@ -142,6 +147,8 @@ impl Pipeline {
             frames: pipeline.frames.clone(),
             shared: pipeline.capture_shared.clone(),
             openings: 0,
+            under_way: Vec::new(),
+            paused: false,
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
@@ -178,6 +185,13 @@ impl Pipeline {
         }
     }
 
+    /// Gives no more frames until told to: a recording stays where it is, a camera's pictures go by unseen.
+    pub fn pause(&self, on: bool) {
+        if let Some(capture) = &self.capture {
+            let _ = capture.try_send(capture::Command::Pause(on));
+        }
+    }
+
     /// Loads another net; the one in use goes on until the new one has proved to work.
     pub fn load_weights(&self, path: PathBuf) {
         self.wanted_weights.put(path);
@@ -194,8 +208,14 @@ impl Pipeline {
     }
 
     /// Smooths the points so much from now on.
-    pub fn smooth(&self, strength: Strength) {
+    pub fn smooth(&mut self, strength: Strength) {
+        self.smoothing = strength;
         let _ = self.infer.try_send(infer::Command::Smooth(strength));
+    }
+
+    /// How much the points are smoothed.
+    pub fn smoothing(&self) -> Strength {
+        self.smoothing
     }
 
     /// Frames that came out of the sources so far.

@@ -15,7 +15,13 @@ use opencv::{
     },
 };
 
-use super::{Grab, Source, SourceError, SourceInfo, cameras::Camera, picture_of::picture_of};
+use image::RgbaImage;
+
+use super::{
+    Grab, Source, SourceError, SourceInfo,
+    cameras::Camera,
+    picture_of::{Spare, picture_of},
+};
 
 /// A camera that has given no picture for so long is lost: longer than an exposure in the dark or one broken frame,
 /// short enough that a person does not take the still picture for a live one.
@@ -52,6 +58,7 @@ pub struct CameraSource {
     info: SourceInfo,
     node: PathBuf,
     buffer: Mat,
+    spare: Spare,
     opened_at: Instant,
     last_picture_at: Instant,
     count: u64,
@@ -114,10 +121,30 @@ impl CameraSource {
             info,
             node,
             buffer: Mat::default(),
+            spare: Spare::default(),
             opened_at: now,
             last_picture_at: now,
             count: 0,
         })
+    }
+}
+
+impl CameraSource {
+    /// What `read` makes of the next picture. One that arrived broken reads as a failure too, so a camera gets more
+    /// than one chance.
+    fn when_it_comes<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Result<T, SourceError> {
+        loop {
+            if let Some(read) = read(self) {
+                self.last_picture_at = Instant::now();
+                self.count += 1;
+                return Ok(read);
+            }
+            if !self.node.exists() || self.last_picture_at.elapsed() > SILENCE_OF_A_LOST_CAMERA {
+                let what = self.info.name.clone();
+                return Err(SourceError::Lost { what });
+            }
+            std::thread::sleep(PAUSE_AFTER_A_FAILED_READ);
+        }
     }
 }
 
@@ -127,26 +154,25 @@ impl Source for CameraSource {
     }
 
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
-        let lost = || SourceError::Lost {
-            what: self.info.name.clone(),
-        };
-        loop {
-            // A picture that arrived broken reads as a failure too, so a camera gets more than one chance.
-            let got = self.capture.read(&mut self.buffer).unwrap_or(false) && !self.buffer.empty();
-            if got && let Ok(picture) = picture_of(&self.buffer) {
-                self.last_picture_at = Instant::now();
-                self.count += 1;
-                return Ok(Some(Grab {
-                    picture,
-                    source_time: self.last_picture_at - self.opened_at,
-                    origin: self.info.name.clone(),
-                    index: self.count - 1,
-                }));
-            }
-            if !self.node.exists() || self.last_picture_at.elapsed() > SILENCE_OF_A_LOST_CAMERA {
-                return Err(lost());
-            }
-            std::thread::sleep(PAUSE_AFTER_A_FAILED_READ);
-        }
+        let picture = self.when_it_comes(|camera| {
+            let got = camera.capture.read(&mut camera.buffer).unwrap_or(false) && !camera.buffer.empty();
+            let picture = got.then(|| picture_of(&camera.buffer, &mut camera.spare).ok());
+            picture.flatten()
+        })?;
+        Ok(Some(Grab {
+            picture,
+            source_time: self.last_picture_at - self.opened_at,
+            origin: self.info.name.clone(),
+            index: self.count - 1,
+        }))
+    }
+
+    fn skip_picture(&mut self) -> Result<bool, SourceError> {
+        let grab = |camera: &mut Self| camera.capture.grab().unwrap_or(false).then_some(());
+        self.when_it_comes(grab).map(|()| true)
+    }
+
+    fn take_back(&mut self, picture: RgbaImage) {
+        self.spare.keep(picture);
     }
 }

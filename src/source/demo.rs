@@ -8,7 +8,7 @@ use opencv::{
     imgproc::{self, INTER_LINEAR, WARP_INVERSE_MAP},
 };
 
-use super::{Grab, Source, SourceError, SourceInfo};
+use super::{Grab, Source, SourceError, SourceInfo, picture_of::Spare};
 use crate::{
     geometry::{CropTransform, Point},
     picture,
@@ -52,6 +52,7 @@ impl Swing {
 pub struct DemoSource {
     portrait: RgbaImage,
     info: SourceInfo,
+    spare: Spare,
     next: u64,
 }
 
@@ -76,12 +77,13 @@ impl DemoSource {
                 live: false,
                 reopen_as: None,
             },
+            spare: Spare::default(),
             next: 0,
         })
     }
 
     /// Frame `number`, which depends on nothing but its number.
-    fn frame(&self, number: u64) -> opencv::Result<RgbaImage> {
+    fn frame(&mut self, number: u64) -> opencv::Result<RgbaImage> {
         let time = number as f32 / FPS as f32;
         let view = CropTransform {
             centre: Point::new(MIDDLE.x + PAN_X.at(time), MIDDLE.y + PAN_Y.at(time)),
@@ -95,7 +97,7 @@ impl DemoSource {
         for row in &mut matrix {
             row[2] -= row[0] * columns_before;
         }
-        let mut frame = RgbaImage::new(SIZE.0, SIZE.1);
+        let mut frame = self.spare.picture(SIZE.0, SIZE.1);
         let (width, height) = (self.portrait.width() as i32, self.portrait.height() as i32);
         let from = Mat::new_rows_cols_with_bytes::<Vec4b>(height, width, self.portrait.as_raw())?;
         let mut to = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(SIZE.1 as i32, SIZE.0 as i32, &mut frame)?;
@@ -131,6 +133,10 @@ impl Source for DemoSource {
             origin: self.info.name.clone(),
             index,
         }))
+    }
+
+    fn take_back(&mut self, picture: RgbaImage) {
+        self.spare.keep(picture);
     }
 }
 

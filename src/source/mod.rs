@@ -128,6 +128,18 @@ pub trait Source: Send {
     /// When a camera was unplugged or stalls, or a file is damaged. [`SourceError::Picture`] is about one picture of a
     /// folder: whoever asks again gets the one after it.
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError>;
+
+    /// Lets the next picture go by unseen, which costs a camera less than giving it; whether there was one.
+    ///
+    /// # Errors
+    /// As [`Self::next_picture`].
+    fn skip_picture(&mut self) -> Result<bool, SourceError> {
+        let skipped = self.next_picture()?.map(|grab| self.take_back(grab.picture));
+        Ok(skipped.is_some())
+    }
+
+    /// Takes back a picture that nobody needs any more: a later one may be put into its memory.
+    fn take_back(&mut self, _picture: RgbaImage) {}
 }
 
 /// Why there are no pictures.

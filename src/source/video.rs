@@ -15,7 +15,12 @@ use opencv::{
     },
 };
 
-use super::{Grab, Source, SourceError, SourceInfo, picture_of::picture_of};
+use image::RgbaImage;
+
+use super::{
+    Grab, Source, SourceError, SourceInfo,
+    picture_of::{Spare, picture_of},
+};
 
 /// How long a stream may take to open, and to give its next picture, before it counts as lost.
 const OPEN_TIMEOUT_MILLIS: i32 = 10_000;
@@ -36,6 +41,8 @@ pub struct VideoSource {
     info: SourceInfo,
     origin: String,
     buffer: Mat,
+    upright: Mat,
+    spare: Spare,
     /// How OpenCV turns frames upright; `None`: they are.
     turn: Option<i32>,
     /// The first frame, decoded to know that there is one.
@@ -141,6 +148,8 @@ impl VideoSource {
             info,
             origin: origin.clone(),
             buffer: Mat::default(),
+            upright: Mat::default(),
+            spare: Spare::default(),
             turn,
             first: None,
             count: 0,
@@ -160,14 +169,14 @@ impl VideoSource {
         if !self.capture.read(&mut self.buffer).map_err(damaged)? || self.buffer.empty() {
             return Ok(None);
         }
-        let picture = match self.turn {
-            None => picture_of(&self.buffer),
+        let upright = match self.turn {
+            None => &self.buffer,
             Some(turn) => {
-                let mut upright = Mat::default();
-                rotate(&self.buffer, &mut upright, turn).and_then(|()| picture_of(&upright))
+                rotate(&self.buffer, &mut self.upright, turn).map_err(damaged)?;
+                &self.upright
             }
         };
-        let picture = picture.map_err(damaged)?;
+        let picture = picture_of(upright, &mut self.spare).map_err(damaged)?;
         let source_time = self.time_of_frame(self.capture.get(CAP_PROP_POS_MSEC).map_err(damaged)?);
         let grab = Grab {
             picture,
@@ -220,5 +229,9 @@ impl Source for VideoSource {
             }),
             grab => Ok(grab),
         }
+    }
+
+    fn take_back(&mut self, picture: RgbaImage) {
+        self.spare.keep(picture);
     }
 }

@@ -29,9 +29,7 @@ pub fn grey(picture: &RgbaImage) -> Result<GrayImage, TransformError> {
 /// As [`grey`].
 pub fn grey_into(picture: &RgbaImage, grey: &mut GrayImage) -> Result<(), TransformError> {
     let (width, height) = picture.dimensions();
-    if grey.dimensions() != (width, height) {
-        *grey = GrayImage::new(width, height);
-    }
+    size_to(grey, width, height);
     let from =
         Mat::new_rows_cols_with_bytes::<opencv::core::Vec4b>(height as i32, width as i32, picture.as_raw())?;
     let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height as i32, width as i32, grey)?;
@@ -44,9 +42,24 @@ pub fn grey_into(picture: &RgbaImage, grey: &mut GrayImage) -> Result<(), Transf
 /// # Errors
 /// When OpenCV fails, such as for a size of zero.
 pub fn resized(picture: &GrayImage, width: u32, height: u32) -> Result<GrayImage, TransformError> {
-    let mut out = GrayImage::new(width, height);
+    let mut out = GrayImage::default();
+    resize_into(picture, width, height, &mut out)?;
+    Ok(out)
+}
+
+/// As [`resized`], into `out`, whose memory is used again when it has that size.
+///
+/// # Errors
+/// As [`resized`].
+pub fn resize_into(
+    picture: &GrayImage,
+    width: u32,
+    height: u32,
+    out: &mut GrayImage,
+) -> Result<(), TransformError> {
+    size_to(out, width, height);
     let from = mat_of(picture)?;
-    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height as i32, width as i32, &mut out)?;
+    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height as i32, width as i32, out)?;
     let shrinks = width < picture.width() || height < picture.height();
     let how = if shrinks { INTER_AREA } else { INTER_LINEAR };
     imgproc::resize(
@@ -57,8 +70,7 @@ pub fn resized(picture: &GrayImage, width: u32, height: u32) -> Result<GrayImage
         0.0,
         how,
     )?;
-    drop(to);
-    Ok(out)
+    Ok(())
 }
 
 /// `picture` out of focus: a Gaussian blur of deviation `sigma`, in pixels.
@@ -81,6 +93,8 @@ pub fn blurred(picture: &GrayImage, sigma: f32) -> Result<GrayImage, TransformEr
 pub struct CropBatch {
     transforms: Vec<CropTransform>,
     pixels: Vec<f32>,
+    /// The crop that was cut last, in bytes.
+    bytes: GrayImage,
 }
 
 impl CropBatch {
@@ -95,9 +109,9 @@ impl CropBatch {
     /// # Errors
     /// When OpenCV fails, such as for an empty frame.
     pub fn push(&mut self, frame: &GrayImage, crop: CropTransform) -> Result<(), TransformError> {
-        let bytes = cut(frame, &crop)?;
+        cut_into(frame, &crop, &mut self.bytes)?;
         self.pixels
-            .extend(bytes.as_raw().iter().map(|&grey| f32::from(grey) / 255.0));
+            .extend(self.bytes.as_raw().iter().map(|&grey| f32::from(grey) / 255.0));
         self.transforms.push(crop);
         Ok(())
     }
@@ -153,12 +167,22 @@ impl CropBatch {
 /// # Errors
 /// When the crop is not finite, or OpenCV fails, such as for an empty frame.
 pub fn cut(frame: &GrayImage, crop: &CropTransform) -> Result<GrayImage, TransformError> {
+    let mut out = GrayImage::default();
+    cut_into(frame, crop, &mut out)?;
+    Ok(out)
+}
+
+/// As [`cut`], into `out`, whose memory is used again when it has the size of the crop.
+///
+/// # Errors
+/// As [`cut`].
+pub fn cut_into(frame: &GrayImage, crop: &CropTransform, out: &mut GrayImage) -> Result<(), TransformError> {
     if !(crop.centre.x.is_finite() && crop.centre.y.is_finite() && crop.scale().is_finite()) {
         return Err(TransformError::Size(format!("a crop of {crop:?} cannot be cut")));
     }
     let matrix = crop.frame_from_crop_matrix();
     if crop.scale() <= LARGEST_DIRECT_SHRINK {
-        return warped(&mat_of(frame)?, &matrix, crop.side);
+        return warp_into(&mat_of(frame)?, &matrix, crop.side, out);
     }
     // Only the part of the frame under the crop is shrunk, by averaging; then the crop is cut out of that.
     let [x, y, width, height] = part_under(frame, crop);
@@ -185,13 +209,18 @@ pub fn cut(frame: &GrayImage, crop: &CropTransform) -> Result<GrayImage, Transfo
         row(matrix[0], x, width, size.width),
         row(matrix[1], y, height, size.height),
     ];
-    warped(&small, &matrix, crop.side)
+    warp_into(&small, &matrix, crop.side, out)
 }
 
 /// `side` x `side` pixels out of `from`, whose pixels `matrix` gives for those of the result.
-fn warped(from: &impl ToInputArray, matrix: &[[f64; 3]; 2], side: u32) -> Result<GrayImage, TransformError> {
-    let mut out = GrayImage::new(side, side);
-    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(side as i32, side as i32, &mut out)?;
+fn warp_into(
+    from: &impl ToInputArray,
+    matrix: &[[f64; 3]; 2],
+    side: u32,
+    out: &mut GrayImage,
+) -> Result<(), TransformError> {
+    size_to(out, side, side);
+    let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(side as i32, side as i32, out)?;
     imgproc::warp_affine(
         from,
         &mut to,
@@ -201,8 +230,14 @@ fn warped(from: &impl ToInputArray, matrix: &[[f64; 3]; 2], side: u32) -> Result
         BORDER_REPLICATE,
         Scalar::default(),
     )?;
-    drop(to);
-    Ok(out)
+    Ok(())
+}
+
+/// Gives a picture this size; what is in it then means nothing.
+fn size_to(picture: &mut GrayImage, width: u32, height: u32) {
+    if picture.dimensions() != (width, height) {
+        *picture = GrayImage::new(width, height);
+    }
 }
 
 /// Left, top, width and height of the part of the frame that a crop covers, at least one pixel. Where the crop reaches

@@ -140,6 +140,7 @@ impl Script {
             detector: Box::new(detector),
             weights: None,
             device: DeviceChoice::Cpu,
+            smoothing: Default::default(),
         }
     }
 

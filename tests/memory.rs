@@ -1,0 +1,124 @@
+//! Once it runs, the pipeline asks for no more memory the size of a picture: frames and crops go where earlier ones were.
+//!
+//! Counted is what goes through Rust's allocator, in all threads. OpenCV and libtorch have their own and are left out, as
+//! are the pictures of feature maps, which are only made while a panel shows them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use pinkpoint::{
+    detect::{HaarDetector, HaarSettings},
+    model::DeviceChoice,
+    pipeline::{Pipeline, Setup},
+    source::{self, SourceSpec},
+};
+
+/// The smallest crop of a net that comes with the tests: 64 x 64 bytes. A frame of the demo has 640 x 480 x 4.
+const CROP: usize = 64 * 64;
+/// Far longer than a busy machine takes: only a hang reaches it.
+const LONG: Duration = Duration::from_secs(120);
+/// Scenes until every buffer has been needed once, with searches of each kind among them.
+const WARM_UP: u32 = 150;
+const STEADY: u32 = 100;
+
+/// Counts what is at least as large as a crop.
+struct Counting;
+
+static LARGE: AtomicUsize = AtomicUsize::new(0);
+
+impl Counting {
+    fn note(size: usize) {
+        if size >= CROP {
+            LARGE.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+// SAFETY: everything is the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Self::note(layout.size());
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        Self::note(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        Self::note(size);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_pipeline_that_runs_allocates_no_pictures() {
+    let net: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", "steady-64.pt"]
+        .iter()
+        .collect();
+    let setup = Setup {
+        opener: Box::new(source::open),
+        source: SourceSpec::Demo,
+        detector: Box::new(HaarDetector::open(HaarSettings::following()).unwrap()),
+        weights: Some(net),
+        device: DeviceChoice::Cpu,
+        smoothing: Default::default(),
+    };
+    let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
+    let faces = see(&pipeline, WARM_UP);
+    assert!(faces > 0, "crops are cut only where there is a face");
+    let before = LARGE.load(Ordering::Relaxed);
+    assert!(before > 0, "the counter sees nothing");
+    see(&pipeline, STEADY);
+    let allocated = LARGE.load(Ordering::Relaxed) - before;
+    assert_eq!(
+        allocated, 0,
+        "allocations the size of a picture in {STEADY} scenes"
+    );
+}
+
+/// Waits for so many scenes; the faces in them.
+fn see(pipeline: &Pipeline, scenes: u32) -> usize {
+    let deadline = Instant::now() + LONG;
+    let (mut seen, mut faces) = (0, 0);
+    // One scene is kept, as the window keeps the one that it shows.
+    let mut shown = None;
+    while seen < scenes {
+        assert!(Instant::now() < deadline, "{seen} scenes of {scenes}");
+        match pipeline.newest_scene() {
+            Some(scene) => {
+                faces += scene.faces.len();
+                shown = Some(scene);
+                seen += 1;
+            }
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    drop(shown);
+    faces
+}
