@@ -1,39 +1,45 @@
 //! `pinkpoint annotate`: photographs, folders and videos with the keypoints drawn in, and the keypoints as numbers.
 
+mod crew;
 mod folder;
 mod inputs;
+mod journal;
+mod ledger;
 mod medium;
+mod shard;
 mod stats;
 mod worker;
 
 use std::{
-    path::PathBuf,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread::available_parallelism,
 };
 
 use anyhow::{Context, bail};
-use image::GrayImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::{
-    detect::{FaceDetector, HaarDetector, HaarSettings, Planner, Search, smooth::Strength},
+    detect::{HaarSettings, Planner, Search, smooth::Strength},
     files,
-    model::{DeviceChoice, KeypointModel, catalogue},
+    model::{DeviceChoice, archive, catalogue},
     overlay::Style,
-    pipeline::{Follower, KeypointFitter},
     record::{KeypointFormat, KeypointWriter},
+    source::limit_opencv_threads,
 };
 use inputs::{Inputs, Job};
+use journal::{Journal, Settings};
+use ledger::Ledger;
 use medium::Medium;
+use shard::Shard;
 use stats::Stats;
-use worker::{Progress, Worker};
-
-/// Side of the empty picture that the detector is warmed up with.
-const WARM_UP_SIDE: u32 = 128;
+use worker::{Ended, Report, Setup, Worker};
 
 /// Draw keypoints into photographs and videos, and write them down.
 ///
@@ -79,6 +85,17 @@ pub struct AnnotateArgs {
     /// Draw no face boxes
     #[arg(long)]
     no_boxes: bool,
+    /// Cores to use, all that the process may unless given: so many files are worked on at a time, a video by one worker;
+    /// the results are the same
+    #[arg(long, value_name = "COUNT")]
+    jobs: Option<NonZeroUsize>,
+    /// Do only the I-th of N equal parts of the files, for runs on several machines
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Write down in this file what is finished, and leave out what it says is finished: the same command goes on after
+    /// an interruption. One file per run or shard; refused once options or weights differ
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -87,7 +104,8 @@ pub struct AnnotateArgs {
 /// When an input, the weights or the cascade cannot be used, before anything is written; when a file turns out damaged
 /// or cannot be written, after all others are done.
 pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
-    let Inputs { jobs, unread } = Inputs::of(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
+    let Inputs { mut jobs, unread } =
+        Inputs::of(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
     if !unread.is_empty() {
         let names: Vec<String> = unread.iter().map(|path| path.display().to_string()).collect();
         eprintln!(
@@ -95,54 +113,74 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
             names.join(", ")
         );
     }
-    if let Some(path) = &args.keypoints {
-        KeypointFormat::of(path)?;
+    if let Some(shard) = args.shard {
+        let mut indices = 0..;
+        jobs.retain(|_| indices.next().is_some_and(|index| shard.takes(index)));
     }
+    let setup = args.setup()?;
     if let Some(path) = &args.stats {
         files::check(path)?;
     }
-    let weights = catalogue::resolve(&args.weights)?;
-    let mut picture_detector = HaarDetector::open(args.detector(HaarSettings::thorough()))?;
-    let mut video_detector = HaarDetector::open(args.detector(HaarSettings::following()))?;
-    // Starts the threads that OpenCV shares out its work to, lest they be taken for a decoder's.
-    picture_detector.detect(&GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE))?;
-    let fitter = KeypointFitter::new(KeypointModel::load(&weights, args.device)?);
-    let points = fitter.contract().scheme.count;
-    let device = fitter.model().device();
-    let mut follower = Follower::new(fitter, Strength::new(args.smooth));
-    let mut keypoints = match &args.keypoints {
-        Some(path) => Some(KeypointWriter::create(path, points)?),
-        None => None,
+    let mut first = Worker::new(&setup)?;
+    let device = first.device();
+    let journal = args.journal(&setup, &device)?;
+    let keypoints = match (&args.keypoints, first.rows()) {
+        (Some(path), Some(rows)) => Some(KeypointWriter::create(path, rows)?),
+        _ => None,
     };
+    let mut ledger = Ledger::new(&jobs, journal, keypoints)?;
+    let to_do = ledger.to_do();
+    let cores = args
+        .jobs
+        .or(available_parallelism().ok())
+        .map_or(1, NonZeroUsize::get);
+    let workers = cores.min(to_do.len()).max(1);
+    limit_opencv_threads(cores / workers);
+    first.warm_up()?;
     let stop = stop_on_ctrl_c()?;
-    let bar = progress_bar(&jobs);
+    let bar = progress_bar(to_do.iter().map(|&job| &jobs[job]));
     let mut stats = Stats::start();
-    let mut worker = Worker {
-        picture_detector: &mut picture_detector,
-        video_detector: &mut video_detector,
-        planner: args.planner(),
-        follower: &mut follower,
-        keypoints: keypoints.as_mut(),
-        style: Style {
-            boxes: !args.no_boxes,
-            ..Style::default()
-        },
-        stop: &stop,
-        stats: &mut stats,
+    let mut problems = Vec::new();
+    let mut take = |index: usize, report| {
+        let job: &Job = &jobs[index];
+        match report {
+            Report::Begun => bar.set_message(job.input.file_name().unwrap_or_default().display().to_string()),
+            // A picture's one frame is in the bar's length from the beginning.
+            Report::Expect(frames) if job.medium == Medium::Video => bar.inc_length(frames),
+            Report::Expect(_) => {}
+            Report::Decoded(time) => stats.decode_cpu += time,
+            Report::Frame { rows, faces, stages } => {
+                stats.add(faces, stages);
+                ledger.rows(index, rows.as_bytes())?;
+                bar.inc(1);
+            }
+            Report::Ended(ended) => {
+                ledger.end(index, ended == Ended::Whole)?;
+                if let Ended::Failed(problem) = ended {
+                    bar.suspend(|| eprintln!("Error: {problem}"));
+                    problems.push((index, problem));
+                }
+            }
+        }
+        Ok(())
     };
-    let problems = annotate_all(&jobs, &mut worker, &bar);
+    let done = crew::work(&jobs, &to_do, workers, first, &setup, &stop, &mut take);
     bar.finish_and_clear();
-    if let Some(keypoints) = keypoints {
-        keypoints.finish()?;
-    }
+    done?;
+    ledger.finish()?;
     say!("{}", stats.summary());
+    // As they came, they depend on who was faster.
+    problems.sort();
+    let problems: Vec<String> = problems.into_iter().map(|(_, problem)| problem).collect();
     if let Some(path) = &args.stats {
         let mut all = stats.json();
         all["inputs"] = json!(jobs.len());
+        all["finished_before"] = json!(jobs.len() - to_do.len());
         all["problems"] = json!(problems);
         all["interrupted"] = json!(stop.load(Ordering::Relaxed));
-        all["weights"] = json!(weights.display().to_string());
+        all["weights"] = json!(setup.weights.display().to_string());
         all["device"] = json!(device);
+        all["workers"] = json!(workers);
         files::replace_json(path, &all)?;
     }
     if stop.load(Ordering::Relaxed) {
@@ -158,6 +196,78 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
 }
 
 impl AnnotateArgs {
+    /// What workers are made of; weights are read from disk once.
+    fn setup(&self) -> anyhow::Result<Setup> {
+        let format = self.keypoints.as_deref().map(KeypointFormat::of).transpose()?;
+        let weights = catalogue::resolve(&self.weights)?;
+        Ok(Setup {
+            picture_search: self.detector(HaarSettings::thorough()),
+            video_search: self.detector(HaarSettings::following()),
+            planner: self.planner(),
+            archive: archive::look_into(&weights)?,
+            weights,
+            device: self.device,
+            strength: Strength::new(self.smooth),
+            format,
+            style: Style {
+                boxes: !self.no_boxes,
+                ..Style::default()
+            },
+        })
+    }
+
+    /// Where rows wait for their turn, and which files are finished.
+    fn journal(&self, setup: &Setup, device: &str) -> anyhow::Result<Option<Journal>> {
+        if let Some(path) = &self.resume {
+            if self.keypoints.as_ref() == Some(path) || self.stats.as_ref() == Some(path) {
+                bail!(
+                    "--resume needs a file of its own, beside what is written: {}",
+                    path.display()
+                );
+            }
+            return Journal::open(path, self.settings(setup, device)?).map(Some);
+        }
+        let Some(path) = &self.keypoints else {
+            return Ok(None);
+        };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let journal = Journal::nameless(folder.unwrap_or(Path::new(".")));
+        journal.map(Some).with_context(|| {
+            format!(
+                "cannot write; choose a folder that exists and can be written to: {}",
+                path.display()
+            )
+        })
+    }
+
+    /// All that the results depend on, files by what is in them.
+    fn settings(&self, setup: &Setup, device: &str) -> anyhow::Result<Settings> {
+        let cascade = self.cascade.as_ref().map(std::fs::read).transpose()?;
+        let all = [
+            ("version of pinkpoint", json!(env!("CARGO_PKG_VERSION"))),
+            ("--weights", json!(fingerprint(&setup.archive.bytes))),
+            ("--device", json!(device.split(':').next())),
+            ("--cascade", json!(cascade.as_deref().map(fingerprint))),
+            ("--scale-factor", json!(self.scale_factor)),
+            ("--min-neighbours", json!(self.min_neighbours)),
+            ("--min-size", json!(self.min_size)),
+            ("--smooth", json!(setup.strength.value())),
+            ("--no-boxes", json!(self.no_boxes)),
+            (
+                "--out",
+                json!(self.out.as_ref().map(|out| out.display().to_string())),
+            ),
+            (
+                "--keypoints",
+                json!(setup.format.map(|format| format!("{format:?}"))),
+            ),
+        ];
+        Ok(all
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect())
+    }
+
     /// The settings with what the user asked for.
     fn detector(&self, settings: HaarSettings) -> HaarSettings {
         HaarSettings {
@@ -184,31 +294,9 @@ impl AnnotateArgs {
     }
 }
 
-/// Annotates every file and gives what went wrong, which is also said at once.
-fn annotate_all(jobs: &[Job], worker: &mut Worker, bar: &ProgressBar) -> Vec<String> {
-    let mut problems = Vec::new();
-    for job in jobs {
-        if worker.stop.load(Ordering::Relaxed) {
-            break;
-        }
-        bar.set_message(job.input.file_name().unwrap_or_default().display().to_string());
-        let progress = |progress| match progress {
-            // A picture's one frame is in the bar's length from the beginning.
-            Progress::Expect(frames) if job.medium == Medium::Video => bar.inc_length(frames),
-            Progress::Expect(_) => {}
-            Progress::FrameDone => bar.inc(1),
-        };
-        if let Err(error) = worker.run(job, &progress) {
-            let problem = format!("{error:#}");
-            let problem = match problem.contains(&*job.input.to_string_lossy()) {
-                true => problem,
-                false => format!("{problem}: {}", job.input.display()),
-            };
-            bar.suspend(|| eprintln!("Error: {problem}"));
-            problems.push(problem);
-        }
-    }
-    problems
+/// Tells contents apart.
+fn fingerprint(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }
 
 fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
@@ -219,8 +307,8 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// A bar that hides itself when nobody watches.
-fn progress_bar(jobs: &[Job]) -> ProgressBar {
-    let pictures = jobs.iter().filter(|job| job.medium == Medium::Picture).count();
+fn progress_bar<'a>(jobs: impl Iterator<Item = &'a Job>) -> ProgressBar {
+    let pictures = jobs.filter(|job| job.medium == Medium::Picture).count();
     let template = "{bar:30} {pos}/{len} frames, {per_sec}, {eta} left  {msg}";
     ProgressBar::new(pictures as u64)
         .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))

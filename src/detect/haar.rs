@@ -260,9 +260,12 @@ impl Cascade {
             Size::new(smallest, smallest),
             Size::default(),
         )?;
-        let both = squares.iter().zip(counts.iter());
+        let mut both: Vec<(opencv::core::Rect, i32)> = squares.iter().zip(counts.iter()).collect();
+        // OpenCV's threads put them down as they come.
+        both.sort_by_key(|(square, _)| (square.x, square.y, square.width));
         // OpenCV's box counts pixels; ours starts at the edge of the first, half a pixel before its centre.
         Ok(both
+            .into_iter()
             .map(|(square, count)| {
                 let (x, y, side) = (square.x as f32 - 0.5, square.y as f32 - 0.5, square.width as f32);
                 Square {

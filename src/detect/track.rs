@@ -167,6 +167,11 @@ impl Tracker {
         self.grudges.clear();
     }
 
+    /// Knows nothing any more, as when it was made: a recording gives the same whatever came before it.
+    pub fn begin_anew(&mut self) {
+        *self = Self::new(self.scheme.clone(), self.strength);
+    }
+
     /// Where to look in the frame at `time`, given what searches have found since the last frame.
     pub fn propose(&mut self, time: Duration, found: &[Detection]) -> Vec<FaceBox> {
         if time < self.time {

@@ -40,9 +40,14 @@ impl Follower {
         self.tracker.set_strength(strength);
     }
 
-    /// Forgets all faces.
+    /// Forgets all faces; ids go on.
     pub fn forget(&mut self) {
         self.tracker.forget();
+    }
+
+    /// Begins a recording that has nothing to do with what came before; ids begin anew.
+    pub fn begin_anew(&mut self) {
+        self.tracker.begin_anew();
     }
 
     /// How the search for faces should be going on.

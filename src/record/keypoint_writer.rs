@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Read, Write},
     path::Path,
     time::Duration,
 };
@@ -37,25 +37,16 @@ impl KeypointFormat {
     }
 }
 
-/// A file of keypoints that grows while it is written. Until [`Self::finish`] it is called `NAME.partial.EXT`, whole
-/// rows only, for others to follow; without `finish` it is removed.
-#[derive(Debug)]
-pub struct KeypointWriter {
-    file: BufWriter<File>,
-    partial: Partial,
+/// How faces become rows, each with a line's end.
+#[derive(Debug, Clone)]
+pub struct KeypointRows {
     format: KeypointFormat,
     columns: Vec<String>,
 }
 
-impl KeypointWriter {
-    /// Begins a file for faces of `points` keypoints.
-    ///
-    /// # Errors
-    /// When the name is of no known format or the file cannot be created.
-    pub fn create(path: &Path, points: usize) -> Result<Self, RecordError> {
-        let format = KeypointFormat::of(path)?;
-        let partial = Partial::beside(path)?;
-        let file = File::create(partial.path()).map_err(|e| partial.error(e))?;
+impl KeypointRows {
+    /// Rows for faces of `points` keypoints.
+    pub fn new(format: KeypointFormat, points: usize) -> Self {
         let fixed = [
             "source",
             "frame",
@@ -71,53 +62,23 @@ impl KeypointWriter {
         for prefix in ["", "raw_"] {
             columns.extend((0..points).flat_map(|i| [format!("{prefix}x{i}"), format!("{prefix}y{i}")]));
         }
-        let mut writer = Self {
-            file: BufWriter::new(file),
-            partial,
-            format,
-            columns,
-        };
-        if format == KeypointFormat::Csv {
-            let header = writer.columns.join(",");
-            writer.write_rows(&[header])?;
+        Self { format, columns }
+    }
+
+    /// The rows of the faces of frame `frame` of `source`, which lies at `time` in it.
+    pub fn of(&self, source: &str, frame: u64, time: Duration, faces: &[Face]) -> String {
+        faces
+            .iter()
+            .map(|face| self.row(source, frame, time, face) + "\n")
+            .collect()
+    }
+
+    /// What stands before all rows.
+    fn head(&self) -> String {
+        match self.format {
+            KeypointFormat::Csv => self.columns.join(",") + "\n",
+            KeypointFormat::JsonLines => String::new(),
         }
-        Ok(writer)
-    }
-
-    /// Writes the faces of frame `frame` of `source`, which lies at `time` in it.
-    ///
-    /// # Errors
-    /// When the disk is full or was taken away.
-    pub fn write(
-        &mut self,
-        source: &str,
-        frame: u64,
-        time: Duration,
-        faces: &[Face],
-    ) -> Result<(), RecordError> {
-        let rows: Vec<String> = faces
-            .iter()
-            .map(|face| self.row(source, frame, time, face))
-            .collect();
-        self.write_rows(&rows)
-    }
-
-    /// Gives the file its name; an older one is replaced.
-    ///
-    /// # Errors
-    /// When the disk is full or the old file cannot be replaced.
-    pub fn finish(mut self) -> Result<(), RecordError> {
-        self.file.flush().map_err(|e| self.partial.error(e))?;
-        drop(self.file);
-        Ok(self.partial.finish()?)
-    }
-
-    fn write_rows(&mut self, rows: &[String]) -> Result<(), RecordError> {
-        let written = rows
-            .iter()
-            .try_for_each(|row| writeln!(self.file, "{row}"))
-            .and_then(|()| self.file.flush());
-        written.map_err(|e: io::Error| self.partial.error(e).into())
     }
 
     fn row(&self, source: &str, frame: u64, time: Duration, face: &Face) -> String {
@@ -157,6 +118,50 @@ impl KeypointWriter {
     }
 }
 
+/// A file of keypoints that grows while it is written. Until [`Self::finish`] it is called `NAME.partial.EXT`, whole
+/// rows only, for others to follow; without `finish` it is removed.
+#[derive(Debug)]
+pub struct KeypointWriter {
+    file: BufWriter<File>,
+    partial: Partial,
+}
+
+impl KeypointWriter {
+    /// Begins a file for `rows`.
+    ///
+    /// # Errors
+    /// When the file cannot be created.
+    pub fn create(path: &Path, rows: &KeypointRows) -> Result<Self, RecordError> {
+        let partial = Partial::beside(path)?;
+        let file = File::create(partial.path()).map_err(|e| partial.error(e))?;
+        let mut writer = Self {
+            file: BufWriter::new(file),
+            partial,
+        };
+        writer.append(rows.head().as_bytes())?;
+        Ok(writer)
+    }
+
+    /// Adds rows as [`KeypointRows::of`] gives them.
+    ///
+    /// # Errors
+    /// When the disk is full or was taken away, or `rows` cannot be read.
+    pub fn append(&mut self, mut rows: impl Read) -> Result<(), RecordError> {
+        let written = io::copy(&mut rows, &mut self.file).and_then(|_| self.file.flush());
+        Ok(written.map_err(|e| self.partial.error(e))?)
+    }
+
+    /// Gives the file its name; an older one is replaced.
+    ///
+    /// # Errors
+    /// When the disk is full or the old file cannot be replaced.
+    pub fn finish(mut self) -> Result<(), RecordError> {
+        self.file.flush().map_err(|e| self.partial.error(e))?;
+        drop(self.file);
+        Ok(self.partial.finish()?)
+    }
+}
+
 /// The number with so many decimals; `None` when it is not finite, which neither format can hold.
 fn decimal(value: f32, places: usize) -> Option<String> {
     value.is_finite().then(|| format!("{value:.places$}"))
@@ -190,13 +195,12 @@ mod tests {
     fn rows_can_be_read_back_while_the_file_grows() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("points.csv");
-        let mut writer = KeypointWriter::create(&path, 2).unwrap();
-        writer
-            .write("a, \"b\".mp4", 0, Duration::ZERO, &[face()])
-            .unwrap();
-        writer
-            .write("a, \"b\".mp4", 1, Duration::from_millis(40), &[])
-            .unwrap();
+        let rows = KeypointRows::new(KeypointFormat::Csv, 2);
+        let mut writer = KeypointWriter::create(&path, &rows).unwrap();
+        for (frame, millis, faces) in [(0, 0, &[face()][..]), (1, 40, &[])] {
+            let rows = rows.of("a, \"b\".mp4", frame, Duration::from_millis(millis), faces);
+            writer.append(rows.as_bytes()).unwrap();
+        }
         let growing = std::fs::read_to_string(folder.path().join("points.partial.csv")).unwrap();
         assert_eq!(growing.lines().count(), 2);
         assert!(!path.exists());
@@ -229,14 +233,9 @@ mod tests {
 
     #[test]
     fn json_lines_have_the_same_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("points.jsonl");
-        let mut writer = KeypointWriter::create(&path, 2).unwrap();
-        writer
-            .write("a\"b.jpg", 3, Duration::from_millis(1500), &[face(), face()])
-            .unwrap();
-        writer.finish().unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
+        let rows = KeypointRows::new(KeypointFormat::JsonLines, 2);
+        let text = rows.of("a\"b.jpg", 3, Duration::from_millis(1500), &[face(), face()]);
+        assert!(rows.head().is_empty());
         let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         assert_eq!(text.lines().count(), 2);
         assert_eq!(first["source"], "a\"b.jpg");
@@ -250,7 +249,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("points.csv");
         std::fs::write(&path, "old").unwrap();
-        drop(KeypointWriter::create(&path, 2).unwrap());
+        let rows = KeypointRows::new(KeypointFormat::Csv, 2);
+        drop(KeypointWriter::create(&path, &rows).unwrap());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -9,7 +9,7 @@ mod video_writer;
 
 use std::path::PathBuf;
 
-pub use keypoint_writer::{KeypointFormat, KeypointWriter};
+pub use keypoint_writer::{KeypointFormat, KeypointRows, KeypointWriter};
 pub use painter::paint;
 pub use picture_writer::{can_write_picture, write_picture};
 pub use video_writer::VideoFile;

@@ -22,7 +22,7 @@ use crate::picture::PictureError;
 pub use camera::{CameraRequest, CameraSource};
 pub use demo::DemoSource;
 pub use pictures::{PicturesSource, is_picture, pictures_in};
-pub use settle::settle_opencv;
+pub use settle::{limit_opencv_threads, settle_opencv};
 pub use video::{ASSUMED_FPS, VideoSource};
 
 /// Where the user wants frames from.

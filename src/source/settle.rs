@@ -1,6 +1,7 @@
-//! What OpenCV has to be told once per process: to keep its messages to itself and to give up on a silent camera.
+//! What OpenCV has to be told once per process: to keep its messages to itself, to give up on a silent camera, and how
+//! many threads it may use.
 
-use opencv::core::{LogLevel, set_log_level};
+use opencv::core::{LogLevel, set_log_level, set_num_threads};
 
 /// Read by OpenCV and by nothing else here. A camera that is silent for two seconds is reported to us, who give it a
 /// little longer (OpenCV's own default is 10 s); FFmpeg's remarks about damaged files come back as our errors, so its
@@ -25,6 +26,12 @@ pub fn settle_opencv() {
             unsafe { std::env::set_var(name, value) };
         }
     }
+}
+
+/// Lets one call of OpenCV, such as a search for faces, spread over so many threads; all cores unless told.
+pub fn limit_opencv_threads(threads: usize) {
+    // The call itself cannot fail; as many as fit into the number are as good as all.
+    let _ = set_num_threads(i32::try_from(threads).unwrap_or(i32::MAX));
 }
 
 fn is_only_thread() -> bool {

@@ -26,8 +26,7 @@ impl Found {
     /// When a folder cannot be listed.
     pub fn in_folder(folder: &Path, out: Option<&Path>) -> Result<Self> {
         let mut found = Self::default();
-        let out = out.and_then(|out| out.canonicalize().ok());
-        found.walk(folder, out.as_deref())?;
+        found.walk(folder, out)?;
         Ok(found)
     }
 
@@ -40,7 +39,9 @@ impl Found {
                 continue;
             }
             if entry.file_type().with_context(cannot)?.is_dir() {
-                if out.is_none() || path.canonicalize().ok().as_deref() != out {
+                // Looked up only now: another shard may just have made it.
+                let out_itself = out.and_then(|out| out.canonicalize().ok());
+                if out_itself.is_none() || path.canonicalize().ok() != out_itself {
                     self.walk(&path, out)?;
                 }
             } else if std::fs::metadata(&path).map_or(true, |file| file.is_file()) {

@@ -100,13 +100,21 @@ fn found_in(input: &Path, out: Option<&Path>) -> Result<Found> {
     })
 }
 
-/// Leaves out what an earlier run wrote beside its inputs: `NAME-points.EXT` beside `NAME.*`.
+/// Leaves out what an earlier run wrote beside its inputs, or writes now: `NAME-points.EXT` and `NAME-points.partial.EXT`
+/// beside `NAME.*`.
 fn leave_out_written(media: &mut BTreeMap<PathBuf, Medium>) {
     let written: BTreeSet<PathBuf> = media
         .iter()
         .map(|(path, &medium)| named_for(path, medium, SUFFIX).with_extension(""))
         .collect();
-    media.retain(|path, _| !written.contains(&path.with_extension("")));
+    media.retain(|path, _| {
+        let name = path.with_extension("");
+        let name = match name.extension() {
+            Some(extension) if extension == "partial" => name.with_extension(""),
+            _ => name,
+        };
+        !written.contains(&name)
+    });
 }
 
 /// Where `path` lies below the folder `input`; its name where it is `input` itself.
@@ -208,6 +216,7 @@ mod tests {
             "a-points.jpg",
             "film.mov",
             "film-points.mp4",
+            "film-points.partial.mp4",
             "match-points.png",
         ] {
             std::fs::write(root.join(name), "x").unwrap();

@@ -1,6 +1,9 @@
 //! What `annotate` measures of itself: time per stage, CPU time with decoding apart.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -117,18 +120,27 @@ fn clock(id: libc::clockid_t) -> Duration {
     )
 }
 
-/// The threads that a decoder starts for itself, told from all others by being born while it is opened.
-#[derive(Debug)]
+/// Runs `work` while no other thread runs what it gave here: what starts threads, so that they can be told apart.
+pub fn alone<T>(work: impl FnOnce() -> T) -> T {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    work()
+}
+
+/// The threads that a decoder starts for itself, told from all others by being born while it is opened, [`alone`].
+#[derive(Debug, Default)]
 pub struct DecoderThreads(Vec<String>);
 
 impl DecoderThreads {
     /// What `open` gives, and the threads that it started.
     pub fn born_in<T>(open: impl FnOnce() -> T) -> (T, Self) {
-        let before = threads();
-        let opened = open();
-        let born = threads().into_iter().filter(|thread| !before.contains(thread));
-        let born = born.collect();
-        (opened, Self(born))
+        alone(|| {
+            let before = threads();
+            let opened = open();
+            let born = threads().into_iter().filter(|thread| !before.contains(thread));
+            let born = born.collect();
+            (opened, Self(born))
+        })
     }
 
     /// CPU time that they have used; to be asked before they end.

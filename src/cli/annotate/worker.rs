@@ -1,24 +1,26 @@
 //! The stages of `annotate` for one file, in one thread: source, detector, fitter, overlay, record.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use anyhow::Context;
+use image::GrayImage;
 
 use super::{
     inputs::Job,
     medium::Medium,
-    stats::{DecoderThreads, Stats, thread_cpu_time},
+    stats::{DecoderThreads, STAGES, alone, thread_cpu_time},
 };
 use crate::{
-    detect::{FaceDetector, Planner},
+    detect::{FaceDetector, HaarDetector, HaarSettings, Planner, smooth::Strength},
     geometry::FaceBox,
+    model::{Archive, DeviceChoice, KeypointModel},
     overlay::{self, Style},
-    pipeline::Follower,
-    record::{self, KeypointWriter, VideoFile},
+    pipeline::{Follower, KeypointFitter},
+    record::{self, KeypointFormat, KeypointRows, VideoFile},
     source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
 };
@@ -28,74 +30,153 @@ use crate::{
 const TOLERATED_MISSING_FRAMES: u64 = 2;
 const TOLERATED_MISSING_SHARE: f64 = 0.01;
 
-/// What all files share.
-pub struct Worker<'a> {
-    /// For pictures.
-    pub picture_detector: &'a mut dyn FaceDetector,
-    /// For videos.
-    pub video_detector: &'a mut dyn FaceDetector,
+/// Side of the empty picture that the detector is warmed up with.
+const WARM_UP_SIDE: u32 = 128;
+
+/// What workers are made of.
+pub struct Setup {
+    /// How pictures are searched.
+    pub picture_search: HaarSettings,
+    /// How videos are searched.
+    pub video_search: HaarSettings,
     /// Says when a video is searched.
     pub planner: Planner,
-    /// Fits the keypoints, and follows the faces of videos.
-    pub follower: &'a mut Follower,
-    /// Where keypoints go.
-    pub keypoints: Option<&'a mut KeypointWriter>,
+    /// Where the net was read from.
+    pub weights: PathBuf,
+    /// The net.
+    pub archive: Archive,
+    /// Where the net runs.
+    pub device: DeviceChoice,
+    /// How much points are smoothed.
+    pub strength: Strength,
+    /// How keypoints are written; `None`: not at all.
+    pub format: Option<KeypointFormat>,
     /// What is drawn.
     pub style: Style,
-    /// Set from outside to end after the frame at hand.
-    pub stop: &'a AtomicBool,
-    /// Times and counts.
-    pub stats: &'a mut Stats,
 }
 
-/// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
-    /// A file has so many frames.
+/// Annotates files, one after the other. What comes of a file does not depend on those before it.
+pub struct Worker {
+    picture_detector: HaarDetector,
+    video_detector: HaarDetector,
+    planner: Planner,
+    follower: Follower,
+    rows: Option<KeypointRows>,
+    style: Style,
+}
+
+/// What a worker tells of a file while it goes on.
+#[derive(Debug)]
+pub enum Report {
+    /// It is begun.
+    Begun,
+    /// It has so many frames.
     Expect(u64),
     /// One more frame is done.
-    FrameDone,
+    Frame {
+        /// Keypoints, as they are written.
+        rows: String,
+        /// Faces in it.
+        faces: usize,
+        /// Time that each stage took.
+        stages: [Duration; STAGES.len()],
+    },
+    /// CPU time that decoding took since the last such report.
+    Decoded(Duration),
+    /// It is done.
+    Ended(Ended),
 }
 
-impl Worker<'_> {
-    /// Annotates one file, every frame in order, and tells `progress`. What was written until a stop or a damaged frame is kept.
+/// How the work on a file ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All of it is done.
+    Whole,
+    /// It was to stop.
+    Stopped,
+    /// What went wrong.
+    Failed(String),
+}
+
+impl Worker {
+    /// A worker with detectors and a net of its own.
+    ///
+    /// # Errors
+    /// When the cascade or the net cannot be used.
+    pub fn new(setup: &Setup) -> anyhow::Result<Self> {
+        let picture_detector = HaarDetector::open(setup.picture_search.clone())?;
+        let video_detector = HaarDetector::open(setup.video_search.clone())?;
+        let model = KeypointModel::from_archive(&setup.weights, setup.archive.clone(), setup.device)?;
+        let fitter = KeypointFitter::new(model);
+        let points = fitter.contract().scheme.count;
+        Ok(Self {
+            picture_detector,
+            video_detector,
+            planner: setup.planner.clone(),
+            follower: Follower::new(fitter, setup.strength),
+            rows: setup.format.map(|format| KeypointRows::new(format, points)),
+            style: setup.style,
+        })
+    }
+
+    /// Searches an empty picture: starts the threads that OpenCV shares out its work to, lest they be taken for a
+    /// decoder's.
+    ///
+    /// # Errors
+    /// When the detector fails.
+    pub fn warm_up(&mut self) -> anyhow::Result<()> {
+        self.picture_detector
+            .detect(&GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE))?;
+        Ok(())
+    }
+
+    /// How keypoints are written, when they are.
+    pub fn rows(&self) -> Option<&KeypointRows> {
+        self.rows.as_ref()
+    }
+
+    /// Name of the device that the net runs on, such as `cpu` or `cuda:0`.
+    pub fn device(&mut self) -> String {
+        self.follower.fitter().model().device()
+    }
+
+    /// Annotates one file, every frame in order, and `report`s. What was written until a stop or a damaged frame is kept.
     ///
     /// # Errors
     /// When the file cannot be read, to its end or at all, or something cannot be written.
-    pub fn run(&mut self, job: &Job, progress: &dyn Fn(Progress)) -> anyhow::Result<()> {
+    pub fn run(&mut self, job: &Job, stop: &AtomicBool, report: &dyn Fn(Report)) -> anyhow::Result<Ended> {
         if let Some(folder) = job.output.as_deref().and_then(Path::parent) {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the output folder: {}", folder.display()))?;
         }
         let before = (thread_cpu_time(), Instant::now());
-        let (source, threads) = DecoderThreads::born_in(|| open(job));
+        let (source, threads) = open(job);
         let mut source = source?;
         let mut decode = Clock::since(before);
         let announced = source.info().frame_count;
-        progress(Progress::Expect(announced.unwrap_or(0)));
+        report(Report::Expect(announced.unwrap_or(0)));
         let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
-        self.follower.forget();
+        self.follower.begin_anew();
         let mut planner = self.planner.clone();
         let mut video = None;
         let mut frames = 0;
         let ended = loop {
-            if self.stop.load(Ordering::Relaxed) {
-                break Ok(());
+            if stop.load(Ordering::Relaxed) {
+                break Ok(Ended::Stopped);
             }
             let next = decode.time(|| source.next_picture());
-            self.stats.decode_cpu += std::mem::take(&mut decode.cpu);
+            report(Report::Decoded(std::mem::take(&mut decode.cpu)));
             match next {
                 Ok(Some(grab)) => {
                     let decode = std::mem::take(&mut decode.wall);
-                    self.frame(job, grab, fps, &mut planner, &mut video, decode)?;
+                    report(self.frame(job, grab, fps, &mut planner, &mut video, decode)?);
                 }
-                Ok(None) => break check_length(announced, frames),
+                Ok(None) => break check_length(announced, frames).map(|()| Ended::Whole),
                 Err(error) => break Err(error.into()),
             }
             frames += 1;
-            progress(Progress::FrameDone);
         };
-        self.stats.decode_cpu += threads.cpu_time();
+        report(Report::Decoded(threads.cpu_time()));
         if let Some(video) = video {
             video.finish()?;
         }
@@ -110,7 +191,7 @@ impl Worker<'_> {
         planner: &mut Planner,
         video: &mut Option<VideoFile>,
         decode: Duration,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Report> {
         let start = Instant::now();
         let grey = crop::grey(&grab.picture)?;
         let found = match job.medium {
@@ -136,38 +217,50 @@ impl Worker<'_> {
         }
         let draw = start.elapsed();
         let start = Instant::now();
-        if let Some(keypoints) = self.keypoints.as_deref_mut() {
-            keypoints.write(
-                &job.input.display().to_string(),
-                grab.index,
-                grab.source_time,
-                &faces,
-            )?;
-        }
+        let source = job.input.display().to_string();
+        let rows = match &self.rows {
+            Some(rows) => rows.of(&source, grab.index, grab.source_time, &faces),
+            None => String::new(),
+        };
         match (&job.output, job.medium) {
             (None, _) => {}
             (Some(output), Medium::Picture) => record::write_picture(output, picture)?,
             (Some(output), Medium::Video) => {
                 let file = match video {
                     Some(file) => file,
-                    None => video.insert(VideoFile::create(output, picture.width(), picture.height(), fps)?),
+                    None => {
+                        let (width, height) = picture.dimensions();
+                        // Encoders start threads, too.
+                        video.insert(alone(|| VideoFile::create(output, width, height, fps))?)
+                    }
                 };
                 file.write(&picture)?;
             }
         }
         let write = start.elapsed();
-        self.stats
-            .add(faces.len(), [decode, detect, crop, infer, draw, write]);
-        Ok(())
+        Ok(Report::Frame {
+            rows,
+            faces: faces.len(),
+            stages: [decode, detect, crop, infer, draw, write],
+        })
     }
 }
 
 /// Opens a file as what it was taken for, so that a damaged picture is told to be one and not a damaged video.
-fn open(job: &Job) -> Result<Box<dyn Source>, SourceError> {
-    Ok(match job.medium {
-        Medium::Picture => Box::new(PicturesSource::open(&job.input)?),
-        Medium::Video => Box::new(VideoSource::open_file(&job.input)?),
-    })
+fn open(job: &Job) -> (Result<Box<dyn Source>, SourceError>, DecoderThreads) {
+    fn boxed(source: impl Source + 'static) -> Box<dyn Source> {
+        Box::new(source)
+    }
+    match job.medium {
+        Medium::Picture => (
+            PicturesSource::open(&job.input).map(boxed),
+            DecoderThreads::default(),
+        ),
+        Medium::Video => {
+            let (source, threads) = DecoderThreads::born_in(|| VideoSource::open_file(&job.input));
+            (source.map(boxed), threads)
+        }
+    }
 }
 
 /// Wall and CPU time of this thread, added up.
