@@ -365,3 +365,115 @@ fn cameras_are_listed_or_said_to_be_missing() {
         .success()
         .stdout(predicate::str::contains("camera:0").or(predicate::str::contains("No camera")));
 }
+
+/// A folder of photographs, films and a damaged file.
+fn many_files() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let face = image::open(fixture("media/face.jpg")).unwrap();
+    for number in 0..6 {
+        let name = format!("face-{number}.png");
+        face.brighten(10 * number).save(folder.path().join(name)).unwrap();
+    }
+    std::fs::copy(fixture("media/face.mp4"), folder.path().join("a-film.mp4")).unwrap();
+    std::fs::copy(fixture("media/face.mp4"), folder.path().join("z-film.mp4")).unwrap();
+    std::fs::write(folder.path().join("broken.jpg"), b"no picture").unwrap();
+    folder
+}
+
+/// Annotates `input` with further options into `csv`; one file is damaged, or none of those done now.
+fn annotated(input: &Path, csv: &Path, options: &[&str]) -> Vec<u8> {
+    let mut command = annotate();
+    command.arg(input).arg("--keypoints").arg(csv).args(options);
+    command.output().unwrap();
+    std::fs::read(csv).unwrap()
+}
+
+#[test]
+fn the_results_are_the_same_however_many_files_are_worked_on_at_a_time() {
+    let (input, out) = (many_files(), tempfile::tempdir().unwrap());
+    let with_jobs = |jobs| {
+        annotated(
+            input.path(),
+            &out.path().join(format!("{jobs}.csv")),
+            &["--jobs", jobs],
+        )
+    };
+    let one = with_jobs("1");
+    assert!(
+        one.iter().filter(|&&byte| byte == b'\n').count() > 6 + 2 * 10,
+        "faces"
+    );
+    assert!(one == with_jobs("2") && one == with_jobs("5"));
+}
+
+#[test]
+fn shards_together_are_the_whole_and_share_nothing() {
+    let (input, out) = (many_files(), tempfile::tempdir().unwrap());
+    let rows = |bytes: Vec<u8>| -> Vec<String> {
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    };
+    let mut parts = Vec::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let part = rows(annotated(
+            input.path(),
+            &out.path().join("part.csv"),
+            &["--shard", shard],
+        ));
+        assert!(!part.is_empty(), "{shard}");
+        parts.extend(part);
+    }
+    parts.sort();
+    let mut whole = rows(annotated(input.path(), &out.path().join("whole.csv"), &[]));
+    whole.sort();
+    assert_eq!(parts, whole);
+    for wrong in ["0/3", "4/3", "x/y", "3"] {
+        let mut command = annotate();
+        let asserted = command.arg(input.path()).args(["--shard", wrong]).assert();
+        asserted
+            .failure()
+            .stderr(predicate::str::contains("is not a shard"));
+    }
+}
+
+#[test]
+fn a_run_that_is_resumed_does_the_rest_and_no_more() {
+    let (input, out) = (many_files(), tempfile::tempdir().unwrap());
+    let [journal, csv, stats] = ["journal", "points.csv", "stats.json"].map(|name| out.path().join(name));
+    let resumed = |options: &[&str]| {
+        let mut command = annotate();
+        command.arg(input.path()).arg("--keypoints").arg(&csv);
+        command
+            .arg("--resume")
+            .arg(&journal)
+            .arg("--stats")
+            .arg(&stats)
+            .args(options);
+        command.assert()
+    };
+    let finished_before = || {
+        let stats: serde_json::Value = serde_json::from_slice(&std::fs::read(&stats).unwrap()).unwrap();
+        stats["finished_before"].as_u64().unwrap()
+    };
+    // A part of the files is what an interruption leaves; the last record is one that was being written.
+    resumed(&["--shard", "1/2"]);
+    assert_eq!(finished_before(), 0);
+    let whole = std::fs::read(&journal).unwrap();
+    std::fs::write(&journal, &whole[..whole.len() - 3]).unwrap();
+    resumed(&[]);
+    let before = finished_before();
+    assert!((1..8).contains(&before), "{before}");
+    assert_eq!(
+        std::fs::read(&csv).unwrap(),
+        annotated(input.path(), &out.path().join("at-once.csv"), &[])
+    );
+    resumed(&[]);
+    assert_eq!(finished_before(), 8, "all but the damaged one");
+
+    let kept = std::fs::read(&journal).unwrap();
+    let other = resumed(&["--scale-factor", "1.3"]);
+    other
+        .failure()
+        .stderr(predicate::str::contains("another --scale-factor"));
+    assert_eq!(std::fs::read(&journal).unwrap(), kept);
+}
