@@ -210,41 +210,40 @@ impl KeypointModel {
             let wanted = format!("{points} points a crop");
             return Err(self.net.output_error(&output.points, count, &wanted));
         }
-        let values = self.net.values(&output.points)?;
-        let certainties = match &output.certainty {
-            Some((confidence, spread)) => self.certainties(confidence, spread, count)?.map(Some).collect(),
-            None => vec![None; count],
+        let joined = self.joined(output, count)?;
+        let values = self.net.values(&joined)?;
+        let prediction = |values: &[f32]| {
+            let (coordinates, certainty) = values.split_at(2 * points);
+            Prediction {
+                points: self.contract.points(coordinates),
+                certainty: certainty.split_first().map(|(confidence, spread)| Certainty {
+                    confidence: confidence.clamp(0.0, 1.0),
+                    spread: spread.to_vec(),
+                }),
+            }
         };
-        let each = values.chunks_exact(2 * points).zip(certainties);
-        let prediction = |(values, certainty)| Prediction {
-            points: self.contract.points(values),
-            certainty,
-        };
-        Ok(each.map(prediction).collect())
+        Ok(values
+            .chunks_exact(values.len() / count)
+            .map(prediction)
+            .collect())
     }
 
-    /// How sure the net is of each of `count` crops, from confidence `[count]` and spread `[count, points]`.
-    fn certainties(
-        &self,
-        confidence: &Tensor,
-        spread: &Tensor,
-        count: usize,
-    ) -> Result<impl Iterator<Item = Certainty>, ModelError> {
-        let points = self.contract.scheme.count;
-        for (tensor, shape) in [
-            (confidence, vec![count as i64]),
-            (spread, vec![count as i64, points as i64]),
-        ] {
+    /// All that the net says in one tensor, so that it comes from the device at once: `[count, 2k]`, where the net says how
+    /// sure it is `[count, 3k + 1]` with the confidence and then the spread behind the points.
+    fn joined(&self, output: &Output, count: usize) -> Result<Tensor, ModelError> {
+        let (rows, points) = (count as i64, self.contract.scheme.count as i64);
+        let flat = output.points.f_reshape([rows, -1]);
+        let Some((confidence, spread)) = &output.certainty else {
+            return flat.map_err(|e| self.net.forward_error(&e));
+        };
+        for (tensor, shape) in [(confidence, vec![rows]), (spread, vec![rows, points])] {
             if tensor.size() != shape {
                 return Err(self.net.output_error(tensor, count, &format!("{shape:?}")));
             }
         }
-        let (confidences, spreads) = (self.net.values(confidence)?, self.net.values(spread)?);
-        let certainty = move |(index, confidence): (usize, f32)| Certainty {
-            confidence: confidence.clamp(0.0, 1.0),
-            spread: spreads[index * points..][..points].to_vec(),
-        };
-        Ok(confidences.into_iter().enumerate().map(certainty))
+        let joined = flat
+            .and_then(|flat| Tensor::f_cat(&[flat, confidence.f_unsqueeze(1)?, spread.shallow_clone()], 1));
+        joined.map_err(|e| self.net.forward_error(&e))
     }
 
     /// The kernels of the first convolution, `[filters, height, width]` (first input channel); `None` when the file
@@ -272,9 +271,19 @@ impl KeypointModel {
             tch::set_num_threads(THREADS);
         }
         let shape = [count as i64, 1, i64::from(side), i64::from(side)];
-        Tensor::f_from_slice(pixels)
-            .and_then(|flat| flat.f_view(shape)?.f_to(self.net.device))
-            .map_err(|e| self.net.forward_error(&e))
+        let Net { device, kind, .. } = self.net;
+        let input = Tensor::f_from_slice(pixels).and_then(|flat| {
+            let pixels = flat.f_view(shape)?;
+            if device.is_cuda() {
+                // From pinned memory the copy goes on beside what the GPU is doing.
+                pixels
+                    .f_pin_memory(device)?
+                    .f_to_device_(device, kind, true, false)
+            } else {
+                pixels.f_to_device_(device, kind, false, false)
+            }
+        });
+        input.map_err(|e| self.net.forward_error(&e))
     }
 }
 

@@ -14,21 +14,33 @@ use super::{ModelError, error::brief, output::Output};
 pub(super) struct Net {
     pub(super) module: CModule,
     pub(super) device: Device,
+    /// What it computes in: single precision, but half on a GPU where the file is in half.
+    pub(super) kind: Kind,
     pub(super) path: PathBuf,
 }
 
 impl Net {
-    /// Loads the bytes of an archive that was checked, in single precision, for prediction.
+    /// Loads the bytes of an archive that was checked, for prediction.
     pub(super) fn load(path: &Path, bytes: &[u8], device: Device) -> Result<Self, ModelError> {
         let path = path.to_path_buf();
         let module = match CModule::load_data_on_device(&mut &*bytes, device) {
             Ok(module) => module,
             Err(e) => return Err(ModelError::Load { path, why: brief(&e) }),
         };
-        let mut net = Self { module, device, path };
+        let mut net = Self {
+            module,
+            device,
+            kind: Kind::Float,
+            path,
+        };
         net.module.f_set_eval().map_err(|e| net.load_error(&e))?;
         let parameters = net.parameters()?;
-        // Half precision saves space on disk; on a CPU it is slow, and the input is in single precision.
+        let all_half = !parameters.is_empty() && parameters.iter().all(|(_, p)| p.kind() == Kind::Half);
+        if all_half && device.is_cuda() {
+            net.kind = Kind::Half;
+            return Ok(net);
+        }
+        // Half precision saves space on disk; on a CPU it is slow.
         if parameters
             .iter()
             .any(|(_, p)| matches!(p.kind(), Kind::Half | Kind::BFloat16 | Kind::Double))

@@ -1,6 +1,6 @@
 //! What a net gives for a batch of crops, before it becomes keypoints.
 
-use tch::{IValue, Tensor};
+use tch::{IValue, Kind, Tensor};
 
 use crate::geometry::Point;
 
@@ -37,6 +37,8 @@ impl Output {
     /// Two outputs are the same when they differ by no more than this, relative or absolute: the same arithmetic may be
     /// done in another order.
     const SAME: f64 = 1e-4;
+    /// The same for half precision, which has 11 bits.
+    const SAME_IN_HALF: f64 = 1e-2;
 
     /// From the tuple that a file's `predict` gives; `None` when it is something else.
     pub(super) fn from_predict(value: IValue) -> Option<Self> {
@@ -77,7 +79,12 @@ impl Output {
     /// Whether both say the same, but for rounding.
     pub(super) fn is_close_to(&self, other: &Self) -> bool {
         let close = |a: &Tensor, b: &Tensor| {
-            a.size() == b.size() && a.f_allclose(b, Self::SAME, Self::SAME, false).unwrap_or(false)
+            let same = if a.kind() == Kind::Half {
+                Self::SAME_IN_HALF
+            } else {
+                Self::SAME
+            };
+            a.size() == b.size() && a.f_allclose(b, same, same, false).unwrap_or(false)
         };
         let certainties = match (&self.certainty, &other.certainty) {
             (Some(a), Some(b)) => close(&a.0, &b.0) && close(&a.1, &b.1),

@@ -1,6 +1,6 @@
 //! The contract of a file that carries none: found by trying inputs, as a person with the file would.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{Contract, ModelError, net::Net};
 
@@ -16,11 +16,8 @@ const SIDES: [u32; 16] = [
 pub(super) fn contract(net: &Net) -> Result<Contract, ModelError> {
     let mut first_failure = None;
     for side in SIDES {
-        let input = Tensor::f_zeros(
-            [1, 1, i64::from(side), i64::from(side)],
-            (Kind::Float, net.device),
-        )
-        .map_err(|e| net.forward_error(&e))?;
+        let input = Tensor::f_zeros([1, 1, i64::from(side), i64::from(side)], (net.kind, net.device))
+            .map_err(|e| net.forward_error(&e))?;
         match net.forward(&input) {
             Ok(output) => {
                 let points = net.points(&output, 1)?;
