@@ -81,6 +81,10 @@ struct RecipeArgs {
     /// [default: 0; of pinkpoint 0.998]
     #[arg(long, value_name = "SHARE", conflicts_with = "resume")]
     average: Option<f64>,
+    /// Learn beside the net how each data set's labels are off in their own way; the first --data says where points lie
+    /// [default: false; of pinkpoint true]
+    #[arg(long, value_name = "true|false", conflicts_with = "resume")]
+    label_offsets: Option<bool>,
     /// Numbers that a step is computed in; bf16 is for the net pinkpoint, and faster where the processor knows it
     #[arg(long, value_enum, default_value = "single", conflicts_with = "resume")]
     precision: Precision,
@@ -158,6 +162,7 @@ impl RecipeArgs {
             warm_up: self.warm_up.unwrap_or(usual.warm_up),
             weight_decay: self.weight_decay.unwrap_or(usual.weight_decay),
             average: self.average.unwrap_or(usual.average),
+            label_offsets: self.label_offsets.unwrap_or(usual.label_offsets),
             precision: self.precision,
             seed: self.seed,
             threads: self.threads.unwrap_or(cores.min(*THREADS.end())),

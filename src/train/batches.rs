@@ -6,16 +6,14 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_pcg::Pcg64;
 use std::thread::Scope;
 
-use crate::{
-    dataset::LabelledPicture,
-    transform::{Compose, Picture, Sample, TransformError},
-};
+use super::data::Example;
+use crate::transform::{Compose, Picture, Sample, TransformError};
 
 /// Batches that are made ahead.
 const AHEAD: usize = 2;
 
 /// Some pictures as the net takes them, with what it should say.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
     /// Number of pictures.
     pub count: usize,
@@ -25,6 +23,10 @@ pub struct Batch {
     pub targets: Vec<f32>,
     /// `[count]`: 1 for a face, 0 for a picture of something else, whose targets mean nothing.
     pub faces: Vec<f32>,
+    /// `[count]`: which of the run's data sets the picture is of.
+    pub sets: Vec<i64>,
+    /// `[count]`: whether the picture shows the mirror image.
+    pub mirrored: Vec<bool>,
 }
 
 /// Which batches of an epoch to make.
@@ -64,7 +66,7 @@ fn generator(seed: u64, epoch: u32, purpose: u64) -> Pcg64 {
 /// dropped.
 pub fn spawn<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
-    pictures: &'env [LabelledPicture],
+    pictures: &'env [Example],
     transform: &'env Compose,
     plan: Plan,
 ) -> Receiver<Result<Batch, TransformError>> {
@@ -83,14 +85,17 @@ pub fn spawn<'scope, 'env>(
 }
 
 fn make(
-    pictures: &[LabelledPicture],
+    pictures: &[Example],
     places: &[usize],
     transform: &Compose,
     plan: Plan,
 ) -> Result<Batch, TransformError> {
-    let (mut pixels, mut targets, mut faces) = (Vec::new(), Vec::new(), Vec::new());
+    let mut batch = Batch {
+        count: places.len(),
+        ..Batch::default()
+    };
     for &place in places {
-        let labelled = &pictures[place];
+        let Example { set, labelled } = &pictures[place];
         let sample = Sample::new(labelled.picture.clone(), labelled.points.clone());
         let sample = transform.apply(sample, &mut generator(plan.seed, plan.epoch, place as u64))?;
         let Picture::Tensor { values, .. } = sample.picture else {
@@ -98,14 +103,13 @@ fn make(
                 "training needs a chain that ends in ToTensor".into(),
             ));
         };
-        pixels.extend(values);
-        targets.extend(sample.keypoints.iter().flat_map(|p| [p.x, p.y]));
-        faces.push(f32::from(u8::from(sample.is_face)));
+        batch.pixels.extend(values);
+        batch
+            .targets
+            .extend(sample.keypoints.iter().flat_map(|p| [p.x, p.y]));
+        batch.faces.push(f32::from(u8::from(sample.is_face)));
+        batch.sets.push(*set as i64);
+        batch.mirrored.push(sample.mirrored);
     }
-    Ok(Batch {
-        count: places.len(),
-        pixels,
-        targets,
-        faces,
-    })
+    Ok(batch)
 }

@@ -86,6 +86,10 @@ pub struct TrainConfig {
     /// Share of the running average of the parameters that a step keeps; 0 keeps no average.
     #[serde(default)]
     pub average: f64,
+    /// Whether the labels of every data set may be off in their own way: the first set says where points lie, the others
+    /// how a face looks there.
+    #[serde(default)]
+    pub label_offsets: bool,
     /// In which numbers a step is computed.
     #[serde(default)]
     pub precision: Precision,
@@ -134,6 +138,7 @@ impl TrainConfig {
             warm_up: 0.0,
             weight_decay: 0.0,
             average: 0.0,
+            label_offsets: false,
             precision: Precision::Single,
             seed: 1,
             threads: 1,
@@ -154,6 +159,7 @@ impl TrainConfig {
                 warm_up: 0.02,
                 weight_decay: 0.02,
                 average: 0.998,
+                label_offsets: true,
                 ..course
             },
         }
@@ -231,6 +237,9 @@ impl TrainConfig {
             if share > 0.0 {
                 words += &format!(", {what} {share}");
             }
+        }
+        if self.label_offsets {
+            words += ", label offsets";
         }
         if self.precision != Precision::default() {
             words += &format!(", {}", name(self.precision));

@@ -25,11 +25,20 @@ struct Chosen {
     points: usize,
 }
 
+/// A picture of one of the run's data sets.
+pub(super) struct Example {
+    /// Which of them, from 0.
+    pub(super) set: usize,
+    pub(super) labelled: LabelledPicture,
+}
+
 /// The pictures of a run, in memory.
 pub(super) struct Data {
-    pub(super) training: Vec<LabelledPicture>,
-    pub(super) validation: Vec<LabelledPicture>,
+    pub(super) training: Vec<Example>,
+    pub(super) validation: Vec<Example>,
     pub(super) points: usize,
+    /// How many data sets there are.
+    pub(super) sets: usize,
 }
 
 impl Selection {
@@ -81,11 +90,18 @@ impl Selection {
             training: Vec::new(),
             validation: Vec::new(),
             points: self.points,
+            sets: self.sets.len(),
         };
-        for set in &self.sets {
-            data.training.extend(load_pictures(&set.folder, &set.training)?);
-            data.validation
-                .extend(load_pictures(&set.folder, &set.validation)?);
+        for (set, chosen) in self.sets.iter().enumerate() {
+            let load = |rows| -> Result<Vec<Example>, TrainError> {
+                let pictures = load_pictures(&chosen.folder, rows)?;
+                Ok(pictures
+                    .into_iter()
+                    .map(|labelled| Example { set, labelled })
+                    .collect())
+            };
+            data.training.extend(load(&chosen.training)?);
+            data.validation.extend(load(&chosen.validation)?);
         }
         Ok(data)
     }

@@ -9,6 +9,7 @@ mod config;
 mod data;
 mod journal;
 mod loss;
+mod offsets;
 mod optimiser;
 mod run;
 mod trainer;

@@ -15,6 +15,7 @@ use super::{
     checkpoint::{self, Progress},
     data::Data,
     loss::Criterion,
+    offsets::{self, Offsets},
     sorted_variables,
 };
 use crate::{
@@ -36,6 +37,7 @@ pub(super) struct Trainer<'a> {
     optimiser: Optimiser,
     average: Option<Average>,
     criterion: Criterion,
+    offsets: Option<Offsets>,
     pub(super) progress: Progress,
     pub(super) steps_per_epoch: usize,
     pub(super) contract: Contract,
@@ -60,11 +62,20 @@ impl<'a> Trainer<'a> {
         // The others are running means of batch norms, which change by themselves.
         let trained = parameters.iter().filter(|(_, t)| t.requires_grad());
         let trained = trained.map(|(name, t)| (name.clone(), t.shallow_clone()));
-        let mut optimiser = Optimiser::new(config.optimiser, config.weight_decay, trained.collect());
+        let offsets = config
+            .label_offsets
+            .then(|| Offsets::new(data.sets, &PointScheme::assumed_for(data.points), device))
+            .flatten();
+        let learned = offsets
+            .iter()
+            .map(|o| (offsets::NAME.to_owned(), o.values.shallow_clone()));
+        let trained = trained.chain(learned).collect();
+        let mut optimiser = Optimiser::new(config.optimiser, config.weight_decay, trained);
         let average = (config.average > 0.0)
             .then(|| Average::of(config.net, data.points, config.average, &parameters, device));
         let progress = if checkpoint.exists() {
-            checkpoint::load(&checkpoint, &saved(&parameters, average.as_ref()), &mut optimiser)?
+            let parts = saved(&parameters, average.as_ref(), offsets.as_ref());
+            checkpoint::load(&checkpoint, &parts, &mut optimiser)?
         } else {
             Progress {
                 pictures: data.training.len(),
@@ -100,6 +111,7 @@ impl<'a> Trainer<'a> {
             optimiser,
             average,
             criterion: Criterion::new(config.loss, &contract),
+            offsets,
             progress,
             steps_per_epoch,
             contract: Contract {
@@ -128,7 +140,7 @@ impl<'a> Trainer<'a> {
         self.saved_at = Instant::now();
         checkpoint::save(
             &self.checkpoint,
-            &saved(&self.parameters, self.average.as_ref()),
+            &saved(&self.parameters, self.average.as_ref(), self.offsets.as_ref()),
             &self.optimiser,
             &self.progress,
         )
@@ -208,9 +220,8 @@ impl<'a> Trainer<'a> {
             Precision::Single => pixels,
             Precision::Bf16 => pixels.to_kind(Kind::BFloat16),
         };
-        let loss = self
-            .criterion
-            .of(&self.net.forward_t(&pixels, true), &targets, &faces);
+        let output = self.in_labels_habits(self.net.forward_t(&pixels, true), batch)?;
+        let loss = self.criterion.of(&output, &targets, &faces);
         self.optimiser.step(&loss, self.learning_rate());
         if let Some(average) = &self.average {
             average.follow(&self.parameters, self.progress.losses.len());
@@ -239,6 +250,14 @@ impl<'a> Trainer<'a> {
         Ok((here(pixels), here(targets), here(faces)))
     }
 
+    /// The net's `output` as the labels of the batch's data sets have it.
+    fn in_labels_habits(&self, output: Tensor, batch: &Batch) -> Result<Tensor, TrainError> {
+        match &self.offsets {
+            Some(offsets) => offsets.added_to(&output, batch),
+            None => Ok(output),
+        }
+    }
+
     /// The loss and the net's numbers for points, `[count * 2 * points]`, for a batch, without learning from it: those of
     /// the averaged net where there is one.
     ///
@@ -247,7 +266,7 @@ impl<'a> Trainer<'a> {
     pub(super) fn try_out(&self, batch: &Batch) -> Result<(f64, Vec<f32>), TrainError> {
         let (pixels, targets, faces) = self.tensors(batch)?;
         let net = self.average.as_ref().map_or(&self.net, |average| &average.net);
-        let output = tch::no_grad(|| net.forward_t(&pixels, false));
+        let output = tch::no_grad(|| self.in_labels_habits(net.forward_t(&pixels, false), batch))?;
         let loss = f64::try_from(&self.criterion.of(&output, &targets, &faces))?;
         let points = self.criterion.points_in(&output);
         let values = points.to_kind(Kind::Float).to_device(Device::Cpu).f_reshape(-1)?;
@@ -255,8 +274,13 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// What a checkpoint holds of the net: its parameters, and their averages where they are kept.
-fn saved(parameters: &[(String, Tensor)], average: Option<&Average>) -> Vec<(String, Tensor)> {
+/// What a checkpoint holds: the net's parameters, their averages where they are kept, and the labels' habits where they
+/// are learned.
+fn saved(
+    parameters: &[(String, Tensor)],
+    average: Option<&Average>,
+    offsets: Option<&Offsets>,
+) -> Vec<(String, Tensor)> {
     let averages = average.map_or(&[][..], |average| &average.parameters);
     let averages = averages
         .iter()
@@ -264,5 +288,6 @@ fn saved(parameters: &[(String, Tensor)], average: Option<&Average>) -> Vec<(Str
     let own = parameters
         .iter()
         .map(|(name, t)| (name.clone(), t.shallow_clone()));
-    own.chain(averages).collect()
+    let habits = offsets.map(|o| (offsets::NAME.to_owned(), o.values.shallow_clone()));
+    own.chain(averages).chain(habits).collect()
 }

@@ -1,8 +1,7 @@
 //! How good a net under training is on persons that it is not trained on.
 
-use super::{TrainError, batches::Batch, trainer::Trainer};
+use super::{TrainError, batches::Batch, data::Example, trainer::Trainer};
 use crate::{
-    dataset::LabelledPicture,
     evaluate::{Outcome, score},
     geometry::{FaceBox, Rect},
     transform::crop::CropBatch,
@@ -11,20 +10,21 @@ use crate::{
 /// Pictures that are validated at once.
 const VALIDATION_BATCH: usize = 32;
 
-/// Loss and mean NME on pictures of persons held back, whole pictures without random crops; `None` without such.
+/// Loss and mean NME on pictures of persons held back, whole pictures without random crops, in the habits of each set's
+/// labels where those are learned; `None` without such.
 ///
 /// # Errors
 /// When a crop cannot be cut or libtorch fails.
 pub(super) fn validate(
     trainer: &Trainer<'_>,
-    pictures: &[LabelledPicture],
+    pictures: &[Example],
 ) -> Result<Option<(f64, Option<f64>)>, TrainError> {
     let contract = &trainer.contract;
     let (mut outcomes, mut losses) = (Vec::new(), 0.0);
     for part in pictures.chunks(VALIDATION_BATCH) {
         let mut batch = CropBatch::default();
         let mut targets = Vec::new();
-        for labelled in part {
+        for Example { labelled, .. } in part {
             let (width, height) = labelled.picture.dimensions();
             let tight = Rect::around(&labelled.points).unwrap_or_default();
             let crop = contract
@@ -42,6 +42,8 @@ pub(super) fn validate(
             pixels: batch.pixels().to_vec(),
             targets,
             faces: vec![1.0; part.len()],
+            sets: part.iter().map(|example| example.set as i64).collect(),
+            mirrored: vec![false; part.len()],
         })?;
         losses += loss * part.len() as f64;
         let in_crops: Vec<_> = values
@@ -50,7 +52,8 @@ pub(super) fn validate(
             .collect();
         let extents: Vec<f32> = batch.transforms().iter().map(|t| t.extent).collect();
         let predictions = batch.points_in_frame(in_crops);
-        for ((labelled, predicted), crop_extent) in part.iter().zip(predictions).zip(extents) {
+        for ((Example { labelled, .. }, predicted), crop_extent) in part.iter().zip(predictions).zip(extents)
+        {
             outcomes.push(Outcome {
                 name: labelled.name.clone(),
                 labelled: labelled.points.clone(),

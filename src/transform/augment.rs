@@ -63,6 +63,7 @@ impl FaceCrop {
             picture: Picture::Bytes(crop::cut(&picture, &crop)?),
             keypoints,
             is_face: sample.is_face && !negative,
+            mirrored: sample.mirrored,
         })
     }
 
@@ -140,6 +141,7 @@ impl Flip {
             picture: Picture::Bytes(picture),
             keypoints: self.mirror.iter().map(mirrored).collect(),
             is_face: sample.is_face,
+            mirrored: !sample.mirrored,
         })
     }
 }

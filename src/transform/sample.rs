@@ -58,6 +58,8 @@ pub struct Sample {
     pub keypoints: Vec<Point>,
     /// Whether the picture shows the face that the keypoints belong to: a crop beside it is a sample too.
     pub is_face: bool,
+    /// Whether left and right have changed places.
+    pub mirrored: bool,
 }
 
 impl Sample {
@@ -67,6 +69,7 @@ impl Sample {
             picture: Picture::Bytes(picture),
             keypoints,
             is_face: true,
+            mirrored: false,
         }
     }
 

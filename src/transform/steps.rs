@@ -46,6 +46,7 @@ impl Rescale {
             picture: Picture::Bytes(crop::resized(&picture, width, height)?),
             keypoints,
             is_face: sample.is_face,
+            mirrored: sample.mirrored,
         })
     }
 }
@@ -89,6 +90,7 @@ impl RandomCrop {
             picture: Picture::Bytes(part),
             keypoints: sample.keypoints.into_iter().map(shift).collect(),
             is_face: sample.is_face,
+            mirrored: sample.mirrored,
         })
     }
 }
@@ -135,6 +137,7 @@ impl Normalize {
             },
             keypoints,
             is_face: sample.is_face,
+            mirrored: sample.mirrored,
         })
     }
 
