@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 use image::{GrayImage, RgbaImage};
 use pinkpoint::{
     detect::{
-        Detection, FaceDetector, Finds, HaarDetector, HaarSettings, Planner, Search, Tilted,
+        CascadeDetector, CascadeSettings, Detection, FaceDetector, Finds, Planner, Search, Tilted,
         smooth::{Smoother, Strength},
         track::Need,
     },
@@ -43,12 +43,16 @@ fn grey() -> GrayImage {
 
 fn model(net: &str) -> KeypointModel {
     let model = KeypointModel::load(&catalogue::resolve(net).unwrap(), DeviceChoice::Cpu).unwrap();
-    model.warm_up().unwrap();
+    for count in 1..=4 {
+        for _ in 0..2 {
+            model.warm_up(count).unwrap();
+        }
+    }
     model
 }
 
-fn detector() -> HaarDetector {
-    HaarDetector::open(HaarSettings::following()).unwrap()
+fn detector() -> CascadeDetector {
+    CascadeDetector::open(CascadeSettings::following()).unwrap()
 }
 
 fn found(grey: &GrayImage) -> Vec<Detection> {
@@ -127,7 +131,7 @@ fn search(bencher: Bencher<'_, '_>, what: &str) {
         ..Need::default()
     };
     let mut planner = Planner::default();
-    let mut search: Search = planner.next(Duration::ZERO, need).unwrap();
+    let mut search: Search = planner.next(Duration::ZERO, need, (1280, 720)).unwrap();
     if what.starts_with("glance") {
         search = planner.glance(STEP);
         search.tilted = Tilted::Never;

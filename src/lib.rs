@@ -4,7 +4,7 @@
 //! app ──> { pipeline, source, model }        pipeline ──> { source, detect, transform, model, look }
 //! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        cli ──> anything
-//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, resources }
+//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, resources, cpu_clock }
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and
@@ -13,6 +13,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod cpu_clock;
 pub mod dataset;
 pub mod detect;
 pub mod evaluate;

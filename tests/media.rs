@@ -15,7 +15,7 @@ use std::{
 
 use image::{Rgba, RgbaImage};
 use pinkpoint::{
-    detect::{DetectError, FaceDetector, HaarDetector, HaarSettings},
+    detect::{CascadeDetector, CascadeSettings, DetectError, FaceDetector},
     geometry::{Point, Rect},
     picture,
     resources::{Kind, find},
@@ -253,7 +253,7 @@ fn a_stream_that_nobody_serves_is_an_error_that_names_it() {
 #[test]
 fn the_demo_shows_a_face_all_the_time() {
     let mut demo = source::open(&SourceSpec::Demo).unwrap();
-    let mut detector = HaarDetector::open(HaarSettings::following()).unwrap();
+    let mut detector = CascadeDetector::open(CascadeSettings::following()).unwrap();
     for n in 0..150 {
         let grab = demo.next_picture().unwrap().unwrap();
         if n % 15 == 0 {
@@ -276,8 +276,8 @@ const FACE: Rect = Rect::new(60.0, 70.0, 106.0, 102.0);
 #[test]
 fn the_face_box_is_that_of_the_keypoints_at_any_size() {
     let grey = crop::grey(&picture::read(&media("face.jpg")).unwrap()).unwrap();
-    for settings in [HaarSettings::following(), HaarSettings::thorough()] {
-        let mut detector = HaarDetector::open(settings).unwrap();
+    for settings in [CascadeSettings::following(), CascadeSettings::thorough()] {
+        let mut detector = CascadeDetector::open(settings).unwrap();
         for scale in [1, 4] {
             let picture = crop::resized(&grey, 240 * scale, 240 * scale).unwrap();
             let found = detector.detect(&picture).unwrap();
@@ -300,7 +300,7 @@ fn the_face_box_is_that_of_the_keypoints_at_any_size() {
 fn a_face_that_leans_is_found() {
     use pinkpoint::geometry::CropTransform;
     let grey = crop::grey(&picture::read(&media("face.jpg")).unwrap()).unwrap();
-    let mut detector = HaarDetector::open(HaarSettings::following()).unwrap();
+    let mut detector = CascadeDetector::open(CascadeSettings::following()).unwrap();
     for roll in [-0.5, 0.5] {
         let leaning = CropTransform {
             roll,
@@ -319,7 +319,7 @@ fn a_face_that_leans_is_found() {
 
 #[test]
 fn a_picture_without_anything_has_no_face() {
-    let mut detector = HaarDetector::open(HaarSettings::thorough()).unwrap();
+    let mut detector = CascadeDetector::open(CascadeSettings::thorough()).unwrap();
     for (width, height) in [(0, 0), (1, 1), (5, 300), (320, 240)] {
         assert!(
             detector
@@ -344,9 +344,9 @@ fn bad_cascades_are_errors_that_say_why() {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let cascade = Some(path);
-        let error = HaarDetector::open(HaarSettings {
+        let error = CascadeDetector::open(CascadeSettings {
             cascade,
-            ..HaarSettings::following()
+            ..CascadeSettings::following()
         })
         .unwrap_err();
         assert!(

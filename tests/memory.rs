@@ -20,7 +20,7 @@ use std::{
 };
 
 use pinkpoint::{
-    detect::{HaarDetector, HaarSettings},
+    detect::{CascadeDetector, CascadeSettings},
     model::DeviceChoice,
     pipeline::{Pipeline, Setup},
     source::{self, SourceSpec},
@@ -84,10 +84,11 @@ fn a_pipeline_that_runs_allocates_no_pictures() {
     let setup = Setup {
         opener: Box::new(source::open),
         source: SourceSpec::Demo,
-        detector: Box::new(HaarDetector::open(HaarSettings::following()).unwrap()),
+        detector: Box::new(CascadeDetector::open(CascadeSettings::following()).unwrap()),
         weights: Some(net),
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
+        limits: Default::default(),
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     let faces = see(&pipeline, WARM_UP);

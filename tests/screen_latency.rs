@@ -59,6 +59,7 @@ fn main() {
         weights: None,
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
+        limits: Default::default(),
     };
     let outcome = app::run(setup, Some(RUN)).unwrap();
     done.store(true, Ordering::Relaxed);

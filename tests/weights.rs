@@ -191,7 +191,7 @@ fn a_net_can_be_loaded_on_one_thread_and_run_on_another() {
     let pixels = crops(2, 64);
     let here = model.predict(&pixels, 2).unwrap();
     let there = std::thread::spawn(move || {
-        model.warm_up().unwrap();
+        model.warm_up(1).unwrap();
         model.predict(&pixels, 2).unwrap()
     });
     assert_eq!(there.join().unwrap(), here);

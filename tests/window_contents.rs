@@ -92,6 +92,7 @@ fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, W
         weights: Some(weights),
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
+        limits: Default::default(),
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     let show = |ui: &mut egui::Ui, window: &mut Window| {

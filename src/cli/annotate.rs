@@ -26,7 +26,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    detect::{HaarSettings, Planner, Search, smooth::Strength},
+    detect::{CascadeSettings, Planner, Search, smooth::Strength},
     files,
     model::{DeviceChoice, archive, catalogue},
     overlay::Style,
@@ -201,8 +201,8 @@ impl AnnotateArgs {
         let format = self.keypoints.as_deref().map(KeypointFormat::of).transpose()?;
         let weights = catalogue::resolve(&self.weights)?;
         Ok(Setup {
-            picture_search: self.detector(HaarSettings::thorough()),
-            video_search: self.detector(HaarSettings::following()),
+            picture_search: self.detector(CascadeSettings::thorough()),
+            video_search: self.detector(CascadeSettings::following()),
             planner: self.planner(),
             archive: archive::look_into(&weights)?,
             weights,
@@ -269,8 +269,8 @@ impl AnnotateArgs {
     }
 
     /// The settings with what the user asked for.
-    fn detector(&self, settings: HaarSettings) -> HaarSettings {
-        HaarSettings {
+    fn detector(&self, settings: CascadeSettings) -> CascadeSettings {
+        CascadeSettings {
             cascade: self.cascade.clone(),
             scale_factor: self.scale_factor.unwrap_or(settings.scale_factor),
             min_neighbours: self.min_neighbours.unwrap_or(settings.min_neighbours),

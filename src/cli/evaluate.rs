@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     dataset::{LabelRow, Part, read_names},
-    detect::{FaceDetector, HaarDetector, HaarSettings},
+    detect::{CascadeDetector, CascadeSettings, FaceDetector},
     evaluate::{Outcome, score, write_predictions},
     files,
     geometry::{CropTransform, FaceBox, Rect},
@@ -180,7 +180,7 @@ fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>
 enum Finder {
     Image,
     Labels,
-    Detector(Box<HaarDetector>),
+    Detector(Box<CascadeDetector>),
 }
 
 impl Finder {
@@ -197,11 +197,11 @@ impl Finder {
                 bail!("this net was not trained on whole pictures; use --boxes labels or --boxes detector")
             }
             Some(Boxes::Detector) => {
-                let settings = HaarSettings {
+                let settings = CascadeSettings {
                     cascade: cascade.map(Path::to_path_buf),
-                    ..HaarSettings::thorough()
+                    ..CascadeSettings::thorough()
                 };
-                Ok(Self::Detector(Box::new(HaarDetector::open(settings)?)))
+                Ok(Self::Detector(Box::new(CascadeDetector::open(settings)?)))
             }
             Some(Boxes::Image) => Ok(Self::Image),
             None if whole_pictures => Ok(Self::Image),

@@ -7,10 +7,10 @@ use clap::Args;
 
 use crate::{
     app,
-    detect::{HaarDetector, HaarSettings, smooth::Strength},
+    detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     files,
     model::{DeviceChoice, catalogue},
-    pipeline::Setup,
+    pipeline::{Limits, Setup},
     source::{self, SourceSpec},
 };
 
@@ -35,6 +35,12 @@ pub struct LiveArgs {
     /// How much the points are steadied, 0 (off) to 1
     #[arg(long, value_name = "STRENGTH", default_value_t = Strength::default().value())]
     smooth: f32,
+    /// Take no more than so many frames a second
+    #[arg(long, value_name = "N", value_parser = above_zero)]
+    max_fps: Option<f64>,
+    /// Use no more than about this share of one core, in percent; frames are left out to keep to it
+    #[arg(long, value_name = "PERCENT", value_parser = above_zero)]
+    max_cpu: Option<f64>,
     /// Close the window after so many seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     run_for: Option<Duration>,
@@ -50,12 +56,16 @@ pub struct CameraNeverCame {
     why: String,
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+fn above_zero(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
-        .filter(|seconds| *seconds > 0.0)
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("'{text}' is not a number of seconds above 0"))
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| format!("'{text}' is not a number above 0"))
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = above_zero(text)?;
+    Duration::try_from_secs_f64(seconds).map_err(|e| format!("{seconds} seconds are too many: {e}"))
 }
 
 /// Opens the window and runs until it is closed.
@@ -72,9 +82,9 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         files::check(path)?;
     }
     args.device.resolve()?;
-    let detector = HaarDetector::open(HaarSettings {
+    let detector = CascadeDetector::open(CascadeSettings {
         cascade: args.cascade,
-        ..HaarSettings::following()
+        ..CascadeSettings::following()
     })?;
     let is_file = matches!(args.source, SourceSpec::File(_));
     let setup = Setup {
@@ -84,6 +94,10 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         weights: Some(catalogue::resolve(&args.weights)?),
         device: args.device,
         smoothing: Strength::new(args.smooth),
+        limits: Limits {
+            fps: args.max_fps,
+            cpu: args.max_cpu.map(|percent| percent / 100.0),
+        },
     };
     let outcome = app::run(setup, args.run_for)?;
     if let Some(path) = &args.stats {

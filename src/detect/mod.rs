@@ -1,7 +1,7 @@
 //! Finding faces. One trait, one file per detector. One of the rooms that know OpenCV.
 
+mod cascade;
 mod cascade_file;
-mod haar;
 mod search;
 pub mod smooth;
 pub mod track;
@@ -9,7 +9,7 @@ pub mod track;
 use image::GrayImage;
 
 use crate::{geometry::FaceBox, transform::TransformError};
-pub use haar::{DEFAULT_CASCADE, HaarDetector, HaarSettings};
+pub use cascade::{CascadeDetector, CascadeSettings, DEFAULT_CASCADE};
 pub use search::{Finds, Planner, Search, Tilted};
 
 /// A face that was found.

@@ -230,6 +230,12 @@ impl Tracker {
             .position(|proposal| proposal.aim == Aim::Track(id))
     }
 
+    /// Where the face `id` is now, or was last.
+    pub fn region_of(&self, id: u32) -> Option<FaceBox> {
+        let track = self.tracks.iter().find(|track| track.id == id)?;
+        Some(track.motion.last())
+    }
+
     /// A find confirms the face that it overlaps, or is looked at as a new one.
     fn propose_find(&mut self, find: &Detection) {
         let overlap = |region: &FaceBox| region.bounds().iou(&find.face_box.bounds());

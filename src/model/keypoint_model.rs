@@ -1,10 +1,6 @@
 //! A loaded net: crops in, keypoints and feature maps out. Owns the net; `net` runs it.
 
-use std::{
-    cell::Cell,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{cell::Cell, path::Path};
 
 use tch::{Device, Tensor};
 
@@ -17,12 +13,6 @@ use super::{
     probe,
 };
 
-/// Faces of one frame for which a net is warmed up: more are rare, and then cost one slow frame.
-const WARM_BATCHES: std::ops::RangeInclusive<usize> = 1..=4;
-/// Passes of one batch size until libtorch has specialised and optimised the net for it.
-const WARM_PASSES: usize = 2;
-/// Warming up ends after this long: on a slow machine the first face matters more than the first crowd.
-const WARM_UP_TIME: Duration = Duration::from_secs(2);
 /// Batch that a net is tried on before it is taken: several faces at once have to work.
 const TRIED_BATCH: usize = 2;
 /// Threads that one forward pass uses: the pipeline's other stages need the other cores, and two threads on busy cores
@@ -82,22 +72,13 @@ impl KeypointModel {
         Ok(model)
     }
 
-    /// Runs the net on made-up crops of every usual batch size, as far as there is time. libtorch prepares a net per
-    /// thread and batch size, so a thread that takes over a net calls this before the first frame.
+    /// Runs the net once on `count` made-up crops. libtorch prepares a net per thread and batch size, in its first two
+    /// passes: so a thread that takes over a net calls this before the first frame, and for further sizes when it has time.
     ///
     /// # Errors
     /// When the net fails or gives something other than its contract says.
-    pub fn warm_up(&self) -> Result<(), ModelError> {
-        let start = Instant::now();
-        for count in WARM_BATCHES {
-            for _ in 0..WARM_PASSES {
-                self.predict(&ramps(count, self.crop_length()), count)?;
-                if start.elapsed() > WARM_UP_TIME {
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
+    pub fn warm_up(&self, count: usize) -> Result<(), ModelError> {
+        self.predict(&ramps(count, self.crop_length()), count).map(drop)
     }
 
     /// What the net needs and gives.

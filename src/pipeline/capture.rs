@@ -14,9 +14,11 @@ use image::RgbaImage;
 
 use super::{
     events::{Event, EventSender},
+    govern::Governor,
     slot::Slot,
 };
 use crate::{
+    cpu_clock::process_cpu_time,
     frame::Frame,
     source::{Source, SourceError, SourceSpec},
 };
@@ -65,6 +67,7 @@ pub(super) struct Capture {
     pub(super) openings: u64,
     /// Frames given lately; those that everybody has done with go back to the source.
     pub(super) under_way: Vec<Arc<Frame>>,
+    pub(super) governor: Governor,
     pub(super) paused: bool,
 }
 
@@ -161,6 +164,13 @@ impl Capture {
             if let Some(picture) = self.done_with() {
                 source.take_back(picture);
             }
+            // A camera's picture is left out before it is decoded; of a recording, the time is not known before.
+            if live && !self.is_granted() {
+                match pass_by(source.as_mut()) {
+                    Ok(()) => continue,
+                    Err(left) => return left,
+                }
+            }
             match source.next_picture() {
                 Ok(Some(grab)) => {
                     let early = if live {
@@ -172,7 +182,11 @@ impl Capture {
                         return left;
                     }
                     given += 1;
-                    self.give(grab.picture, grab.source_time);
+                    if live || self.is_granted() {
+                        self.give(grab.picture, grab.source_time);
+                    } else {
+                        source.take_back(grab.picture);
+                    }
                 }
                 Ok(None) if live => {
                     let what = source.info().name.clone();
@@ -226,18 +240,17 @@ impl Capture {
     /// Lets a pause go by: a recording waits at its place; a camera goes on unseen, so that what it gives afterwards is new.
     fn stand_still(&mut self, source: &mut dyn Source) -> Result<(), Left> {
         if source.info().live {
-            return match source.skip_picture() {
-                Ok(true) | Err(SourceError::Picture(_)) => Ok(()),
-                Ok(false) => Err(Left::Failed(SourceError::Lost {
-                    what: source.info().name.clone(),
-                })),
-                Err(error) => Err(Left::Failed(error)),
-            };
+            return pass_by(source);
         }
         match self.wait(PATIENCE_IN_A_PAUSE) {
             Some(left) => Err(left),
             None => Ok(()),
         }
+    }
+
+    /// Whether the run's limits leave room for a picture now.
+    fn is_granted(&mut self) -> bool {
+        self.governor.takes(Instant::now(), process_cpu_time)
     }
 
     fn give(&mut self, picture: RgbaImage, source_time: Duration) {
@@ -278,6 +291,17 @@ impl Capture {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Left::Stop),
         }
+    }
+}
+
+/// Lets a camera's next picture go by unseen.
+fn pass_by(source: &mut dyn Source) -> Result<(), Left> {
+    match source.skip_picture() {
+        Ok(true) | Err(SourceError::Picture(_)) => Ok(()),
+        Ok(false) => Err(Left::Failed(SourceError::Lost {
+            what: source.info().name.clone(),
+        })),
+        Err(error) => Err(Left::Failed(error)),
     }
 }
 

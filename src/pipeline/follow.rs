@@ -58,6 +58,17 @@ impl Follower {
         }
     }
 
+    /// What the net's first layer makes of the face `id` of the last frame, which was `grey`.
+    ///
+    /// # Errors
+    /// As [`Self::frame`].
+    pub fn look_at(&mut self, grey: &GrayImage, id: u32) -> Result<Option<LayerMaps>, FitError> {
+        match self.tracker.region_of(id) {
+            Some(region) => Ok(self.fitter.look(grey, &[region], Some(0))?.1),
+            None => Ok(None),
+        }
+    }
+
     /// The faces in the frame at `time`, given what searches found since the last frame; and what the net's first layer
     /// makes of the face of id `looked_at`, where that is there and the file can say.
     ///

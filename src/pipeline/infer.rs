@@ -35,6 +35,10 @@ const SLOW_FRAME: Duration = Duration::from_millis(400);
 /// And waits so long at most.
 const PATIENCE_WITH_SEARCH: Duration = Duration::from_secs(5);
 
+/// Numbers of faces for which a net is warmed up while frames leave time for it; more are rare, and then cost one slow
+/// frame. Two passes each, until libtorch has optimised the net for that batch size.
+const WARMED_UP_FOR: [usize; 6] = [2, 2, 3, 3, 4, 4];
+
 /// What the window asks of the thread.
 pub(super) enum Command {
     /// Look at the face at this point of the frame.
@@ -62,6 +66,8 @@ pub(super) struct Infer {
 /// What lasts from frame to frame.
 struct State {
     net: Option<(Follower, Arc<NetInfo>)>,
+    /// Numbers of faces for which the net is still to be warmed up.
+    cold: std::slice::Iter<'static, usize>,
     planner: Planner,
     /// Clock of the planner: searches are rationed by real time.
     started: Instant,
@@ -77,8 +83,6 @@ struct State {
     look_inside: bool,
     /// Id of the face that the user chose.
     chosen: Option<u32>,
-    /// Id of the face that was looked at inside the net in the last frame.
-    looked_at: Option<u32>,
     /// The faces of the last frame.
     faces: Vec<Face>,
     failing: bool,
@@ -91,6 +95,7 @@ impl Infer {
         let _no_grad = tch::no_grad_guard();
         let mut state = State {
             net: None,
+            cold: [].iter(),
             planner: Planner::default(),
             started: Instant::now(),
             searching: false,
@@ -100,7 +105,6 @@ impl Infer {
             strength: self.smoothing,
             look_inside: false,
             chosen: None,
-            looked_at: None,
             faces: Vec::new(),
             failing: false,
         };
@@ -110,8 +114,8 @@ impl Infer {
             changed |= self.swap_net(&mut state);
             match self.frames.take(PATIENCE) {
                 Taken::Value(frame) => last = Some(frame),
-                // A still picture is looked at again when something was found in it, or to look inside at what was.
-                Taken::Nothing if changed || self.found.is_full() || state.wants_to_look() => {}
+                // A still picture is looked at again when something was found in it.
+                Taken::Nothing if changed || self.found.is_full() => {}
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             }
@@ -119,6 +123,7 @@ impl Infer {
                 let scene = self.scene(&mut state, frame);
                 self.scenes.put(Arc::new(scene));
                 (self.wake)();
+                self.warm_up(&mut state);
             }
         }
     }
@@ -150,13 +155,13 @@ impl Infer {
         changed
     }
 
-    /// Takes a net that was loaded meanwhile, unless it fails in this thread. The picture stands still while it is warmed up.
+    /// Takes a net that was loaded meanwhile, unless it fails in this thread.
     fn swap_net(&self, state: &mut State) -> bool {
         let Some(LoadedNet { path, model }) = self.loaded.take_now() else {
             return false;
         };
-        // libtorch prepares a net per thread: without this the first faces would wait.
-        if let Err(error) = model.warm_up() {
+        // The first frame with a face does not wait for what libtorch prepares in a net's first pass.
+        if let Err(error) = model.warm_up(1) {
             let why = error.to_string();
             self.events.send(Event::WeightsFailed { path, why });
             return false;
@@ -169,8 +174,22 @@ impl Infer {
         });
         let follower = Follower::new(KeypointFitter::new(model), state.strength);
         state.net = Some((follower, info.clone()));
+        state.cold = WARMED_UP_FOR.iter();
         self.events.send(Event::WeightsLoaded(info));
         true
+    }
+
+    /// Has the net prepare for one more number of faces, unless a frame waits, or frames take so long that what may come does
+    /// not count.
+    fn warm_up(&self, state: &mut State) {
+        if self.frames.is_full() || state.took > SLOW_FRAME {
+            return;
+        }
+        if let (Some((follower, _)), Some(&count)) = (&mut state.net, state.cold.next())
+            && let Err(error) = follower.fitter().model().warm_up(count)
+        {
+            tracing::warn!("the net fails for {count} faces at once: {error}");
+        }
     }
 
     fn scene(&self, state: &mut State, frame: &Arc<Frame>) -> Scene {
@@ -190,9 +209,7 @@ impl Infer {
         };
         let chosen = state.chosen_face();
         let start = Instant::now();
-        // A face that has just appeared is looked at in the next frame.
-        let was_looked_at = chosen.is_some_and(|index| state.looked_at == Some(state.faces[index].id));
-        let inside = (state.look_inside && was_looked_at).then(|| {
+        let inside = (state.look_inside && chosen.is_some()).then(|| {
             let maps = maps.as_ref().map(Atlas::of);
             times.look = start.elapsed();
             Arc::new(Inside { maps })
@@ -214,8 +231,7 @@ impl Infer {
         frame: &Frame,
         times: &mut StageTimes,
     ) -> Result<Option<LayerMaps>, String> {
-        let looked_at = state.chosen_face().map(|index| state.faces[index].id);
-        state.looked_at = looked_at.filter(|_| state.look_inside);
+        let looked_at = state.id_to_look_at();
         state.faces.clear();
         let Some((follower, _)) = &state.net else {
             return Ok(None);
@@ -239,11 +255,18 @@ impl Infer {
         let Some((follower, _)) = &mut state.net else {
             return Ok(None);
         };
-        let followed = follower.frame(&state.grey, frame.source_time, &finds, state.looked_at);
-        (times.crop, times.infer) = follower.fitter().take_times();
-        state.took = start.elapsed();
-        let (faces, maps) = followed.map_err(|e| e.to_string())?;
+        let followed = follower.frame(&state.grey, frame.source_time, &finds, looked_at);
+        let (faces, mut maps) = followed.map_err(|e| e.to_string())?;
         state.faces = faces;
+        // A face that has just appeared was not expected to be the one to look at.
+        let unexpected = state.id_to_look_at().filter(|&id| looked_at != Some(id));
+        if let Some((follower, _)) = &mut state.net {
+            if let Some(id) = unexpected {
+                maps = follower.look_at(&state.grey, id).map_err(|e| e.to_string())?;
+            }
+            (times.crop, times.infer) = follower.fitter().take_times();
+        }
+        state.took = start.elapsed();
         Ok(maps)
     }
 
@@ -255,7 +278,9 @@ impl Infer {
             state.planner.took(found.cost);
         }
         if !state.searching
-            && let Some(search) = state.planner.next(state.started.elapsed(), need)
+            && let Some(search) = state
+                .planner
+                .next(state.started.elapsed(), need, state.grey.dimensions())
         {
             state.searching = true;
             let grey = state.grey.clone();
@@ -307,10 +332,10 @@ impl State {
         }
     }
 
-    /// Whether there is a face to look at inside the net that was not looked at: it has just appeared, or was chosen.
-    fn wants_to_look(&self) -> bool {
-        let wanted = self.chosen_face().map(|index| self.faces[index].id);
-        self.look_inside && wanted.is_some() && wanted != self.looked_at
+    /// The face to look at inside the net.
+    fn id_to_look_at(&self) -> Option<u32> {
+        let chosen = self.chosen_face().filter(|_| self.look_inside)?;
+        Some(self.faces[chosen].id)
     }
 
     /// Place of the face that was chosen; of the largest when nobody chose or it is gone.

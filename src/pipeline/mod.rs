@@ -18,6 +18,7 @@ mod detect;
 mod events;
 mod fit;
 mod follow;
+mod govern;
 mod infer;
 mod scene;
 mod slot;
@@ -39,6 +40,7 @@ pub use capture::Opener;
 pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
 pub use follow::Follower;
+pub use govern::Limits;
 pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
@@ -76,6 +78,8 @@ pub struct Setup {
     pub device: DeviceChoice,
     /// How much points are smoothed at first.
     pub smoothing: Strength,
+    /// What it may use.
+    pub limits: Limits,
 }
 
 /// The running threads. Dropping it stops and joins them.
@@ -148,6 +152,7 @@ impl Pipeline {
             shared: pipeline.capture_shared.clone(),
             openings: 0,
             under_way: Vec::new(),
+            governor: govern::Governor::new(setup.limits),
             paused: false,
         };
         let died = event_sender;

@@ -141,6 +141,7 @@ impl Script {
             weights: None,
             device: DeviceChoice::Cpu,
             smoothing: Default::default(),
+            limits: Default::default(),
         }
     }
 

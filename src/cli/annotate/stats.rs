@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::evaluate::{mean, median};
+use crate::{
+    cpu_clock::process_cpu_time,
+    evaluate::{mean, median},
+};
 
 /// The stages, in the order of a frame's way; also the order of [`Stats::add`]'s times.
 pub const STAGES: [&str; 6] = ["decode", "detect", "crop", "infer", "draw", "write"];
@@ -97,29 +100,6 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-/// CPU time of all threads of this process, those that have ended included.
-fn process_cpu_time() -> Duration {
-    clock(libc::CLOCK_PROCESS_CPUTIME_ID)
-}
-
-/// CPU time of the calling thread.
-pub fn thread_cpu_time() -> Duration {
-    clock(libc::CLOCK_THREAD_CPUTIME_ID)
-}
-
-fn clock(id: libc::clockid_t) -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is to a live timespec; the call writes nothing else and fails only for unknown clocks.
-    unsafe { libc::clock_gettime(id, &raw mut time) };
-    Duration::new(
-        time.tv_sec.max(0) as u64,
-        time.tv_nsec.clamp(0, 999_999_999) as u32,
-    )
-}
-
 /// Runs `work` while no other thread runs what it gave here: what starts threads, so that they can be told apart.
 pub fn alone<T>(work: impl FnOnce() -> T) -> T {
     static ALONE: Mutex<()> = Mutex::new(());
@@ -170,6 +150,7 @@ fn cpu_time_of(thread: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu_clock::thread_cpu_time;
 
     #[test]
     fn figures_are_per_frame() {

@@ -12,10 +12,11 @@ use image::GrayImage;
 use super::{
     inputs::Job,
     medium::Medium,
-    stats::{DecoderThreads, STAGES, alone, thread_cpu_time},
+    stats::{DecoderThreads, STAGES, alone},
 };
 use crate::{
-    detect::{FaceDetector, HaarDetector, HaarSettings, Planner, smooth::Strength},
+    cpu_clock::thread_cpu_time,
+    detect::{CascadeDetector, CascadeSettings, FaceDetector, Planner, smooth::Strength},
     geometry::FaceBox,
     model::{Archive, DeviceChoice, KeypointModel},
     overlay::{self, Style},
@@ -36,9 +37,9 @@ const WARM_UP_SIDE: u32 = 128;
 /// What workers are made of.
 pub struct Setup {
     /// How pictures are searched.
-    pub picture_search: HaarSettings,
+    pub picture_search: CascadeSettings,
     /// How videos are searched.
-    pub video_search: HaarSettings,
+    pub video_search: CascadeSettings,
     /// Says when a video is searched.
     pub planner: Planner,
     /// Where the net was read from.
@@ -57,8 +58,8 @@ pub struct Setup {
 
 /// Annotates files, one after the other. What comes of a file does not depend on those before it.
 pub struct Worker {
-    picture_detector: HaarDetector,
-    video_detector: HaarDetector,
+    picture_detector: CascadeDetector,
+    video_detector: CascadeDetector,
     planner: Planner,
     follower: Follower,
     rows: Option<KeypointRows>,
@@ -104,8 +105,8 @@ impl Worker {
     /// # Errors
     /// When the cascade or the net cannot be used.
     pub fn new(setup: &Setup) -> anyhow::Result<Self> {
-        let picture_detector = HaarDetector::open(setup.picture_search.clone())?;
-        let video_detector = HaarDetector::open(setup.video_search.clone())?;
+        let picture_detector = CascadeDetector::open(setup.picture_search.clone())?;
+        let video_detector = CascadeDetector::open(setup.video_search.clone())?;
         let model = KeypointModel::from_archive(&setup.weights, setup.archive.clone(), setup.device)?;
         let fitter = KeypointFitter::new(model);
         let points = fitter.contract().scheme.count;
@@ -196,7 +197,7 @@ impl Worker {
         let grey = crop::grey(&grab.picture)?;
         let found = match job.medium {
             Medium::Picture => self.picture_detector.detect(&grey)?,
-            Medium::Video => match planner.next(grab.source_time, self.follower.need()) {
+            Medium::Video => match planner.next(grab.source_time, self.follower.need(), grey.dimensions()) {
                 Some(search) => self.video_detector.search(&grey, &search)?,
                 None => Vec::new(),
             },

@@ -1,4 +1,4 @@
-//! Faces by a Haar cascade, on a small grey copy of the picture.
+//! Faces by cascades, on a small grey copy of the picture.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ const SAME_FACE_SHARE_OF_SMALLER: f32 = 0.6;
 
 /// How faces are looked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct HaarSettings {
+pub struct CascadeSettings {
     /// The cascade; `None` is [`DEFAULT_CASCADE`].
     pub cascade: Option<PathBuf>,
     /// How much larger each size looked for is than the one before; nearer to 1 is slower and finds more.
@@ -62,7 +62,7 @@ pub struct HaarSettings {
     pub search: Search,
 }
 
-impl HaarSettings {
+impl CascadeSettings {
     /// For video in which faces are followed: what a search finds is looked at by the net, which knows better, so it may
     /// find too much.
     pub fn following() -> Self {
@@ -98,10 +98,10 @@ impl HaarSettings {
 
 /// A detector with its cascades loaded.
 #[derive(Debug)]
-pub struct HaarDetector {
+pub struct CascadeDetector {
     sure: Cascade,
     quick: Cascade,
-    settings: HaarSettings,
+    settings: CascadeSettings,
     /// The shrunk copy that was searched last: memory for the next.
     small: GrayImage,
 }
@@ -116,12 +116,12 @@ struct Cascade {
     leaning: GrayImage,
 }
 
-impl HaarDetector {
+impl CascadeDetector {
     /// Loads the cascade.
     ///
     /// # Errors
     /// When the cascade is missing, damaged, or no cascade, or when a setting makes no sense.
-    pub fn open(settings: HaarSettings) -> Result<Self, DetectError> {
+    pub fn open(settings: CascadeSettings) -> Result<Self, DetectError> {
         settings.check()?;
         let cascade = |bundled: &str, scale_factor, min_neighbours| {
             let path = match &settings.cascade {
@@ -164,7 +164,7 @@ fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
     }
 }
 
-impl HaarSettings {
+impl CascadeSettings {
     fn check(&self) -> Result<(), DetectError> {
         let fail = |what: String| Err(DetectError::Setting(what));
         for factor in [self.scale_factor, self.proposals.0] {
@@ -187,7 +187,7 @@ impl HaarSettings {
     }
 }
 
-impl FaceDetector for HaarDetector {
+impl FaceDetector for CascadeDetector {
     fn detect(&mut self, grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
         self.search(grey, &self.settings.search.clone())
     }
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn settings_that_make_no_sense_are_refused() {
-        let broken: [fn(&mut HaarSettings); 5] = [
+        let broken: [fn(&mut CascadeSettings); 5] = [
             |s| s.scale_factor = 1.0,
             |s| s.scale_factor = f64::NAN,
             |s| s.proposals.0 = 1.0,
@@ -402,9 +402,9 @@ mod tests {
             |s| s.search.work_side = 0,
         ];
         for (i, damage) in broken.iter().enumerate() {
-            let mut settings = HaarSettings::following();
+            let mut settings = CascadeSettings::following();
             damage(&mut settings);
-            assert!(HaarDetector::open(settings).is_err(), "damage {i}");
+            assert!(CascadeDetector::open(settings).is_err(), "damage {i}");
         }
     }
 }
