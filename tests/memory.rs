@@ -1,7 +1,7 @@
 //! Once it runs, the pipeline asks for no more memory the size of a picture: frames and crops go where earlier ones were.
 //!
-//! Counted is what goes through Rust's allocator, in all threads. OpenCV and libtorch have their own and are left out, as
-//! are the pictures of feature maps, which are only made while a panel shows them.
+//! Counted is what goes through Rust's allocator, in all threads, with the panel of feature maps open. OpenCV and libtorch
+//! have their own and are left out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -91,8 +91,12 @@ fn a_pipeline_that_runs_allocates_no_pictures() {
         limits: Default::default(),
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
-    let faces = see(&pipeline, WARM_UP);
-    assert!(faces > 0, "crops are cut only where there is a face");
+    pipeline.look_inside(true);
+    let (faces, maps) = see(&pipeline, WARM_UP);
+    assert!(
+        faces > 0 && maps > 0,
+        "crops are cut and maps drawn only where there is a face"
+    );
     let before = LARGE.load(Ordering::Relaxed);
     assert!(before > 0, "the counter sees nothing");
     see(&pipeline, STEADY);
@@ -103,10 +107,10 @@ fn a_pipeline_that_runs_allocates_no_pictures() {
     );
 }
 
-/// Waits for so many scenes; the faces in them.
-fn see(pipeline: &Pipeline, scenes: u32) -> usize {
+/// Waits for so many scenes; the faces and the pictures of maps in them.
+fn see(pipeline: &Pipeline, scenes: u32) -> (usize, usize) {
     let deadline = Instant::now() + LONG;
-    let (mut seen, mut faces) = (0, 0);
+    let (mut seen, mut faces, mut maps) = (0, 0, 0);
     // One scene is kept, as the window keeps the one that it shows.
     let mut shown = None;
     while seen < scenes {
@@ -114,6 +118,8 @@ fn see(pipeline: &Pipeline, scenes: u32) -> usize {
         match pipeline.newest_scene() {
             Some(scene) => {
                 faces += scene.faces.len();
+                let inside = scene.inside.as_ref();
+                maps += usize::from(inside.is_some_and(|inside| inside.maps.is_some()));
                 shown = Some(scene);
                 seen += 1;
             }
@@ -121,5 +127,5 @@ fn see(pipeline: &Pipeline, scenes: u32) -> usize {
         }
     }
     drop(shown);
-    faces
+    (faces, maps)
 }

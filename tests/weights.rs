@@ -166,7 +166,7 @@ fn looking_inside_changes_no_point_and_costs_no_pass_where_the_layers_end_with_t
     ] {
         let model = load(&file(name)).unwrap();
         let pixels = crops(3, side);
-        let (points, first) = model.predict_and_look(&pixels, 3, 1).unwrap();
+        let (points, first) = model.predict_and_look(&pixels, 3, 1, vec![7.0; 3]).unwrap();
         assert_eq!(model.passes().forward, passes, "{name}");
         let plain = model.predict(&pixels, 3).unwrap();
         assert_close(&raw(&model, &points), &raw(&model, &plain), 4.0, name);
@@ -179,7 +179,7 @@ fn looking_inside_changes_no_point_and_costs_no_pass_where_the_layers_end_with_t
             assert_close(&first.values, &expected.values, largest, name);
         }
         assert!(
-            maps == model.predict_and_look(&pixels, 3, 3).is_err(),
+            maps == model.predict_and_look(&pixels, 3, 3, Vec::new()).is_err(),
             "there is no fourth crop"
         );
     }

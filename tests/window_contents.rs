@@ -101,7 +101,7 @@ fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, W
     };
     Harness::builder()
         .with_size([800.0, 500.0])
-        .build_ui_state(show, Window::new(pipeline, None))
+        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), None))
 }
 
 /// Runs the window until a text stands in it.

@@ -5,6 +5,7 @@ mod dialogs;
 mod menu;
 mod notices;
 mod panels;
+mod prepare;
 mod status_bar;
 mod theme;
 mod video_view;
@@ -63,7 +64,7 @@ pub fn run(setup: Setup, run_for: Option<Duration>) -> Result<Outcome, WindowErr
         theme::apply(&ctx);
         close_on_interrupt(ctx.clone());
         let wake: Wake = Arc::new(move || ctx.request_repaint());
-        let window = Window::new(Pipeline::start(setup, wake)?, run_for);
+        let window = Window::new(Pipeline::start(setup, wake.clone())?, wake, run_for);
         let app: Box<dyn eframe::App + '_> = Box::new(App {
             window,
             outcome: &mut outcome,

@@ -2,30 +2,28 @@
 
 use std::sync::Arc;
 
-use egui::{RichText, TextureHandle, TextureOptions, Ui, Vec2};
+use egui::{ColorImage, RichText, TextureHandle, TextureOptions, Ui, Vec2};
 
-use super::{theme, video_view::colour_image};
-use crate::pipeline::{Atlas, Inside, NetInfo, Scene};
+use super::{prepare::colour_image, theme};
+use crate::pipeline::{Atlas, NetInfo, Scene};
 
 /// The pictures of the panel on the graphics card.
 #[derive(Default)]
 pub struct Panels {
-    filters: Picture<NetInfo>,
-    maps: Picture<Inside>,
-}
-
-/// A picture and the part of the scene that it was made from, so that it is uploaded once.
-struct Picture<T> {
-    shown: Option<(TextureHandle, Arc<T>)>,
-}
-
-impl<T> Default for Picture<T> {
-    fn default() -> Self {
-        Self { shown: None }
-    }
+    /// With the net that the filters are of, so that they are uploaded once.
+    filters: Option<(TextureHandle, Arc<NetInfo>)>,
+    maps: Option<TextureHandle>,
 }
 
 impl Panels {
+    /// Puts another frame's maps onto the graphics card.
+    pub fn upload_maps(&mut self, ctx: &egui::Context, pixels: Arc<ColorImage>) {
+        match &mut self.maps {
+            Some(texture) => texture.set(pixels, TextureOptions::NEAREST),
+            None => self.maps = Some(ctx.load_texture("maps", pixels, TextureOptions::NEAREST)),
+        }
+    }
+
     /// Draws the wanted parts, one below the other.
     pub fn show(&mut self, ui: &mut Ui, scene: Option<&Scene>, filters: bool, maps: bool) {
         let net = scene.and_then(|scene| scene.net.as_ref());
@@ -35,7 +33,7 @@ impl Panels {
                 match net {
                     None => hint(ui, "There is no net yet."),
                     Some(net) => match &net.filters {
-                        Some(atlas) => self.filters.show(ui, "filters", atlas, net),
+                        Some(atlas) => show_picture(ui, &self.filters_texture(ui.ctx(), atlas, net)),
                         None => hint(
                             ui,
                             "This weights file does not show the filters of its first layer.",
@@ -50,13 +48,30 @@ impl Panels {
                 match inside {
                     None if net.is_none() => hint(ui, "There is no net yet."),
                     None => hint(ui, "There is no face to look at."),
-                    Some(inside) => match &inside.maps {
-                        Some(atlas) => self.maps.show(ui, "maps", atlas, inside),
-                        None => hint(ui, "This weights file does not give the maps of its layers."),
-                    },
+                    Some(inside) if inside.maps.is_none() => {
+                        hint(ui, "This weights file does not give the maps of its layers.");
+                    }
+                    Some(_) => {
+                        if let Some(texture) = &self.maps {
+                            show_picture(ui, texture);
+                        }
+                    }
                 }
             }
         });
+    }
+
+    /// The net's filters on the graphics card.
+    fn filters_texture(&mut self, ctx: &egui::Context, atlas: &Atlas, net: &Arc<NetInfo>) -> TextureHandle {
+        match &self.filters {
+            Some((texture, of)) if Arc::ptr_eq(of, net) => texture.clone(),
+            _ => {
+                let pixels = colour_image(&atlas.picture);
+                let texture = ctx.load_texture("filters", pixels, TextureOptions::NEAREST);
+                self.filters = Some((texture.clone(), net.clone()));
+                texture
+            }
+        }
     }
 }
 
@@ -79,25 +94,9 @@ fn hint(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).color(theme::TEXT_WEAK));
 }
 
-impl<T> Picture<T> {
-    /// Draws the atlas as wide as there is room; uploads it when it was made from something else than last time.
-    fn show(&mut self, ui: &mut Ui, name: &str, atlas: &Atlas, made_from: &Arc<T>) {
-        match &mut self.shown {
-            Some((_, old)) if Arc::ptr_eq(old, made_from) => {}
-            Some((texture, old)) => {
-                texture.set(colour_image(&atlas.picture), TextureOptions::NEAREST);
-                *old = made_from.clone();
-            }
-            None => {
-                let image = colour_image(&atlas.picture);
-                let texture = ui.ctx().load_texture(name, image, TextureOptions::NEAREST);
-                self.shown = Some((texture, made_from.clone()));
-            }
-        }
-        if let Some((texture, _)) = &self.shown {
-            let width = ui.available_width();
-            let size = Vec2::new(width, width / texture.size_vec2().x * texture.size_vec2().y);
-            ui.image((texture.id(), size));
-        }
-    }
+/// Draws a picture as wide as there is room.
+fn show_picture(ui: &mut Ui, texture: &TextureHandle) {
+    let width = ui.available_width();
+    let size = Vec2::new(width, width / texture.size_vec2().x * texture.size_vec2().y);
+    ui.image((texture.id(), size));
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use egui::{
     Color32, ColorImage, Pos2, Rect, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2,
 };
-use image::{Rgba, RgbaImage};
 
 use super::theme;
 use crate::{
@@ -18,10 +17,6 @@ use crate::{
 #[derive(Default)]
 pub struct VideoView {
     texture: Option<TextureHandle>,
-    /// Which frame it is.
-    sequence: Option<u64>,
-    /// The pixels as egui takes them. It drops its share once they are on the card, so the memory serves every frame.
-    pixels: Arc<ColorImage>,
 }
 
 /// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`.
@@ -67,7 +62,6 @@ impl VideoView {
         let picture = &scene.frame.picture;
         let placement = Placement::fit(area, picture.width(), picture.height());
         let response = ui.allocate_rect(area, Sense::click());
-        self.upload(ui.ctx(), picture, scene.frame.sequence);
         let painter = ui.painter_at(area);
         if let Some(texture) = &self.texture {
             let whole = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
@@ -89,54 +83,13 @@ impl VideoView {
         clicked.flatten().map(|position| placement.in_frame(position))
     }
 
-    /// Sets the texture when the frame is another one. egui takes pixels in a type of its own and no others, which is
-    /// one copy of the frame's bytes.
-    fn upload(&mut self, ctx: &egui::Context, picture: &RgbaImage, sequence: u64) {
-        if self.sequence == Some(sequence) && self.texture.is_some() {
-            return;
-        }
-        let largest = ctx.input(|input| input.max_texture_side) as u32;
-        if picture.width().max(picture.height()) > largest {
-            let (width, height) = fit_into(picture.dimensions(), largest);
-            copy_into(
-                &mut self.pixels,
-                &image::imageops::thumbnail(picture, width, height),
-            );
-        } else {
-            copy_into(&mut self.pixels, picture);
-        }
-        let image = self.pixels.clone();
+    /// Puts another frame's pixels onto the graphics card, as [`super::prepare`] made them.
+    pub fn upload(&mut self, ctx: &egui::Context, pixels: Arc<ColorImage>) {
         match &mut self.texture {
-            Some(texture) => texture.set(image, TextureOptions::LINEAR),
-            None => self.texture = Some(ctx.load_texture("video", image, TextureOptions::LINEAR)),
+            Some(texture) => texture.set(pixels, TextureOptions::LINEAR),
+            None => self.texture = Some(ctx.load_texture("video", pixels, TextureOptions::LINEAR)),
         }
-        self.sequence = Some(sequence);
     }
-}
-
-/// A picture whose pixels are opaque or fully transparent, for upload.
-pub fn colour_image(picture: &RgbaImage) -> ColorImage {
-    let size = [picture.width() as usize, picture.height() as usize];
-    ColorImage::from_rgba_premultiplied(size, picture.as_raw())
-}
-
-/// As [`colour_image`], into memory that nobody else has, of the right size; into new memory where that is not so.
-fn copy_into(image: &mut Arc<ColorImage>, picture: &RgbaImage) {
-    let size = [picture.width() as usize, picture.height() as usize];
-    match Arc::get_mut(image) {
-        Some(image) if image.size == size => {
-            let pixels = image.pixels.iter_mut().zip(picture.pixels());
-            pixels.for_each(|(to, &Rgba([r, g, b, a]))| *to = Color32::from_rgba_premultiplied(r, g, b, a));
-        }
-        _ => *image = Arc::new(colour_image(picture)),
-    }
-}
-
-/// The size with the same shape whose long side is `largest`.
-fn fit_into((width, height): (u32, u32), largest: u32) -> (u32, u32) {
-    let scale = f64::from(largest) / f64::from(width.max(height));
-    let scaled = |side: u32| ((f64::from(side) * scale) as u32).max(1);
-    (scaled(width), scaled(height))
 }
 
 fn paint(painter: &egui::Painter, placement: &Placement, shape: &Shape) {
@@ -175,11 +128,5 @@ mod tests {
         );
         let point = Point::new(123.0, 45.0);
         assert!(placement.in_frame(placement.on_screen(point)).distance(point) < 1e-3);
-    }
-
-    #[test]
-    fn a_picture_too_large_for_the_card_keeps_its_shape() {
-        assert_eq!(fit_into((10_000, 5_000), 4096), (4096, 2048));
-        assert_eq!(fit_into((10_000, 1), 4096), (4096, 1));
     }
 }

@@ -14,6 +14,7 @@ use super::{
     menu::{self, Choice, MenuBar, View},
     notices::{self, Notices, Severity},
     panels::Panels,
+    prepare::{Prepared, Preparer},
     status_bar::Status,
     theme,
     video_view::VideoView,
@@ -21,13 +22,15 @@ use super::{
 use crate::{
     model::catalogue,
     overlay::Style,
-    pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats},
+    pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Wake},
     source::{SourceInfo, SourceSpec},
 };
 
 /// The window's contents and what lies behind them.
 pub struct Window {
     pipeline: Pipeline,
+    /// Below the pipeline, which is to end first.
+    preparer: Preparer,
     scene: Option<Arc<Scene>>,
     source: SourceState,
     loading_weights: bool,
@@ -77,11 +80,12 @@ pub struct Outcome {
 }
 
 impl Window {
-    /// A window onto a pipeline; `run_for` closes it after a while.
-    pub fn new(pipeline: Pipeline, run_for: Option<Duration>) -> Self {
+    /// A window onto a pipeline; `wake` has it drawn anew, `run_for` closes it after a while.
+    pub fn new(pipeline: Pipeline, wake: Wake, run_for: Option<Duration>) -> Self {
         let view = View::default();
         pipeline.look_inside(view.maps);
         Self {
+            preparer: Preparer::start(pipeline.scenes(), wake),
             pipeline,
             scene: None,
             source: SourceState::default(),
@@ -104,11 +108,17 @@ impl Window {
         for event in events {
             self.take_in(event);
         }
-        if let Some(scene) = self.pipeline.newest_scene() {
+        self.preparer
+            .limit_side(ctx.input(|input| input.max_texture_side));
+        if let Some(Prepared { scene, video, maps }) = self.preparer.newest() {
             // A picture from before the source was lost does not end the waiting for it.
             let is_news = |since: Instant| scene.frame.captured_at >= since;
             if self.source.waiting_since.is_some_and(is_news) {
                 self.source.stop_waiting();
+            }
+            self.video.upload(ctx, video);
+            if let Some(maps) = maps {
+                self.panels.upload_maps(ctx, maps);
             }
             self.scene = Some(scene);
         }
@@ -165,7 +175,7 @@ impl Window {
         let net = self.scene.as_ref().and_then(|scene| scene.net.clone());
         let facts = RunFacts {
             frames_captured: self.pipeline.frames_captured(),
-            frames_dropped: self.pipeline.frames_dropped(),
+            frames_dropped: self.frames_dropped(),
             device: net.as_ref().map(|net| net.device.clone()),
             source: self
                 .source
@@ -303,6 +313,10 @@ impl Window {
         area
     }
 
+    fn frames_dropped(&self) -> u64 {
+        self.pipeline.frames_dropped() + self.preparer.replaced()
+    }
+
     fn status(&self) -> Status {
         let recorder = self.recorder();
         let scene = self.scene.as_deref();
@@ -321,7 +335,7 @@ impl Window {
             detect_ms: recent.map(|recent| recent.detect_ms),
             infer_ms: recent.filter(|_| net.is_some()).map(|recent| recent.infer_ms),
             latency_ms: recent.map(|recent| recent.latency_ms),
-            dropped: self.pipeline.frames_dropped(),
+            dropped: self.frames_dropped(),
             net: net.map(|net| (net.name.clone(), net.device.clone())),
             loading: self.loading_weights,
         }

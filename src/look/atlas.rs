@@ -8,6 +8,17 @@ use crate::model::LayerMaps;
 /// Transparent pixels between two maps of an atlas.
 pub const GAP_PX: u32 = 2;
 
+/// How maps are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Maps after so many are left out.
+    pub most: usize,
+    /// Maps in a row.
+    pub columns: usize,
+    /// Long side of a map's cell, pixels.
+    pub cell_px: u32,
+}
+
 /// All maps of a layer in one grid, row by row, `columns` in a row.
 ///
 /// Each map fills a cell whose long side is `cell_px` pixels: enlarged without smoothing, shrunk by averaging. Gaps of
@@ -15,17 +26,36 @@ pub const GAP_PX: u32 = 2;
 /// Every input gives a picture of at least 1 x 1: values that are not finite or missing are grey, and a layer without
 /// maps is one transparent pixel.
 pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, palette: Palette) -> RgbaImage {
+    let mut picture = RgbaImage::default();
+    let layout = Layout {
+        most: usize::MAX,
+        columns,
+        cell_px,
+    };
+    atlas_into(maps, layout, palette, &mut picture);
+    picture
+}
+
+/// As [`atlas`], into `picture`, whose memory is used again when it has the right size.
+pub fn atlas_into(maps: &LayerMaps, layout: Layout, palette: Palette, picture: &mut RgbaImage) {
     let [count, height, width] = maps.shape;
+    let count = count.min(layout.most);
     if count == 0 || height == 0 || width == 0 {
-        return RgbaImage::new(1, 1);
+        *picture = RgbaImage::new(1, 1);
+        return;
     }
-    let columns = columns.clamp(1, count) as u32;
+    let columns = layout.columns.clamp(1, count) as u32;
     let rows = (count as u32).div_ceil(columns);
     let long_side = width.max(height) as u32;
-    let cell = |side: usize| (cell_px.max(1) * side as u32 / long_side).max(1);
+    let cell = |side: usize| (layout.cell_px.max(1) * side as u32 / long_side).max(1);
     let (cell_width, cell_height) = (cell(width), cell(height));
     let extent = |cells: u32, cell: u32| cells * cell + (cells - 1) * GAP_PX;
-    let mut picture = RgbaImage::new(extent(columns, cell_width), extent(rows, cell_height));
+    let size = (extent(columns, cell_width), extent(rows, cell_height));
+    if picture.dimensions() == size {
+        picture.fill(0);
+    } else {
+        *picture = RgbaImage::new(size.0, size.1);
+    }
     let range = Range::of(&maps.values);
     for index in 0..count as u32 {
         let left = (index % columns) * (cell_width + GAP_PX);
@@ -44,7 +74,6 @@ pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, palette: Palette) -
             }
         }
     }
-    picture
 }
 
 /// As many columns as make the atlas of `count` maps about square.
@@ -98,6 +127,14 @@ mod tests {
         assert_eq!(*picture.get_pixel(2, 4 + GAP_PX + 2), colour(11.0));
         assert_eq!(picture.get_pixel(4, 0)[3], 0, "gap");
         assert_eq!(picture.get_pixel(8, 8)[3], 0, "unused cell");
+        let mut used = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([9; 4]));
+        let layout = Layout {
+            most: 3,
+            columns: 2,
+            cell_px: 4,
+        };
+        atlas_into(&layer, layout, Palette::Sequential, &mut used);
+        assert_eq!(used, picture, "whatever was in the memory before");
     }
 
     #[test]

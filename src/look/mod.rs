@@ -4,5 +4,5 @@
 mod atlas;
 mod palette;
 
-pub use atlas::{GAP_PX, atlas, columns_for};
+pub use atlas::{GAP_PX, Layout, atlas, atlas_into, columns_for};
 pub use palette::{Palette, Range};

@@ -1,9 +1,30 @@
 //! From numbers to colours: which values get which end of which colour map.
 
+use std::sync::LazyLock;
+
 use crate::model::LayerMaps;
 
 /// What a value that is not finite looks like: grey, which neither colour map holds.
 const NOT_FINITE: [u8; 4] = [128, 128, 128, 255];
+
+/// A gradient in as many steps as a channel of a colour has, an even number of them, so that there is a middle: looked up,
+/// not computed, for every pixel of every frame.
+type Table = [[u8; 4]; STEPS + 1];
+const STEPS: usize = 256;
+static SEQUENTIAL: LazyLock<Table> = LazyLock::new(|| table(colorous::MAGMA));
+static DIVERGING: LazyLock<Table> = LazyLock::new(|| table(colorous::PINK_GREEN));
+
+fn table(gradient: colorous::Gradient) -> Table {
+    std::array::from_fn(|step| {
+        let colour = gradient.eval_rational(step, STEPS + 1);
+        [colour.r, colour.g, colour.b, u8::MAX]
+    })
+}
+
+/// The colour at `share`, 0 to 1.
+fn at(table: &Table, share: f32) -> [u8; 4] {
+    table[(share * STEPS as f32).round() as usize]
+}
 
 /// How values become colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -40,8 +61,8 @@ impl Palette {
                 0.0
             }
         };
-        let colour = match self {
-            Self::Sequential => colorous::MAGMA.eval_continuous(share(range.smallest, range.largest).into()),
+        match self {
+            Self::Sequential => at(&SEQUENTIAL, share(range.smallest, range.largest)),
             Self::Diverging => {
                 let most = range.smallest.abs().max(range.largest.abs());
                 let part = if most > 0.0 {
@@ -51,10 +72,9 @@ impl Palette {
                 };
                 // The square root lets weak maps be seen beside strong ones, and keeps their order.
                 let positive = 0.5 + 0.5 * part.signum() * part.abs().sqrt();
-                colorous::PINK_GREEN.eval_continuous(f64::from(1.0 - positive))
+                at(&DIVERGING, 1.0 - positive)
             }
-        };
-        [colour.r, colour.g, colour.b, u8::MAX]
+        }
     }
 }
 

@@ -120,7 +120,7 @@ impl KeypointModel {
     }
 
     /// Keypoints as [`Self::predict`] gives them, and what the first layer makes of crop `looked_at`; `None` when the file
-    /// cannot say. One forward pass where the file's layers end with its output, else one more for the one crop.
+    /// cannot say; its values are put into `memory`. One forward pass where the file's layers end with its output, else one more for the one crop.
     ///
     /// # Errors
     /// As [`Self::predict`].
@@ -129,6 +129,7 @@ impl KeypointModel {
         pixels: &[f32],
         count: usize,
         looked_at: usize,
+        memory: Vec<f32>,
     ) -> Result<(Vec<Prediction>, Option<LayerMaps>), ModelError> {
         let input = self.input(pixels, count)?;
         if self.maps_method == Method::WithOutput {
@@ -137,7 +138,7 @@ impl KeypointModel {
             if let (Some(first), Some(output)) = (layers.first(), output) {
                 self.count_pass(count);
                 let predictions = self.predictions(&output, count)?;
-                return Ok((predictions, Some(self.maps_of(first, looked_at)?)));
+                return Ok((predictions, Some(self.maps_of(first, looked_at, memory)?)));
             }
         }
         let predictions = self.predict_input(&input)?;
@@ -146,7 +147,7 @@ impl KeypointModel {
         }
         let crop = input.f_narrow(0, looked_at as i64, 1);
         let layers = self.layers(&crop.map_err(|e| self.net.forward_error(&e))?)?;
-        let first = layers.first().map(|first| self.maps_of(first, 0));
+        let first = layers.first().map(|first| self.maps_of(first, 0, memory));
         Ok((predictions, first.transpose()?))
     }
 
@@ -159,11 +160,17 @@ impl KeypointModel {
             return Ok(Vec::new());
         }
         let layers = self.layers(&self.input(pixels, 1)?)?;
-        layers.iter().map(|layer| self.maps_of(layer, 0)).collect()
+        let maps = |layer| self.maps_of(layer, 0, Vec::new());
+        layers.iter().map(maps).collect()
     }
 
-    fn maps_of(&self, (name, layer): &(String, Tensor), crop: usize) -> Result<LayerMaps, ModelError> {
-        maps::of_crop(name, layer, crop).map_err(|e| self.net.forward_error(&e))
+    fn maps_of(
+        &self,
+        (name, layer): &(String, Tensor),
+        crop: usize,
+        memory: Vec<f32>,
+    ) -> Result<LayerMaps, ModelError> {
+        maps::of_crop_into(memory, name, layer, crop).map_err(|e| self.net.forward_error(&e))
     }
 
     fn layers(&self, input: &Tensor) -> Result<Vec<(String, Tensor)>, ModelError> {

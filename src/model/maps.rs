@@ -87,19 +87,37 @@ fn numbered(layers: Vec<Tensor>) -> Vec<(String, Tensor)> {
 
 /// The maps of crop `index` in a layer's output `[n, channels, height, width]` or `[n, values]`.
 pub(super) fn of_crop(name: &str, layer: &Tensor, index: usize) -> Result<LayerMaps, TchError> {
+    of_crop_into(Vec::new(), name, layer, index)
+}
+
+/// As [`of_crop`], with the values in `memory`.
+pub(super) fn of_crop_into(
+    memory: Vec<f32>,
+    name: &str,
+    layer: &Tensor,
+    index: usize,
+) -> Result<LayerMaps, TchError> {
     let shape = match layer.size().as_slice() {
         [_, channels, height, width] => [*channels, *height, *width],
         [_, values] => [*values, 1, 1],
         other => return Err(unexpected(&other)),
     };
-    from_tensor(name.to_owned(), shape, &layer.f_select(0, index as i64)?)
+    from_tensor(name.to_owned(), shape, &layer.f_select(0, index as i64)?, memory)
 }
 
-fn from_tensor(name: String, shape: [i64; 3], values: &Tensor) -> Result<LayerMaps, TchError> {
+fn from_tensor(
+    name: String,
+    shape: [i64; 3],
+    values: &Tensor,
+    mut memory: Vec<f32>,
+) -> Result<LayerMaps, TchError> {
+    let flat = values.f_to_kind(Kind::Float)?.f_contiguous()?;
+    memory.resize(flat.numel(), 0.0);
+    flat.f_copy_data(&mut memory, flat.numel())?;
     Ok(LayerMaps {
         name,
         shape: shape.map(|side| side as usize),
-        values: Vec::try_from(values.f_to_kind(Kind::Float)?.f_contiguous()?.f_flatten(0, -1)?)?,
+        values: memory,
     })
 }
 
@@ -110,5 +128,5 @@ pub(super) fn first_filters(parameters: &[(String, Tensor)]) -> Option<LayerMaps
     let (name, kernels) = parameters.iter().find(|(_, tensor)| is_kernel(tensor))?;
     let first_channel = kernels.f_select(1, 0).ok()?;
     let [filters, height, width] = first_channel.size().try_into().ok()?;
-    from_tensor(name.clone(), [filters, height, width], &first_channel).ok()
+    from_tensor(name.clone(), [filters, height, width], &first_channel, Vec::new()).ok()
 }

@@ -15,6 +15,7 @@ use image::RgbaImage;
 use super::{
     events::{Event, EventSender},
     govern::Governor,
+    recycle::Recycled,
     slot::Slot,
 };
 use crate::{
@@ -31,9 +32,6 @@ const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// A recording of which only one picture can be read is not begun again sooner than this.
 const LEAST_ROUND: Duration = Duration::from_secs(1);
-/// More frames than are under way at a time: one in each of the two slots, one with the net, one in the window, and one
-/// that it is about to take.
-const FRAMES_UNDER_WAY: usize = 6;
 /// How often the thread looks up in a pause; a command wakes it at once.
 const PATIENCE_IN_A_PAUSE: Duration = Duration::from_secs(1);
 /// A recording that is later than this is not hurried after: it goes on from where it is.
@@ -66,7 +64,7 @@ pub(super) struct Capture {
     /// How often a source was opened so far.
     pub(super) openings: u64,
     /// Frames given lately; those that everybody has done with go back to the source.
-    pub(super) under_way: Vec<Arc<Frame>>,
+    pub(super) under_way: Recycled<Frame>,
     pub(super) governor: Governor,
     pub(super) paused: bool,
 }
@@ -161,8 +159,8 @@ impl Capture {
                 }
                 continue;
             }
-            if let Some(picture) = self.done_with() {
-                source.take_back(picture);
+            if let Some(frame) = self.under_way.done_with() {
+                source.take_back(frame.picture);
             }
             // A camera's picture is left out before it is decoded; of a recording, the time is not known before.
             if live && !self.is_granted() {
@@ -255,25 +253,14 @@ impl Capture {
 
     fn give(&mut self, picture: RgbaImage, source_time: Duration) {
         let sequence = self.shared.captured.fetch_add(1, Ordering::Relaxed);
-        let frame = Arc::new(Frame {
+        let frame = self.under_way.share(Frame {
             picture,
             sequence,
             opening: self.openings,
             captured_at: Instant::now(),
             source_time,
         });
-        // Whoever keeps a frame for longer keeps it for himself.
-        self.under_way.truncate(FRAMES_UNDER_WAY - 1);
-        self.under_way.insert(0, frame.clone());
         self.frames.put(frame);
-    }
-
-    /// A picture that everybody has done with.
-    fn done_with(&mut self) -> Option<RgbaImage> {
-        let oldest_first = (0..self.under_way.len()).rev();
-        let mut free = oldest_first.filter(|&index| Arc::strong_count(&self.under_way[index]) == 1);
-        let frame = self.under_way.remove(free.next()?);
-        Arc::into_inner(frame).map(|frame| frame.picture)
     }
 
     /// Waits, unless the window asks for something first: another source ends the one that is played.

@@ -40,6 +40,8 @@ const SEEK_FIELDS: usize = 17;
 pub struct KeypointFitter {
     model: KeypointModel,
     batch: CropBatch,
+    /// Values of maps that are not needed any more.
+    maps_memory: Vec<f32>,
     /// Time spent cutting crops since [`Self::take_times`].
     crop_time: Duration,
     /// Time spent in the net since then.
@@ -52,6 +54,7 @@ impl KeypointFitter {
         Self {
             model,
             batch: CropBatch::default(),
+            maps_memory: Vec::new(),
             crop_time: Duration::ZERO,
             infer_time: Duration::ZERO,
         }
@@ -70,6 +73,11 @@ impl KeypointFitter {
     /// Time spent on cutting crops, and in the net, since the last call.
     pub fn take_times(&mut self) -> (Duration, Duration) {
         (take(&mut self.crop_time), take(&mut self.infer_time))
+    }
+
+    /// Takes maps back that are not needed any more; their memory serves the next.
+    pub fn take_back(&mut self, maps: LayerMaps) {
+        self.maps_memory = maps.values;
     }
 
     /// Faces for boxes of a picture that has nothing to do with another one: in the order of the boxes, ids are their
@@ -175,7 +183,10 @@ impl KeypointFitter {
         self.crop_time += cut - start;
         let (pixels, count) = (self.batch.pixels(), self.batch.len());
         let (mut predictions, maps) = match looked_at {
-            Some(index) => self.model.predict_and_look(pixels, count, index)?,
+            Some(index) => {
+                let memory = take(&mut self.maps_memory);
+                self.model.predict_and_look(pixels, count, index, memory)?
+            }
             None => (self.model.predict(pixels, count)?, None),
         };
         for (prediction, crop) in predictions.iter_mut().zip(crops) {

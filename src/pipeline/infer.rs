@@ -14,6 +14,7 @@ use super::{
     events::{Event, EventSender},
     fit::KeypointFitter,
     follow::Follower,
+    recycle::Recycled,
     scene::{Atlas, Inside, NetInfo, Scene, StageTimes},
     slot::{Slot, Taken},
     weights::LoadedNet,
@@ -58,7 +59,6 @@ pub(super) struct Infer {
     pub(super) found: Arc<Slot<Found>>,
     pub(super) loaded: Arc<Slot<LoadedNet>>,
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
-    pub(super) wake: super::Wake,
     /// How much points are smoothed at first.
     pub(super) smoothing: Strength,
 }
@@ -86,6 +86,8 @@ struct State {
     /// The faces of the last frame.
     faces: Vec<Face>,
     failing: bool,
+    /// The insides of the last scenes: memory for the next.
+    insides: Recycled<Inside>,
 }
 
 impl Infer {
@@ -107,6 +109,7 @@ impl Infer {
             chosen: None,
             faces: Vec::new(),
             failing: false,
+            insides: Recycled::default(),
         };
         let mut last: Option<Arc<Frame>> = None;
         loop {
@@ -122,7 +125,6 @@ impl Infer {
             if let Some(frame) = &last {
                 let scene = self.scene(&mut state, frame);
                 self.scenes.put(Arc::new(scene));
-                (self.wake)();
                 self.warm_up(&mut state);
             }
         }
@@ -170,7 +172,10 @@ impl Infer {
             name: model.contract().name.clone(),
             path,
             device: model.device(),
-            filters: model.first_filters().as_ref().map(Atlas::of),
+            filters: model
+                .first_filters()
+                .as_ref()
+                .map(|filters| Atlas::of(filters, None)),
         });
         let follower = Follower::new(KeypointFitter::new(model), state.strength);
         state.net = Some((follower, info.clone()));
@@ -210,9 +215,13 @@ impl Infer {
         let chosen = state.chosen_face();
         let start = Instant::now();
         let inside = (state.look_inside && chosen.is_some()).then(|| {
-            let maps = maps.as_ref().map(Atlas::of);
+            let old = state.insides.done_with().and_then(|inside| inside.maps);
+            let atlas = maps.as_ref().map(|maps| Atlas::of(maps, old));
+            if let (Some(maps), Some((follower, _))) = (maps, &mut state.net) {
+                follower.fitter().take_back(maps);
+            }
             times.look = start.elapsed();
-            Arc::new(Inside { maps })
+            state.insides.share(Inside { maps: atlas })
         });
         Scene {
             frame: frame.clone(),

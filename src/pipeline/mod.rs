@@ -20,6 +20,7 @@ mod fit;
 mod follow;
 mod govern;
 mod infer;
+mod recycle;
 mod scene;
 mod slot;
 mod stats;
@@ -41,6 +42,7 @@ pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
 pub use follow::Follower;
 pub use govern::Limits;
+pub use recycle::Recycled;
 pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
@@ -53,7 +55,7 @@ use crate::{
     source::SourceSpec,
 };
 
-/// Called whenever there is a new scene or event; must not block.
+/// Called whenever there is something new; must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
 /// More commands than a person gives before a thread looks; a thread that does not look loses the further ones.
@@ -98,12 +100,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the threads; `wake` is called after every scene and event.
+    /// Starts the threads; `wake` is called after every event. Who wants scenes waits for them.
     ///
     /// # Errors
     /// When the system gives no more threads.
     pub fn start(setup: Setup, wake: Wake) -> io::Result<Self> {
-        let (event_sender, events) = events::EventSender::channel(wake.clone());
+        let (event_sender, events) = events::EventSender::channel(wake);
         let (capture, capture_commands) = crossbeam_channel::bounded(COMMANDS);
         let (infer, infer_commands) = crossbeam_channel::bounded(COMMANDS);
         let loaded = Arc::new(Slot::default());
@@ -136,7 +138,6 @@ impl Pipeline {
             found: found.clone(),
             loaded,
             scenes: pipeline.scenes.clone(),
-            wake,
         };
         let detect = detect::Detect {
             detector: setup.detector,
@@ -151,7 +152,7 @@ impl Pipeline {
             frames: pipeline.frames.clone(),
             shared: pipeline.capture_shared.clone(),
             openings: 0,
-            under_way: Vec::new(),
+            under_way: recycle::Recycled::default(),
             governor: govern::Governor::new(setup.limits),
             paused: false,
         };
@@ -171,6 +172,11 @@ impl Pipeline {
             pipeline.load_weights(weights);
         }
         Ok(pipeline)
+    }
+
+    /// Where scenes come out; closed when the pipeline stops.
+    pub fn scenes(&self) -> Arc<Slot<Arc<Scene>>> {
+        self.scenes.clone()
     }
 
     /// The newest scene, when there is one that was not taken before.

@@ -60,26 +60,22 @@ const SMALL_CELL_PX: u32 = 24;
 const MOST_CHANNELS: usize = 1024;
 
 impl Atlas {
-    /// Draws a layer's filters or maps.
-    pub fn of(maps: &LayerMaps) -> Self {
-        let [channels, height, width] = maps.shape;
+    /// Draws a layer's filters or maps, in the memory of an older picture where there is one.
+    pub fn of(maps: &LayerMaps, old: Option<Self>) -> Self {
+        let channels = maps.shape[0];
         let shown = channels.min(MOST_CHANNELS);
         let (columns, cell_px) = if shown > MANY_CHANNELS {
             (look::columns_for(shown), SMALL_CELL_PX)
         } else {
             (ATLAS_COLUMNS, ATLAS_CELL_PX)
         };
-        let palette = Palette::suited_to(maps);
-        let picture = if shown < channels {
-            let first = LayerMaps {
-                name: String::new(),
-                shape: [shown, height, width],
-                values: maps.values[..shown * height * width].to_vec(),
-            };
-            look::atlas(&first, columns, cell_px, palette)
-        } else {
-            look::atlas(maps, columns, cell_px, palette)
+        let mut picture = old.map_or_else(RgbaImage::default, |old| old.picture);
+        let layout = look::Layout {
+            most: MOST_CHANNELS,
+            columns,
+            cell_px,
         };
+        look::atlas_into(maps, layout, Palette::suited_to(maps), &mut picture);
         Self {
             layer: maps.name.clone(),
             shape: maps.shape,
@@ -149,7 +145,7 @@ mod tests {
                 shape,
                 values: vec![0.5; shape.iter().product()],
             };
-            let atlas = Atlas::of(&maps);
+            let atlas = Atlas::of(&maps, None);
             let (width, height) = atlas.picture.dimensions();
             assert!(
                 width.max(height) <= 2048 && atlas.shown <= shape[0],
