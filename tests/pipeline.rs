@@ -155,7 +155,7 @@ fn the_reported_latency_is_that_of_the_time_in_the_picture() {
         let scene = next_scene(&pipeline);
         let painted_at = Instant::now();
         let mut recorder = Recorder::default();
-        recorder.shown(&scene, painted_at);
+        recorder.shown(&scene, painted_at, painted_at);
         let reported_ms = recorder.summary(RunFacts::default()).latency_ms.p50;
         let made_at = start + Duration::from_micros(number_in(&scene.frame.picture));
         // The frame was stamped after its picture was made and before the source was asked for the next one.

@@ -348,11 +348,11 @@ impl Window {
         if self.recorder().has_shown(scene.frame.sequence) {
             return;
         }
-        let (scene, recorder) = (scene.clone(), self.recorder.clone());
+        let (scene, recorder, laid_out_at) = (scene.clone(), self.recorder.clone(), Instant::now());
         let painted = eframe::egui_glow::CallbackFn::new(move |_, painter| {
             finish_drawing(painter.gl());
             let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
-            recorder.shown(&scene, Instant::now());
+            recorder.shown(&scene, laid_out_at, Instant::now());
         });
         ctx.debug_painter().add(egui::PaintCallback {
             rect: ctx.content_rect(),

@@ -98,6 +98,7 @@ pub struct Recorder {
     faces: u64,
     first_and_last: Option<(Instant, Instant)>,
     latency: Distribution,
+    latency_before_painting: Distribution,
     stages: BTreeMap<&'static str, Distribution>,
     last_sequence: Option<u64>,
     recent: Option<Recent>,
@@ -147,8 +148,8 @@ impl Recorder {
         self.last_sequence == Some(sequence)
     }
 
-    /// Notes that `scene` was on the screen at `painted_at`.
-    pub fn shown(&mut self, scene: &Scene, painted_at: Instant) {
+    /// Notes that `scene` was laid out in the window at `laid_out_at`, and on the screen at `painted_at`.
+    pub fn shown(&mut self, scene: &Scene, laid_out_at: Instant, painted_at: Instant) {
         if self.has_shown(scene.frame.sequence) {
             return;
         }
@@ -159,6 +160,8 @@ impl Recorder {
         self.first_and_last = Some((first, painted_at));
         let latency = painted_at.saturating_duration_since(scene.frame.captured_at);
         self.latency.add(latency);
+        let before_painting = laid_out_at.saturating_duration_since(scene.frame.captured_at);
+        self.latency_before_painting.add(before_painting);
         let newest = Recent::of(scene, latency);
         self.recent = Some(self.recent.map_or(newest, |recent| recent.smoothed(newest)));
         let stages = scene.times.by_name().into_iter();
@@ -196,11 +199,8 @@ impl Recorder {
             frames_shown: self.shown,
             frames_dropped: run.frames_dropped,
             shown_fps: if seconds > 0.0 { intervals / seconds } else { 0.0 },
-            latency_ms: Percentiles {
-                p50: self.latency.percentile_ms(0.50),
-                p95: self.latency.percentile_ms(0.95),
-                p99: self.latency.percentile_ms(0.99),
-            },
+            latency_ms: Percentiles::of(&self.latency),
+            latency_before_painting_ms: Percentiles::of(&self.latency_before_painting),
             stage_ms: self
                 .stages
                 .iter()
@@ -247,6 +247,8 @@ pub struct Stats {
     pub shown_fps: f64,
     /// From capture to the end of the paint pass that showed the frame.
     pub latency_ms: Percentiles,
+    /// From capture until the window is laid out: what remains is the graphics card's work, or that of software in its place.
+    pub latency_before_painting_ms: Percentiles,
     /// Median time per stage, over the frames in which it had something to do.
     pub stage_ms: BTreeMap<&'static str, f64>,
     /// Faces per frame shown.
@@ -268,6 +270,16 @@ pub struct Percentiles {
     pub p50: f64,
     pub p95: f64,
     pub p99: f64,
+}
+
+impl Percentiles {
+    fn of(times: &Distribution) -> Self {
+        Self {
+            p50: times.percentile_ms(0.50),
+            p95: times.percentile_ms(0.95),
+            p99: times.percentile_ms(0.99),
+        }
+    }
 }
 
 /// Most memory that the process used so far, in MB (10^6 bytes); 0 where the system does not say.
