@@ -95,22 +95,7 @@ impl Infer {
     pub(super) fn run(self) {
         // No gradients are needed, and recording them costs time and memory.
         let _no_grad = tch::no_grad_guard();
-        let mut state = State {
-            net: None,
-            cold: [].iter(),
-            planner: Planner::default(),
-            started: Instant::now(),
-            searching: false,
-            took: Duration::ZERO,
-            grey: Arc::default(),
-            opening: 0,
-            strength: self.smoothing,
-            look_inside: false,
-            chosen: None,
-            faces: Vec::new(),
-            failing: false,
-            insides: Recycled::default(),
-        };
+        let mut state = State::new(self.smoothing);
         let mut last: Option<Arc<Frame>> = None;
         loop {
             let mut changed = self.obey(&mut state);
@@ -330,6 +315,25 @@ impl Infer {
 }
 
 impl State {
+    fn new(strength: Strength) -> Self {
+        Self {
+            net: None,
+            cold: [].iter(),
+            planner: Planner::default(),
+            started: Instant::now(),
+            searching: false,
+            took: Duration::ZERO,
+            grey: Arc::default(),
+            opening: 0,
+            strength,
+            look_inside: false,
+            chosen: None,
+            faces: Vec::new(),
+            failing: false,
+            insides: Recycled::default(),
+        }
+    }
+
     /// The pictures are of something else: nobody is known there.
     fn begin_anew(&mut self, opening: u64) {
         self.opening = opening;
@@ -354,5 +358,92 @@ impl State {
         let largest =
             || (0..self.faces.len()).max_by(|&a, &b| size(&self.faces[a]).total_cmp(&size(&self.faces[b])));
         self.faces.iter().position(is_chosen).or_else(largest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        detect::{DetectError, Detection, FaceDetector},
+        geometry::{FaceBox, Rect},
+        model::{DeviceChoice, KeypointModel},
+        pipeline::detect::Detect,
+    };
+    use image::RgbaImage;
+    use std::{path::PathBuf, thread::JoinHandle};
+
+    /// Finds a face in the middle of every picture, in its own time.
+    struct OneFace;
+
+    impl FaceDetector for OneFace {
+        fn detect(&mut self, grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+            std::thread::sleep(Duration::from_millis(50));
+            let (width, height) = grey.dimensions();
+            let (width, height) = (width as f32, height as f32);
+            let face_box = Rect::new(width / 4.0, height / 4.0, width / 2.0, height / 2.0);
+            Ok(vec![Detection {
+                face_box: FaceBox::upright(&face_box),
+                score: 1.0,
+            }])
+        }
+    }
+
+    fn with_detector() -> (Infer, State, JoinHandle<()>) {
+        let (events, _) = EventSender::channel(Arc::new(|| ()));
+        let (_, commands) = crossbeam_channel::bounded(1);
+        let infer = Infer {
+            commands,
+            events: events.clone(),
+            frames: Arc::default(),
+            wanted: Arc::default(),
+            found: Arc::default(),
+            loaded: Arc::default(),
+            scenes: Arc::default(),
+            smoothing: Strength::default(),
+        };
+        let detect = Detect {
+            detector: Box::new(OneFace),
+            events,
+            wanted: infer.wanted.clone(),
+            found: infer.found.clone(),
+        };
+        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", "steady-64.pt"]
+            .iter()
+            .collect();
+        let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
+        infer.loaded.put(LoadedNet { path, model });
+        let mut state = State::new(Strength::default());
+        state.look_inside = true;
+        assert!(infer.swap_net(&mut state));
+        (infer, state, std::thread::spawn(move || detect.run()))
+    }
+
+    fn frame(sequence: u64) -> Arc<Frame> {
+        Arc::new(Frame {
+            picture: RgbaImage::new(64, 64),
+            sequence,
+            opening: 0,
+            captured_at: Instant::now(),
+            source_time: Duration::from_secs(sequence),
+        })
+    }
+
+    #[test]
+    fn on_a_slow_machine_every_frame_is_searched_itself_and_its_face_looked_into_at_once() {
+        let (infer, mut state, detector) = with_detector();
+        let beside = infer.scene(&mut state, &frame(0));
+        assert!(beside.faces.is_empty(), "no frame waits for its search");
+        for sequence in 1..4 {
+            // As if the last frame had taken this long.
+            state.took = SLOW_FRAME * 2;
+            let scene = infer.scene(&mut state, &frame(sequence));
+            assert_eq!(scene.faces.len(), 1);
+            assert!(!scene.times.detect.is_zero());
+            let inside = scene.inside.as_ref();
+            assert!(inside.is_some_and(|inside| inside.maps.is_some()), "{sequence}");
+        }
+        infer.wanted.close();
+        detector.join().unwrap();
     }
 }
