@@ -1,7 +1,7 @@
 //! The stages of a frame's life and the live threads that run them. Knows every room but `app`, and no egui.
 //!
 //! ```text
-//! capture ──Slot<Frame>──> infer ──Slot<Scene>──> window
+//! capture ──Slot<Frame>──> infer ──Slot<Scene>──> whoever shows them
 //!                          │   ^
 //!                Slot<Wanted>  Slot<Found>
 //!                          v   │
