@@ -9,7 +9,7 @@ into the program. Run again only when a net's architecture changes; it needs Pyt
 import io
 import pathlib
 import zipfile
-from typing import Dict, Tuple
+from typing import Dict, Final, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -82,40 +82,62 @@ class Block(nn.Module):
 class PinkpointNet(nn.Module):
     """The layers of src/network/pinkpoint_net.rs under the same names, every batch norm folded into its convolution."""
 
-    STAGES = ((32, 1), (48, 2), (96, 2), (128, 1))
+    STAGES = ((32, 1, 2), (48, 2, 2), (96, 2, 2), (128, 1, 1))
+    PLACES: Final[int] = 7
+    STEP = 0.5
 
     def __init__(self):
         super().__init__()
         self.stem = nn.Conv2d(1, 16, 5, 2, 2)
         channels = 16
-        for number, (width, blocks) in enumerate(self.STAGES, 1):
-            stage = [Block(width if block else channels, width, 1 if block else 2) for block in range(blocks)]
+        for number, (width, blocks, stride) in enumerate(self.STAGES, 1):
+            stage = [Block(width if block else channels, width, 1 if block else stride) for block in range(blocks)]
             setattr(self, f"stage{number}", nn.Sequential(*stage))
             channels = width
-        self.reduce = nn.Conv2d(channels, 64, 1)
-        self.points = nn.Linear(64 * 4 * 4, 136)
-        self.spread = nn.Linear(64 * 4 * 4, 68)
-        self.face = nn.Linear(64 * 4 * 4, 1)
+        self.reduce = nn.Linear(channels, 16)
+        self.votes = nn.Linear(channels, 68)
+        self.points = nn.Linear(channels, 136)
+        self.spread = nn.Linear(16 * self.PLACES**2, 68)
+        self.face = nn.Linear(16 * self.PLACES**2, 1)
+        along = (torch.arange(self.PLACES) - (self.PLACES - 1) / 2) * self.STEP
+        grid = torch.stack(torch.meshgrid(along, along, indexing="xy"), -1).reshape(1, -1, 1, 2)
+        self.register_buffer("grid", grid)
 
-    def flat(self, x: Tensor) -> Tensor:
-        """[n, 1, 112, 112] to the [n, 1024] that all heads see."""
+    def last_maps(self, x: Tensor) -> Tensor:
         x = F.relu(self.stem(x)).contiguous(memory_format=torch.channels_last)
-        x = self.stage4(self.stage3(self.stage2(self.stage1(x))))
-        return torch.flatten(F.relu(self.reduce(x)), 1)
+        return self.stage4(self.stage3(self.stage2(self.stage1(x))))
+
+    def places(self, maps: Tensor) -> Tensor:
+        """[n, channels, 7, 7] to the [n, 49, channels] that all heads see."""
+        return torch.flatten(maps.permute(0, 2, 3, 1), 1, 2)
+
+    def votes_of(self, places: Tensor) -> Tensor:
+        return torch.softmax(self.votes(places), 1)
+
+    def points_of(self, places: Tensor, votes: Tensor) -> Tensor:
+        """Where the places say that each point lies, and how much each place's word counts: [n, 2 * points]."""
+        reached = self.points(places).unflatten(2, [-1, 2]) + self.grid
+        return torch.flatten((reached * votes.unsqueeze(3)).sum(1), 1)
+
+    def flat_of(self, places: Tensor) -> Tensor:
+        return torch.flatten(F.relu(self.reduce(places)), 1)
 
     def confidence_of(self, flat: Tensor) -> Tensor:
         return torch.sigmoid(self.face(flat)).squeeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, 1, 112, 112] to [n, 2 * points]."""
-        return self.points(self.flat(x))
+        places = self.places(self.last_maps(x))
+        return self.points_of(places, self.votes_of(places))
 
     @torch.jit.export
     def predict(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         """What forward gives, then how sure it is that this is a face [n], 0 to 1, then every point's spread
         [n, points]: the error to be expected of a coordinate, in crop pixels."""
-        flat = self.flat(x)
-        return self.points(flat), self.confidence_of(flat), torch.exp(self.spread(flat))
+        places = self.places(self.last_maps(x))
+        flat = self.flat_of(places)
+        points = self.points_of(places, self.votes_of(places))
+        return points, self.confidence_of(flat), torch.exp(self.spread(flat))
 
     @torch.jit.export
     def feature_maps(self, x: Tensor) -> Dict[str, Tensor]:
@@ -127,11 +149,13 @@ class PinkpointNet(nn.Module):
         maps["stage2"] = self.stage2(maps["stage1"])
         maps["stage3"] = self.stage3(maps["stage2"])
         maps["stage4"] = self.stage4(maps["stage3"])
-        maps["reduce"] = F.relu(self.reduce(maps["stage4"]))
-        flat = torch.flatten(maps["reduce"], 1)
+        places = self.places(maps["stage4"])
+        votes = self.votes_of(places)
+        maps["votes"] = votes.permute(0, 2, 1).unflatten(2, [self.PLACES, self.PLACES])
+        flat = self.flat_of(places)
         maps["confidence"] = self.confidence_of(flat).unsqueeze(1)
         maps["spread"] = torch.exp(self.spread(flat))
-        maps["points"] = self.points(flat)
+        maps["points"] = self.points_of(places, votes)
         return maps
 
 

@@ -1,9 +1,9 @@
 //! The program's own net: small, quick on one thread, and able to say how sure it is. A plain first convolution whose
-//! filters are worth looking at, residual stages of 3x3 convolutions (He et al., 2016), and linear heads on the last
-//! maps.
+//! filters are worth looking at, residual stages of 3x3 convolutions (He et al., 2016), and a head in which every place of
+//! the last maps votes for where each point lies.
 
 use tch::{
-    Tensor,
+    Kind, Tensor,
     nn::{self, Module, ModuleT},
 };
 
@@ -11,13 +11,15 @@ use tch::{
 pub const INPUT_SIDE: u32 = 112;
 /// Filters of the first convolution, and their side in pixels.
 const STEM: (i64, i64) = (16, 5);
-/// Channels and blocks of every stage; each halves the maps' sides. Chosen by time on one thread: first stages of few
-/// channels, where the maps are large.
-const STAGES: [(i64, usize); 4] = [(32, 1), (48, 2), (96, 2), (128, 1)];
-/// Channels that reach the heads, each with its 4 x 4 places: where something is tells most about where points lie.
-const REDUCED: i64 = 64;
-/// Values that reach the heads.
-const FLAT: i64 = REDUCED * 4 * 4;
+/// Channels, blocks and stride of every stage. Chosen by time on one thread: first stages of few channels, where the maps
+/// are large.
+const STAGES: [(i64, usize, i64); 4] = [(32, 1, 2), (48, 2, 2), (96, 2, 2), (128, 1, 1)];
+/// Side of the last maps, places.
+const PLACES: i64 = 7;
+/// Distance of neighbouring places of the last maps, in the units of the net's points (16 crop pixels).
+const STEP: f32 = 0.5;
+/// Channels that reach the heads for spread and face, each with all its places.
+const REDUCED: i64 = 16;
 
 /// `[n, 1, 112, 112]` to `[n, 3 * points + 1]`: x, y, x, y, ... of the points, then the logarithm of every point's spread
 /// (mean absolute error of a coordinate, crop pixels), then the logit that this is a face.
@@ -27,10 +29,13 @@ const FLAT: i64 = REDUCED * 4 * 4;
 pub struct PinkpointNet {
     stem: Convolution,
     stages: Vec<Vec<Block>>,
-    reduce: Convolution,
+    reduce: nn::Linear,
+    votes: nn::Linear,
     points: nn::Linear,
     spread: nn::Linear,
     face: nn::Linear,
+    /// Where the places of the last maps lie, `[1, places, 1, 2]`, x and y in the units of the points.
+    grid: Tensor,
 }
 
 impl PinkpointNet {
@@ -38,23 +43,29 @@ impl PinkpointNet {
     pub fn new(path: &nn::Path, points: usize) -> Self {
         let points = points as i64;
         let mut channels = STEM.0;
-        let stages = STAGES.iter().enumerate().map(|(stage, &(width, blocks))| {
-            let block = |number: usize| {
-                let stride = if number == 0 { 2 } else { 1 };
-                let below = path / format!("stage{}", stage + 1) / number.to_string();
-                Block::new(&below, std::mem::replace(&mut channels, width), width, stride)
-            };
-            (0..blocks).map(block).collect()
-        });
+        let stages = STAGES
+            .iter()
+            .enumerate()
+            .map(|(stage, &(width, blocks, stride))| {
+                let block = |number: usize| {
+                    let stride = if number == 0 { stride } else { 1 };
+                    let below = path / format!("stage{}", stage + 1) / number.to_string();
+                    Block::new(&below, std::mem::replace(&mut channels, width), width, stride)
+                };
+                (0..blocks).map(block).collect()
+            });
         let stages = stages.collect();
-        let linear = |name: &str, values| nn::linear(path / name, FLAT, values, nn::LinearConfig::default());
+        let linear = |name: &str, from, to| nn::linear(path / name, from, to, nn::LinearConfig::default());
+        let flat = REDUCED * PLACES * PLACES;
         Self {
             stem: Convolution::new(&(path / "stem"), 1, STEM.0, STEM.1, 2),
             stages,
-            reduce: Convolution::new(&(path / "reduce"), channels, REDUCED, 1, 1),
-            points: linear("points", 2 * points),
-            spread: linear("spread", points),
-            face: linear("face", 1),
+            reduce: linear("reduce", channels, REDUCED),
+            votes: linear("votes", channels, points),
+            points: linear("points", channels, 2 * points),
+            spread: linear("spread", flat, points),
+            face: linear("face", flat, 1),
+            grid: grid().to_device(path.device()),
         }
     }
 }
@@ -64,11 +75,27 @@ impl ModuleT for PinkpointNet {
         let stem = channels_last(&self.stem.forward_t(input, train).relu());
         let blocks = self.stages.iter().flatten();
         let maps = blocks.fold(stem, |maps, block| block.forward_t(&maps, train));
-        let maps = self.reduce.forward_t(&maps, train).relu();
-        let flat = maps.to_kind(tch::Kind::Float).flatten(1, -1);
-        let heads = [&self.points, &self.spread, &self.face].map(|head| head.forward(&flat));
-        Tensor::cat(&heads, 1)
+        // [n, places, channels]
+        let places = maps.to_kind(Kind::Float).permute([0, 2, 3, 1]).flatten(1, 2);
+        let votes = self.votes.forward(&places).softmax(1, Kind::Float);
+        let reached = self.points.forward(&places);
+        let reached = reached.view([-1, PLACES * PLACES, votes.size()[2], 2]) + &self.grid;
+        let points = (reached * votes.unsqueeze(3)).sum_dim_intlist(1, false, Kind::Float);
+        let flat = self.reduce.forward(&places).relu().flatten(1, 2);
+        let [spread, face] = [&self.spread, &self.face].map(|head| head.forward(&flat));
+        Tensor::cat(&[points.flatten(1, 2), spread, face], 1)
     }
+}
+
+/// Where the places of the last maps lie from the middle of the crop: `[1, places, 1, 2]`.
+fn grid() -> Tensor {
+    let middle = (PLACES - 1) as f32 / 2.0;
+    let places = (0..PLACES).flat_map(|row| (0..PLACES).map(move |column| [column, row]));
+    let values: Vec<f32> = places
+        .flatten()
+        .map(|place| (place as f32 - middle) * STEP)
+        .collect();
+    Tensor::from_slice(&values).view([1, PLACES * PLACES, 1, 2])
 }
 
 /// Two 3x3 convolutions beside a short cut: `[n, from, s, s]` to `[n, to, s / stride, s / stride]`.
@@ -155,7 +182,7 @@ pub(super) fn channels_last(maps: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::{Device, Kind};
+    use tch::Device;
 
     #[test]
     fn shapes_and_number_of_parameters() {
@@ -173,7 +200,7 @@ mod tests {
                 .fold(maps, |maps, block| block.forward_t(&maps, false));
             sides.push((maps.size()[1], maps.size()[3]));
         }
-        assert_eq!(sides, [(32, 28), (48, 14), (96, 7), (128, 4)]);
+        assert_eq!(sides, [(32, 28), (48, 14), (96, 7), (128, 7)]);
         let count: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
         assert!(count < 900_000, "{count}");
     }
