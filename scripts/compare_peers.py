@@ -71,6 +71,7 @@ def ours(args, video, csv, stats):
 
 def theirs(command, args, video, csv, stats):
     filled = [part.format(video=video, csv=csv, json=stats) for part in shlex.split(command)]
+    stats.unlink(missing_ok=True)
     seconds = run(filled, args.core)
     if stats.is_file():
         return json.loads(stats.read_text())["cpu_ms"]["mean"]

@@ -302,6 +302,16 @@ impl CropTransform {
     }
 }
 
+/// The smaller turn from one angle to another, radians, -pi to pi.
+pub fn turn_between(from: f32, to: f32) -> f32 {
+    let turn = (to - from).rem_euclid(std::f32::consts::TAU);
+    if turn > std::f32::consts::PI {
+        turn - std::f32::consts::TAU
+    } else {
+        turn
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

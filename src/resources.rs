@@ -12,7 +12,7 @@ const LEVELS_ABOVE_PROGRAM: usize = 4;
 /// The kinds of files that come with the program; each is a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// OpenCV's Haar cascades.
+    /// OpenCV's face cascades.
     Cascade,
     /// Nets and their model cards.
     Weights,
@@ -80,7 +80,9 @@ pub fn folders(kind: Kind) -> Vec<PathBuf> {
     roots.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
     let mut folders: Vec<PathBuf> = roots.into_iter().map(|root| root.join(kind.folder())).collect();
     if kind == Kind::Cascade {
-        folders.push(Path::new("/usr/share/opencv4/haarcascades").to_path_buf());
+        for kind in ["haarcascades", "lbpcascades"] {
+            folders.push(Path::new("/usr/share/opencv4").join(kind));
+        }
     }
     folders.retain(|folder| folder.is_dir());
     folders.dedup();

@@ -6,12 +6,10 @@ use super::{
     commands::{self, Id, Menu},
     theme,
 };
-use crate::{
-    detect::smooth::Strength,
-    source::{
-        SourceSpec,
-        cameras::{self, Camera},
-    },
+use crate::pipeline::Strength;
+use crate::source::{
+    SourceSpec,
+    cameras::{self, Camera},
 };
 
 /// What can be seen or not.

@@ -17,6 +17,9 @@ use crate::pipeline::{Recycled, Scene, Slot, Taken, Wake};
 /// How often the thread looks up when there is nothing to do; closing the slot of scenes wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Longest side of a picture until the graphics card's own limit is known: every card takes it.
+const ASSUMED_SIDE: u32 = 2048;
+
 /// A scene and its pictures, ready for upload.
 pub struct Prepared {
     pub scene: Arc<Scene>,
@@ -38,7 +41,7 @@ impl Preparer {
     pub fn start(scenes: Arc<Slot<Arc<Scene>>>, wake: Wake) -> Self {
         let (prepared, largest_side) = (
             Arc::<Slot<Prepared>>::default(),
-            Arc::new(AtomicU32::new(u32::MAX)),
+            Arc::new(AtomicU32::new(ASSUMED_SIDE)),
         );
         let mut work = Work {
             largest_side: largest_side.clone(),
@@ -70,6 +73,11 @@ impl Preparer {
     /// The newest scene, when there is one that was not taken before.
     pub fn newest(&self) -> Option<Prepared> {
         self.prepared.take_now()
+    }
+
+    /// Whether the thread is there no more; it does not end before the pipeline unless something is very wrong.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Scenes that a newer one took the place of before they were taken.

@@ -44,6 +44,8 @@ pub struct Window {
     closes_at: Option<Instant>,
     /// The pipeline was told to pause.
     pipeline_paused: bool,
+    /// The end of the preparing thread was told.
+    told_of_end: bool,
 }
 
 /// What is known of the source.
@@ -99,6 +101,7 @@ impl Window {
             recorder: Arc::default(),
             closes_at: run_for.and_then(|time| Instant::now().checked_add(time)),
             pipeline_paused: false,
+            told_of_end: false,
         }
     }
 
@@ -122,11 +125,14 @@ impl Window {
             }
             self.scene = Some(scene);
         }
+        if self.preparer.has_ended() && !std::mem::replace(&mut self.told_of_end, true) {
+            let text = "no more pictures can be shown; start the program again";
+            self.notices.say(Severity::Error, text);
+        }
         // What nobody sees costs nothing either.
         let seen = ctx.input(|input| input.viewport().visible().unwrap_or(true));
         let pause = self.view.paused || !seen;
-        if pause != self.pipeline_paused {
-            self.pipeline.pause(pause);
+        if pause != self.pipeline_paused && self.pipeline.pause(pause) {
             self.pipeline_paused = pause;
         }
         if let Some(moment) = self.closes_at {
@@ -150,7 +156,7 @@ impl Window {
             .inner;
         match choice {
             Some(Choice::Command(id)) => self.perform(ui.ctx(), id),
-            Some(Choice::Source(spec)) => self.pipeline.open(spec),
+            Some(Choice::Source(spec)) => self.open(spec),
             Some(Choice::Smoothing(strength)) => self.pipeline.smooth(strength),
             None => {}
         }
@@ -232,8 +238,8 @@ impl Window {
 
     fn perform(&mut self, ctx: &egui::Context, id: Id) {
         match id {
-            Id::OpenCamera => self.pipeline.open(SourceSpec::FirstCamera),
-            Id::OpenDemo => self.pipeline.open(SourceSpec::Demo),
+            Id::OpenCamera => self.open(SourceSpec::FirstCamera),
+            Id::OpenDemo => self.open(SourceSpec::Demo),
             Id::OpenFile => self.dialogs.ask(Purpose::Source),
             Id::LoadWeights => self.dialogs.ask(Purpose::Weights),
             Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
@@ -248,9 +254,15 @@ impl Window {
         }
     }
 
+    /// Shows another source; whoever asks for one wants to see it, so a pause ends.
+    fn open(&mut self, source: SourceSpec) {
+        self.view.paused = false;
+        self.pipeline.open(source);
+    }
+
     fn open_path(&mut self, purpose: Purpose, path: &str) {
         let problem = match purpose {
-            Purpose::Source => path.parse().map(|spec| self.pipeline.open(spec)).err(),
+            Purpose::Source => path.parse().map(|spec| self.open(spec)).err(),
             Purpose::Weights => catalogue::resolve(path)
                 .map(|path| self.pipeline.load_weights(path))
                 .map_err(|e| e.to_string())
@@ -271,7 +283,7 @@ impl Window {
             if path.extension().is_some_and(|e| e == "pt" || e == "pth") {
                 self.pipeline.load_weights(path);
             } else {
-                self.pipeline.open(SourceSpec::File(path));
+                self.open(SourceSpec::File(path));
             }
         }
     }

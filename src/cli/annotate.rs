@@ -67,7 +67,7 @@ pub struct AnnotateArgs {
     /// Where the net runs: auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
-    /// Haar cascade to find faces with
+    /// Face cascade of OpenCV's to find faces with
     #[arg(long, value_name = "FILE.xml")]
     cascade: Option<PathBuf>,
     /// How much larger each face size looked for is than the one before (1.1 for photographs, 1.2 for videos unless given)

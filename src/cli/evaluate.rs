@@ -70,7 +70,7 @@ pub struct EvaluateArgs {
     /// Where the net runs: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
-    /// Another Haar cascade; with --boxes detector only
+    /// Another face cascade; with --boxes detector only
     #[arg(long, value_name = "FILE.xml")]
     cascade: Option<PathBuf>,
 }

@@ -18,7 +18,7 @@ use crate::{
 
 /// The bundled cascade that is used when none is named: with tilted searches it finds every person of eleven group
 /// photographs and nothing in eight pictures and a video without faces, where `default` finds something in two pictures
-/// and a third of the video's frames (`thorough`, and `recorded` for the video).
+/// and a third of the video's frames (`thorough`).
 pub const DEFAULT_CASCADE: &str = "haarcascade_frontalface_alt2.xml";
 
 /// From the cascade's square to the tight box of the 68 keypoints, in sides of the square. Medians over 600 training
@@ -39,7 +39,7 @@ const QUICK_CASCADE: &str = "lbpcascade_frontalface.xml";
 const PROPOSALS: (f64, u32) = (1.1, 1);
 
 /// By how much tilted searches lie off the upright one. The cascade itself bears about half of it, so together they
-/// cover faces that lean by up to 35 degrees: `recorded` finds a face in all 120 frames of a person who leans (carphone)
+/// cover faces that lean by up to 35 degrees: searching all leans in every frame finds a face in all 120 frames of a person who leans (carphone)
 /// instead of 60, and in 117 instead of 111 of about 190 of one under a helmet who also turns away (foreman).
 const TILT_DEGREES: f32 = 24.0;
 

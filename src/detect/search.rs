@@ -1,5 +1,5 @@
 //! When to search a frame for faces that are not followed yet, and how thoroughly. Searching costs far more than
-//! following, so it is rationed: each kind of search may use a share of one core, by its own measured cost.
+//! following, so it is rationed: each kind of search may take a share of the time, by its own measured cost.
 
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ const ASSUMED_SWEEP: Duration = Duration::from_millis(200);
 const MOST_GLANCE: Duration = Duration::from_millis(40);
 /// The same for sweeps.
 const MOST_SWEEP: Duration = Duration::from_millis(400);
+/// It grows again when the larger one is expected to take no more than this share of that time.
+const ROOM_TO_GROW: f64 = 0.6;
 /// By how much, and down to which side.
 const SHRINK: f32 = 0.75;
 /// See [`SHRINK`].
@@ -119,6 +121,8 @@ struct Kind {
     most: Duration,
     cost: Duration,
     last: Option<Duration>,
+    /// Side of the copy where there is time.
+    full_side: u32,
 }
 
 impl Kind {
@@ -128,6 +132,7 @@ impl Kind {
             most,
             cost,
             last: None,
+            full_side: search.work_side,
         }
     }
 
@@ -146,6 +151,12 @@ impl Kind {
         if self.cost > self.most && self.search.work_side > LEAST_SIDE {
             self.search.work_side = ((self.search.work_side as f32 * SHRINK) as u32).max(LEAST_SIDE);
             self.cost = self.cost.mul_f64(f64::from(SHRINK * SHRINK));
+            return;
+        }
+        let larger = self.cost.div_f64(f64::from(SHRINK * SHRINK));
+        if self.search.work_side < self.full_side && larger < self.most.mul_f64(ROOM_TO_GROW) {
+            self.search.work_side = ((self.search.work_side as f32 / SHRINK) as u32).min(self.full_side);
+            self.cost = larger;
         }
     }
 }
@@ -369,6 +380,13 @@ mod tests {
         }
         assert_eq!(planner.glance.search.work_side, LEAST_SIDE);
         assert_eq!(planner.sweep.search.work_side, SWEEP.work_side);
+        for _ in 0..50 {
+            planner.took(Duration::from_millis(5));
+        }
+        assert_eq!(
+            planner.glance.search.work_side, GLANCE.work_side,
+            "and in the full one when there is time again"
+        );
     }
 
     #[test]

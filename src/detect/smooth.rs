@@ -11,7 +11,7 @@ use nalgebra::Vector2;
 use one_euro::{OneEuroFilter, OneEuroState};
 
 use crate::{
-    geometry::{Point, Similarity, mean},
+    geometry::{Point, Similarity, mean, turn_between},
     keypoints::PointScheme,
 };
 
@@ -52,7 +52,7 @@ struct Tuning {
     per_speed: f32,
 }
 
-/// At strength 0.5; cut-offs halve or double towards 1 and 0 (see [`Tuning::at`]).
+/// At strength 0.5; cut-offs fall to a quarter and rise to four times that towards 1 and 0 (see [`Tuning::at`]).
 /// Place and size of the face: speed in face sizes a second.
 const PLACE: Tuning = Tuning {
     cutoff_hz: 1.2,
@@ -193,16 +193,6 @@ impl State {
                 .collect(),
             shape,
         })
-    }
-}
-
-/// The smaller turn from one angle to another, radians, -pi to pi.
-fn turn_between(from: f32, to: f32) -> f32 {
-    let turn = (to - from).rem_euclid(std::f32::consts::TAU);
-    if turn > std::f32::consts::PI {
-        turn - std::f32::consts::TAU
-    } else {
-        turn
     }
 }
 

@@ -243,14 +243,15 @@ impl Tracker {
         for proposal in &self.proposals {
             let iou = overlap(&proposal.region);
             if iou > SAME_FACE_IOU {
-                known |= iou > SURELY_SAME_IOU || proposal.aim == Aim::New;
+                let mut by_this = iou > SURELY_SAME_IOU || proposal.aim == Aim::New;
                 if let Aim::Track(id) = proposal.aim
                     && let Some(track) = self.tracks.iter_mut().find(|track| track.id == id)
                 {
                     // A lost face that is found a little off its last place is not found by looking there.
-                    known &= track.lost_at.is_none();
+                    by_this &= track.lost_at.is_none();
                     track.confirmed_at = self.time;
                 }
+                known |= by_this;
             }
         }
         let refused = self
@@ -412,12 +413,14 @@ impl Tracker {
         let time = self.time;
         let here = Motion::begin(found, time);
         // Followed already, unless wrongly: then the net is surer of what it sees now.
-        let followed = self.tracks.iter_mut().filter(|track| track.lost_at.is_none());
-        let doubles = followed.filter(|track| track.motion.last().bounds().iou(&found.bounds()) > DOUBLE_IOU);
+        let is_double = |track: &&mut Track| {
+            track.lost_at.is_none() && track.motion.last().bounds().iou(&found.bounds()) > DOUBLE_IOU
+        };
+        let doubles: Vec<&mut Track> = self.tracks.iter_mut().filter(is_double).collect();
+        if doubles.iter().any(|track| look.confidence <= track.confidence) {
+            return;
+        }
         for track in doubles {
-            if look.confidence <= track.confidence {
-                return;
-            }
             track.lost_at = Some(time);
         }
         let old = self.tracks.iter().enumerate().filter_map(|(index, track)| {

@@ -72,13 +72,18 @@ impl KeypointModel {
         Ok(model)
     }
 
-    /// Runs the net once on `count` made-up crops. libtorch prepares a net per thread and batch size, in its first two
+    /// Runs the net once on `count` made-up crops, and once more as for the panel of maps. libtorch prepares a net per thread and batch size, in its first two
     /// passes: so a thread that takes over a net calls this before the first frame, and for further sizes when it has time.
     ///
     /// # Errors
     /// When the net fails or gives something other than its contract says.
     pub fn warm_up(&self, count: usize) -> Result<(), ModelError> {
-        self.predict(&ramps(count, self.crop_length()), count).map(drop)
+        let crops = ramps(count, self.crop_length());
+        self.predict(&crops, count)?;
+        if self.maps_method == Method::WithOutput {
+            self.predict_and_look(&crops, count, 0, Vec::new())?;
+        }
+        Ok(())
     }
 
     /// What the net needs and gives.

@@ -96,8 +96,8 @@ impl Architecture {
     }
 }
 
-/// Crops about as far off as Haar boxes are (their width differs by 0.86 to 1.15 times, their centre by 6 %), with what
-/// webcams add: roll, poor light, blur, noise, hands.
+/// Crops further off than the cascades' boxes mostly are (their width differs by 0.86 to 1.15 times, their centre by 6 %),
+/// since a tracker's slip more, with what webcams add: roll, poor light, blur, noise, hands.
 fn pinkpoint_steps(scheme: &PointScheme) -> Vec<Step> {
     let crop = FaceCrop {
         side: pinkpoint_net::INPUT_SIDE,

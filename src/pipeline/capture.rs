@@ -34,6 +34,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(5);
 const LEAST_ROUND: Duration = Duration::from_secs(1);
 /// How often the thread looks up in a pause; a command wakes it at once.
 const PATIENCE_IN_A_PAUSE: Duration = Duration::from_secs(1);
+/// A recording whose clock jumps ahead by more than this is not waited for.
+const LONGEST_STILL: Duration = Duration::from_secs(60);
 /// A recording that is later than this is not hurried after: it goes on from where it is.
 const MOST_BEHIND: Duration = Duration::from_millis(250);
 
@@ -149,7 +151,7 @@ impl Capture {
         let mut began = Instant::now();
         let mut told = HashSet::new();
         loop {
-            if let Some(left) = self.wait(Duration::ZERO) {
+            if let Some(left) = self.next_command(Duration::ZERO) {
                 return left;
             }
             if self.paused {
@@ -179,6 +181,13 @@ impl Capture {
                     if let Some(left) = self.wait(early) {
                         return left;
                     }
+                    // What was read already waits as well.
+                    while self.paused && !live {
+                        if let Err(left) = self.stand_still(source.as_mut()) {
+                            return left;
+                        }
+                        pace = Pace::default();
+                    }
                     given += 1;
                     if live || self.is_granted() {
                         self.give(grab.picture, grab.source_time);
@@ -204,7 +213,10 @@ impl Capture {
                         return left;
                     }
                     match (self.opener)(spec) {
-                        Ok(again) => source = again,
+                        Ok(again) => {
+                            source = again;
+                            self.openings += 1;
+                        }
                         Err(error) => return Left::Failed(error),
                     }
                     pace = Pace::default();
@@ -240,7 +252,7 @@ impl Capture {
         if source.info().live {
             return pass_by(source);
         }
-        match self.wait(PATIENCE_IN_A_PAUSE) {
+        match self.next_command(PATIENCE_IN_A_PAUSE) {
             Some(left) => Err(left),
             None => Ok(()),
         }
@@ -263,8 +275,22 @@ impl Capture {
         self.frames.put(frame);
     }
 
-    /// Waits, unless the window asks for something first: another source ends the one that is played.
+    /// Waits for all of `time`, unless the window asks for another source, which ends the one that is played.
     fn wait(&mut self, time: Duration) -> Option<Left> {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(left) = self.next_command(left) {
+                return Some(left);
+            }
+            if Instant::now() >= deadline {
+                return None;
+            }
+        }
+    }
+
+    /// Obeys the window's next command, if one comes in `time`.
+    fn next_command(&mut self, time: Duration) -> Option<Left> {
         let command = self.commands.recv_timeout(time);
         if self.shared.stop.load(Ordering::Relaxed) {
             return Some(Left::Stop);
@@ -332,8 +358,9 @@ impl Pace {
         let now = Instant::now();
         let (moment, time) = *self.anchor.get_or_insert((now, source_time));
         let due = moment + source_time.saturating_sub(time);
-        if now > due + MOST_BEHIND {
+        if now > due + MOST_BEHIND || due > now + LONGEST_STILL {
             self.anchor = Some((now, source_time));
+            return Duration::ZERO;
         }
         due.saturating_duration_since(now)
     }
@@ -347,7 +374,12 @@ mod tests {
     fn a_recording_that_is_late_is_not_hurried_after() {
         let mut pace = Pace::default();
         assert_eq!(pace.early(Duration::from_secs(10)), Duration::ZERO);
-        assert!(pace.early(Duration::from_secs(70)) > Duration::from_secs(30));
+        assert!(pace.early(Duration::from_secs(60)) > Duration::from_secs(30));
+        assert_eq!(
+            pace.early(Duration::from_secs(3600)),
+            Duration::ZERO,
+            "a clock that jumps"
+        );
         let long_ago = Instant::now() - Duration::from_secs(2);
         pace.anchor = Some((long_ago, Duration::from_secs(10)));
         assert_eq!(pace.early(Duration::from_secs(11)), Duration::ZERO);

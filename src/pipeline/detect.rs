@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Wanted {
     pub(super) grey: Arc<GrayImage>,
     pub(super) search: Search,
+    /// Which search it is.
+    pub(super) number: u64,
 }
 
 /// What came of a search.
@@ -28,6 +30,8 @@ pub(super) struct Wanted {
 pub(super) struct Found {
     pub(super) faces: Vec<Detection>,
     pub(super) cost: Duration,
+    /// Which search it is of.
+    pub(super) number: u64,
 }
 
 /// The thread's belongings.
@@ -38,18 +42,22 @@ pub(super) struct Detect {
     pub(super) found: Arc<Slot<Found>>,
 }
 
+/// However the thread ends, nobody waits for it any more.
+impl Drop for Detect {
+    fn drop(&mut self) {
+        self.found.close();
+    }
+}
+
 impl Detect {
     /// Runs until the slot of wishes is closed. A search that fails finds nothing.
     pub(super) fn run(mut self) {
         let mut failing = false;
         loop {
-            let Wanted { grey, search } = match self.wanted.take(PATIENCE) {
+            let Wanted { grey, search, number } = match self.wanted.take(PATIENCE) {
                 Taken::Value(wanted) => wanted,
                 Taken::Nothing => continue,
-                Taken::Closed => {
-                    self.found.close();
-                    return;
-                }
+                Taken::Closed => return,
             };
             let start = Instant::now();
             let faces = match self.detector.search(&grey, &search) {
@@ -70,7 +78,7 @@ impl Detect {
             // Given back before the result: who gets it can use the memory again.
             drop(grey);
             let cost = start.elapsed();
-            self.found.put(Found { faces, cost });
+            self.found.put(Found { faces, cost, number });
         }
     }
 }

@@ -76,8 +76,10 @@ impl KeypointFitter {
     }
 
     /// Takes maps back that are not needed any more; their memory serves the next.
-    pub fn take_back(&mut self, maps: LayerMaps) {
-        self.maps_memory = maps.values;
+    pub fn take_back(&mut self, maps: Option<LayerMaps>) {
+        if let Some(maps) = maps {
+            self.maps_memory = maps.values;
+        }
     }
 
     /// Faces for boxes of a picture that has nothing to do with another one: in the order of the boxes, ids are their

@@ -18,6 +18,8 @@ const ROUND: Duration = Duration::from_secs(1);
 const MOST_CHANGE: f64 = 2.0;
 /// However little is granted, a picture is shown this often.
 const LONGEST_PAUSE: f64 = 2.0;
+/// One picture an hour is as few as anybody can ask for.
+const LONGEST_ASKED_FOR: f64 = 3600.0;
 /// A picture that is early by less than this share of the pause is on time: cameras are not punctual.
 const EARLY: f64 = 0.1;
 
@@ -52,8 +54,11 @@ impl Governor {
 
     /// Whether the picture that comes `now` is taken; `cpu` is the CPU time that the process used so far.
     pub(super) fn takes(&mut self, now: Instant, cpu: impl FnOnce() -> Duration) -> bool {
-        let least = self.limits.fps.map_or(0.0, |fps| 1.0 / fps);
-        let pause = Duration::from_secs_f64(self.pause.max(least).min(LONGEST_PAUSE.max(least)));
+        let least = self
+            .limits
+            .fps
+            .map_or(0.0, |fps| (1.0 / fps).min(LONGEST_ASKED_FOR));
+        let pause = Duration::from_secs_f64(self.pause.max(least));
         let due = self.due.unwrap_or(now);
         if now + pause.mul_f64(EARLY) < due {
             return false;
@@ -140,6 +145,17 @@ mod tests {
             let (taken, _) = run(limits, 20, 0.0, 0.0);
             let wanted = fps.min(30.0);
             assert!((taken - wanted).abs() < 0.05 * wanted + 0.1, "{taken} for {fps}");
+        }
+    }
+
+    #[test]
+    fn numbers_near_nothing_are_no_trouble() {
+        for tiny in [f64::MIN_POSITIVE, 1e-19, 1e-20] {
+            let limits = Limits {
+                fps: Some(tiny),
+                cpu: Some(tiny),
+            };
+            assert!(run(limits, 60, 0.02, 0.0).0 <= 1.0);
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
     weights::LoadedNet,
 };
 use crate::{
-    detect::{Planner, smooth::Strength, track::Need},
+    detect::{Planner, Search, smooth::Strength, track::Need},
     face::Face,
     frame::Frame,
     geometry::Point,
@@ -39,6 +39,9 @@ const PATIENCE_WITH_SEARCH: Duration = Duration::from_secs(5);
 /// Numbers of faces for which a net is warmed up while frames leave time for it; more are rare, and then cost one slow
 /// frame. Two passes each, until libtorch has optimised the net for that batch size.
 const WARMED_UP_FOR: [usize; 6] = [2, 2, 3, 3, 4, 4];
+
+/// So long a picture that stays is searched in every way that there is while nobody is found in it.
+const STILL_SEARCHED: Duration = Duration::from_secs(12);
 
 /// What the window asks of the thread.
 pub(super) enum Command {
@@ -71,12 +74,18 @@ struct State {
     planner: Planner,
     /// Clock of the planner: searches are rationed by real time.
     started: Instant,
-    /// A search is under way.
+    /// Searches begun so far: the number of the last one.
+    searches: u64,
+    /// What searches up to this one find is of no use: of another source.
+    outdated: u64,
+    /// The last search is under way.
     searching: bool,
-    /// How long the last frame took.
+    /// How long the last frame took, without waiting for a search.
     took: Duration,
-    /// The luma of the frame; its memory is used again once no search holds it.
+    /// The luma of the frame.
     grey: Arc<GrayImage>,
+    /// Lumas of the last frames: memory for the next, once no search holds them.
+    greys: Recycled<GrayImage>,
     /// Which opening of which source the last frame was from.
     opening: u64,
     strength: Strength,
@@ -102,8 +111,8 @@ impl Infer {
             changed |= self.swap_net(&mut state);
             match self.frames.take(PATIENCE) {
                 Taken::Value(frame) => last = Some(frame),
-                // A still picture is looked at again when something was found in it.
-                Taken::Nothing if changed || self.found.is_full() => {}
+                // A still picture is looked at again when something was found in it, and for a while when nobody was.
+                Taken::Nothing if changed || self.found.is_full() || state.keeps_looking() => {}
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             }
@@ -165,6 +174,8 @@ impl Infer {
         let follower = Follower::new(KeypointFitter::new(model), state.strength);
         state.net = Some((follower, info.clone()));
         state.cold = WARMED_UP_FOR.iter();
+        // Its faces are counted anew.
+        state.chosen = None;
         self.events.send(Event::WeightsLoaded(info));
         true
     }
@@ -202,12 +213,10 @@ impl Infer {
         let inside = (state.look_inside && chosen.is_some()).then(|| {
             let old = state.insides.done_with().and_then(|inside| inside.maps);
             let atlas = maps.as_ref().map(|maps| Atlas::of(maps, old));
-            if let (Some(maps), Some((follower, _))) = (maps, &mut state.net) {
-                follower.fitter().take_back(maps);
-            }
             times.look = start.elapsed();
             state.insides.share(Inside { maps: atlas })
         });
+        state.take_back(maps);
         Scene {
             frame: frame.clone(),
             faces: state.faces.clone(),
@@ -232,18 +241,17 @@ impl Infer {
         };
         let need = follower.need();
         let start = Instant::now();
-        if Arc::get_mut(&mut state.grey).is_none() {
-            state.grey = Arc::default();
-        }
-        if let Some(grey) = Arc::get_mut(&mut state.grey) {
-            crop::grey_into(&frame.picture, grey).map_err(|e| e.to_string())?;
-        }
+        let mut grey = state.greys.done_with().unwrap_or_default();
+        crop::grey_into(&frame.picture, &mut grey).map_err(|e| e.to_string())?;
+        state.grey = state.greys.share(grey);
         times.grey = start.elapsed();
+        let before_search = Instant::now();
         let found = if state.took > SLOW_FRAME {
             self.search_first(state)
         } else {
             self.search_beside(state, need)
         };
+        let waited = before_search.elapsed();
         times.detect = found.as_ref().map_or(Duration::ZERO, |found| found.cost);
         let finds = found.map(|found| found.faces).unwrap_or_default();
         let Some((follower, _)) = &mut state.net else {
@@ -256,51 +264,52 @@ impl Infer {
         let unexpected = state.id_to_look_at().filter(|&id| looked_at != Some(id));
         if let Some((follower, _)) = &mut state.net {
             if let Some(id) = unexpected {
+                follower.fitter().take_back(maps.take());
                 maps = follower.look_at(&state.grey, id).map_err(|e| e.to_string())?;
             }
             (times.crop, times.infer) = follower.fitter().take_times();
         }
-        state.took = start.elapsed();
+        state.took = start.elapsed().saturating_sub(waited);
         Ok(maps)
     }
 
     /// Has the frame searched when it is time for that, and gives what an earlier search found meanwhile.
     fn search_beside(&self, state: &mut State, need: Need) -> Option<Found> {
-        let found = self.found.take_now();
-        if let Some(found) = &found {
-            state.searching = false;
-            state.planner.took(found.cost);
-        }
+        let found = self.found.take_now().and_then(|found| state.of_use(found));
         if !state.searching
             && let Some(search) = state
                 .planner
                 .next(state.started.elapsed(), need, state.grey.dimensions())
         {
-            state.searching = true;
-            let grey = state.grey.clone();
-            self.wanted.put(Wanted { grey, search });
+            self.begin_search(state, search);
         }
         found
     }
 
     /// Has this very frame searched, and waits for that.
     fn search_first(&self, state: &mut State) -> Option<Found> {
-        if state.searching {
-            // What is found in an older frame says nothing of this one.
-            self.found.take(PATIENCE_WITH_SEARCH);
-        }
         let search = state.planner.glance(state.started.elapsed());
-        let grey = state.grey.clone();
-        self.wanted.put(Wanted { grey, search });
-        let found = match self.found.take(PATIENCE_WITH_SEARCH) {
-            Taken::Value(found) => Some(found),
-            Taken::Nothing | Taken::Closed => None,
-        };
-        state.searching = found.is_none();
-        if let Some(found) = &found {
-            state.planner.took(found.cost);
+        self.begin_search(state, search);
+        let deadline = Instant::now() + PATIENCE_WITH_SEARCH;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.found.take(left) {
+                // What was found in an older frame says nothing of this one.
+                Taken::Value(found) if found.number < state.searches => {}
+                Taken::Value(found) => return state.of_use(found),
+                Taken::Nothing | Taken::Closed => return None,
+            }
         }
-        found
+    }
+
+    fn begin_search(&self, state: &mut State, search: Search) {
+        state.searching = true;
+        state.searches += 1;
+        self.wanted.put(Wanted {
+            grey: state.grey.clone(),
+            search,
+            number: state.searches,
+        });
     }
 
     /// Tells the window of the first of several failures in a row.
@@ -321,9 +330,12 @@ impl State {
             cold: [].iter(),
             planner: Planner::default(),
             started: Instant::now(),
+            searches: 0,
+            outdated: 0,
             searching: false,
             took: Duration::ZERO,
             grey: Arc::default(),
+            greys: Recycled::default(),
             opening: 0,
             strength,
             look_inside: false,
@@ -339,9 +351,35 @@ impl State {
         self.opening = opening;
         self.planner = Planner::default();
         self.started = Instant::now();
+        self.outdated = self.searches;
+        self.searching = false;
         self.faces.clear();
         if let Some((follower, _)) = &mut self.net {
             follower.forget();
+        }
+    }
+
+    /// Whether the picture that stays is still worth searching.
+    fn keeps_looking(&self) -> bool {
+        self.net.is_some() && self.faces.is_empty() && self.started.elapsed() < STILL_SEARCHED
+    }
+
+    /// Notes that a search has ended; what it found, unless it is of another source.
+    fn of_use(&mut self, found: Found) -> Option<Found> {
+        if found.number == self.searches {
+            self.searching = false;
+        }
+        if found.number <= self.outdated {
+            return None;
+        }
+        self.planner.took(found.cost);
+        Some(found)
+    }
+
+    /// Keeps the memory of maps that are not needed any more.
+    fn take_back(&mut self, maps: Option<LayerMaps>) {
+        if let Some((follower, _)) = &mut self.net {
+            follower.fitter().take_back(maps);
         }
     }
 

@@ -37,6 +37,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender};
 
+pub use crate::detect::smooth::Strength;
 pub use capture::Opener;
 pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
@@ -47,13 +48,7 @@ pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 
-use crate::{
-    detect::{FaceDetector, smooth::Strength},
-    frame::Frame,
-    geometry::Point,
-    model::DeviceChoice,
-    source::SourceSpec,
-};
+use crate::{detect::FaceDetector, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
 
 /// Called whenever there is something new; must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -197,10 +192,12 @@ impl Pipeline {
     }
 
     /// Gives no more frames until told to: a recording stays where it is, a camera's pictures go by unseen.
-    pub fn pause(&self, on: bool) {
-        if let Some(capture) = &self.capture {
-            let _ = capture.try_send(capture::Command::Pause(on));
-        }
+    /// Whether the wish was taken: a source that does not answer may have too many wishes waiting.
+    pub fn pause(&self, on: bool) -> bool {
+        let wish = capture::Command::Pause(on);
+        self.capture
+            .as_ref()
+            .is_some_and(|capture| capture.try_send(wish).is_ok())
     }
 
     /// Loads another net; the one in use goes on until the new one has proved to work.

@@ -9,9 +9,9 @@ pub struct Recycled<T> {
     shared: Vec<Arc<T>>,
 }
 
-/// More values than are under way at a time: one in each of two slots, one in work, one in the window, and one that it is
-/// about to take. Whoever keeps a value for longer keeps it for himself.
-const UNDER_WAY: usize = 6;
+/// More values than are under way at a time: one in each of three slots, one each with the net, a search, the thread that
+/// prepares scenes, and the window, and one that it is about to take. Whoever keeps a value for longer keeps it for himself.
+const UNDER_WAY: usize = 9;
 
 impl<T> Default for Recycled<T> {
     fn default() -> Self {

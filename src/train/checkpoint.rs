@@ -1,5 +1,6 @@
 //! The state of a run in one safetensors file: the net's parameters under their plain names (`conv1.weight`), their
-//! averages below `average/`, and below `optimiser/` and `progress/` what is needed to go on. Knows tch and files.
+//! averages below `average/`, the habits of the data sets' labels as `labels/offsets`, and below `optimiser/` and `progress/` what
+//! else is needed to go on. Knows tch and files.
 
 use std::{collections::HashMap, io, path::Path};
 
@@ -86,7 +87,15 @@ pub fn load(
     };
     tch::no_grad(|| -> Result<(), TrainError> {
         for (name, parameter) in parameters {
-            parameter.shallow_clone().f_copy_(&find(name)?)?;
+            let saved = find(name)?;
+            if saved.size() != parameter.size() {
+                return Err(damaged(format!(
+                    "its '{name}' has the shape {:?} and not {:?}",
+                    saved.size(),
+                    parameter.size()
+                )));
+            }
+            parameter.shallow_clone().f_copy_(&saved)?;
         }
         optimiser.restore(|name| find(&format!("optimiser/{name}")))
     })?;

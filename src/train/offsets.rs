@@ -11,7 +11,7 @@ use crate::keypoints::PointScheme;
 /// Name of the offsets in a checkpoint; the `/` says that they are no part of the net.
 pub(super) const NAME: &str = "labels/offsets";
 
-/// For every set the mean offset of its labels from what the net says, `[sets, 2k]`, in the net's units and in the
+/// For every set the mean offset of its labels from what the net says, `[sets * 2k]`, in the net's units and in the
 /// picture's own directions.
 ///
 /// The first set says where points lie: its labels may be off only in what differs between left and right, as no face
@@ -39,9 +39,9 @@ impl Offsets {
             .flat_map(|&point| [2 * point as i64, 2 * point as i64 + 1])
             .collect();
         let turned = [-1f32, 1.0].repeat(scheme.count);
-        let shape = [sets as i64, 2 * scheme.count as i64];
+        let count = (sets * 2 * scheme.count) as i64;
         Some(Self {
-            values: Tensor::zeros(shape, (Kind::Float, device)).set_requires_grad(true),
+            values: Tensor::zeros([count], (Kind::Float, device)).set_requires_grad(true),
             mirror: Tensor::from_slice(&mirror).to_device(device),
             turned: Tensor::from_slice(&turned).to_device(device),
             device,
@@ -67,8 +67,9 @@ impl Offsets {
 
     /// The offsets of every set, `[sets, 2k]`.
     fn of_sets(&self) -> Tensor {
-        let first = self.values.narrow(0, 0, 1);
-        let others = self.values.narrow(0, 1, self.values.size()[0] - 1);
+        let values = self.values.view([-1, self.turned.size()[0]]);
+        let first = values.narrow(0, 0, 1);
+        let others = values.narrow(0, 1, values.size()[0] - 1);
         let lopsided = (&first - self.mirrored(&first)) * 0.5;
         Tensor::cat(&[lopsided, others], 0)
     }
@@ -104,7 +105,7 @@ mod tests {
 
     fn offsets(values: &[f32]) -> Offsets {
         let mut offsets = Offsets::new(values.len() / 6, &scheme(), Device::Cpu).unwrap();
-        offsets.values = Tensor::from_slice(values).view([-1, 6]);
+        offsets.values = Tensor::from_slice(values);
         offsets
     }
 

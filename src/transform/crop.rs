@@ -140,18 +140,18 @@ impl CropBatch {
     pub fn fields(&self, index: usize, side: usize) -> Vec<f32> {
         let length = self.pixels.len() / self.len().max(1);
         let width = self.transforms.get(index).map_or(1, |crop| crop.side as usize);
-        let field = (width / side).max(1);
-        let mut sums = vec![0.0; side * side];
-        for (y, row) in self.pixels[index * length..(index + 1) * length]
-            .chunks_exact(width)
-            .enumerate()
-        {
+        let pixels = &self.pixels[index * length..(index + 1) * length];
+        let mut sums = vec![(0.0, 0.0); side * side];
+        for (y, row) in pixels.chunks_exact(width).enumerate() {
             for (x, value) in row.iter().enumerate() {
-                let (x, y) = ((x / field).min(side - 1), (y / field).min(side - 1));
-                sums[y * side + x] += value;
+                let (sum, count) = &mut sums[y * side / width * side + x * side / width];
+                *sum += value;
+                *count += 1.0;
             }
         }
-        sums
+        sums.into_iter()
+            .map(|(sum, count)| sum / f32::max(count, 1.0))
+            .collect()
     }
 
     /// Takes one set of points per crop from crop pixels to frame pixels.
@@ -303,6 +303,21 @@ mod tests {
                     "extent {extent}: {found} for {expected}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn fields_are_means_whatever_the_side() {
+        for side in [28, 64, 96, 112] {
+            let mut batch = CropBatch::default();
+            let middle = (side - 1) as f32 / 2.0;
+            let crop = CropTransform::upright(Point::new(middle, middle), side as f32, side);
+            batch
+                .push(&GrayImage::from_pixel(side, side, image::Luma([51])), crop)
+                .unwrap();
+            let fields = batch.fields(0, 14);
+            assert_eq!(fields.len(), 14 * 14);
+            assert!(fields.iter().all(|field| (field - 0.2).abs() < 1e-4), "{side}");
         }
     }
 

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 
 use super::{
     inputs::Job,
+    stats::alone,
     worker::{Ended, Report, Setup, Worker},
 };
 
@@ -54,9 +55,9 @@ pub fn work(
                 }
                 Err(error) => tracing::warn!("worker {number} cannot start, the others go on: {error:#}"),
             };
-            thread::Builder::new()
-                .name(format!("annotate-{number}"))
-                .spawn_scoped(scope, all_jobs)
+            let thread = thread::Builder::new().name(format!("annotate-{number}"));
+            // Not while another worker's decoder starts its threads, lest this one be taken for one of them.
+            alone(|| thread.spawn_scoped(scope, all_jobs))
                 .context("the system gives no more threads; give a smaller --jobs")
                 .inspect_err(|_| stop.store(true, Ordering::Relaxed))?;
         }

@@ -2,7 +2,7 @@
 
 use super::Look;
 use crate::{
-    geometry::{FaceBox, Point, Similarity, mean},
+    geometry::{FaceBox, Point, Similarity, mean, turn_between},
     keypoints::PointScheme,
 };
 
@@ -73,7 +73,7 @@ pub fn better_aim(scheme: &PointScheme, look: &Look) -> Option<FaceBox> {
     let size = found.long_side() / region.long_side();
     let well_aimed = found.centre.distance(region.centre) < WELL_AIMED_OFFSET * region.long_side()
         && size.max(size.recip()) < WELL_AIMED_SIZE
-        && (found.roll - region.roll).abs() < WELL_AIMED_ROLL;
+        && turn_between(region.roll, found.roll).abs() < WELL_AIMED_ROLL;
     (!well_aimed).then_some(found)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::geometry::{FaceBox, Point};
+use crate::geometry::{FaceBox, Point, turn_between};
 
 /// How much of an observed size and lean is believed at once: the box of noisy points is noisier than the head.
 const SIZE_GAIN: f32 = 0.5;
@@ -64,7 +64,7 @@ impl Motion {
             centre: seen.centre,
             width: mix(self.last.width, seen.width),
             height: mix(self.last.height, seen.height),
-            roll: mix(self.last.roll, seen.roll),
+            roll: self.last.roll + turn_between(self.last.roll, seen.roll) * SIZE_GAIN,
         };
         self.time = time;
     }
