@@ -166,7 +166,7 @@ fn a_frame(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         time += STEP;
         crop::grey_into(black_box(&picture), &mut grey).unwrap();
-        let (faces, _) = follower.frame(&grey, time, &found[..1], None).unwrap();
+        let faces = follower.frame(&grey, time, &found[..1], None).unwrap().faces;
         assert_eq!(faces.len(), 1);
     });
 }

@@ -43,6 +43,8 @@ const SAME_LOOKS: f32 = 0.5;
 const SAME_SCENE: f32 = 0.65;
 /// And its shape changes less than this: so in 1658 of the 1659, and in 12 of the 40.
 const SAME_SHAPE: f32 = 0.13;
+/// A patch whose greys differ by less than this on the whole (standard deviation, a fifth of a grey level) is blank.
+const LEAST_CONTRAST: f32 = 0.2 / 255.0;
 /// How much of a face's remembered patch is its newest: it follows within a second or two.
 const NEWEST_LOOKS: f32 = 0.05;
 /// Without a confidence from the net, a face that no search has found for so long is taken for something else.
@@ -539,14 +541,15 @@ impl Track {
     }
 }
 
-/// A patch from values: mean 0, length 1.
+/// A patch from values 0 to 1: mean 0, length 1; empty where they hardly differ, which tells nothing of a face.
 pub fn unit(mut values: Vec<f32>) -> Vec<f32> {
     let mean = values.iter().sum::<f32>() / values.len().max(1) as f32;
     values.iter_mut().for_each(|value| *value -= mean);
     let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
-    if length > 0.0 {
-        values.iter_mut().for_each(|value| *value /= length);
+    if length < LEAST_CONTRAST * (values.len() as f32).sqrt() {
+        return Vec::new();
     }
+    values.iter_mut().for_each(|value| *value /= length);
     values
 }
 

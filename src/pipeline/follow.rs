@@ -23,6 +23,17 @@ pub struct Follower {
     tracker: Tracker,
 }
 
+/// What came of a frame.
+#[derive(Debug)]
+pub struct Followed {
+    /// The faces in it.
+    pub faces: Vec<Face>,
+    /// The face that was looked at inside the net, where the one asked for was expected in the frame.
+    pub looked_at: Option<u32>,
+    /// What the net's first layer makes of that face, where the file can say.
+    pub maps: Option<LayerMaps>,
+}
+
 impl Follower {
     /// Follows with a net; no face is known yet.
     pub fn new(fitter: KeypointFitter, strength: Strength) -> Self {
@@ -69,8 +80,8 @@ impl Follower {
         }
     }
 
-    /// The faces in the frame at `time`, given what searches found since the last frame; and what the net's first layer
-    /// makes of the face of id `looked_at`, where that is there and the file can say.
+    /// The faces in the frame at `time`, given what searches found since the last frame; the face of id `looked_at` is looked
+    /// at inside the net on the way.
     ///
     /// # Errors
     /// When a crop cannot be cut or the net fails.
@@ -80,14 +91,18 @@ impl Follower {
         time: Duration,
         found: &[Detection],
         looked_at: Option<u32>,
-    ) -> Result<(Vec<Face>, Option<LayerMaps>), FitError> {
+    ) -> Result<Followed, FitError> {
         let mut regions = self.tracker.propose(time, found);
-        let looked_at = looked_at.and_then(|id| self.tracker.place_of(id));
-        let (mut looks, maps) = self.fitter.look(grey, &regions, looked_at)?;
+        let place = looked_at.and_then(|id| self.tracker.place_of(id));
+        let (mut looks, maps) = self.fitter.look(grey, &regions, place)?;
         loop {
             let again = self.tracker.take_in(looks);
             if again.is_empty() {
-                return Ok((self.tracker.faces(), maps));
+                return Ok(Followed {
+                    faces: self.tracker.faces(),
+                    looked_at: looked_at.filter(|_| place.is_some()),
+                    maps,
+                });
             }
             regions = again
                 .into_iter()

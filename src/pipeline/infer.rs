@@ -13,7 +13,7 @@ use super::{
     detect::{Found, Wanted},
     events::{Event, EventSender},
     fit::KeypointFitter,
-    follow::Follower,
+    follow::{Followed, Follower},
     recycle::Recycled,
     scene::{Atlas, Inside, NetInfo, Scene, StageTimes},
     slot::{Slot, Taken},
@@ -258,7 +258,11 @@ impl Infer {
             return Ok(None);
         };
         let followed = follower.frame(&state.grey, frame.source_time, &finds, looked_at);
-        let (faces, mut maps) = followed.map_err(|e| e.to_string())?;
+        let Followed {
+            faces,
+            looked_at,
+            mut maps,
+        } = followed.map_err(|e| e.to_string())?;
         state.faces = faces;
         // A face that has just appeared was not expected to be the one to look at.
         let unexpected = state.id_to_look_at().filter(|&id| looked_at != Some(id));

@@ -41,7 +41,7 @@ pub use crate::detect::smooth::Strength;
 pub use capture::Opener;
 pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
-pub use follow::Follower;
+pub use follow::{Followed, Follower};
 pub use govern::Limits;
 pub use recycle::Recycled;
 pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};

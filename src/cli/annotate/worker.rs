@@ -208,7 +208,10 @@ impl Worker {
                 let boxes: Vec<FaceBox> = found.iter().map(|found| found.face_box).collect();
                 self.follower.fitter().fit(&grey, &boxes)?
             }
-            Medium::Video => self.follower.frame(&grey, grab.source_time, &found, None)?.0,
+            Medium::Video => {
+                let followed = self.follower.frame(&grey, grab.source_time, &found, None)?;
+                followed.faces
+            }
         };
         let (crop, infer) = self.follower.fitter().take_times();
         let start = Instant::now();
