@@ -83,14 +83,51 @@ const LONGEST_GAP: Duration = Duration::from_millis(500);
 const SHORTEST_GAP: Duration = Duration::from_millis(1);
 
 impl Tuning {
-    /// The filter at a strength, for values `unit` of which make one face size (or 1 for numbers without a size).
-    fn at(self, strength: Strength, unit: f32) -> OneEuroFilter<f32> {
+    /// The filter of this strength for what moves at `speed`.
+    fn at(self, strength: Strength, speed: f32) -> OneEuroFilter<f32> {
         let factor = 4.0_f32.powf(1.0 - 2.0 * strength.0);
-        let mut filter = OneEuroFilter::default();
-        filter.set_mincutoff(self.cutoff_hz * factor);
-        filter.set_beta(self.per_speed * factor / unit.max(f32::MIN_POSITIVE));
-        filter.set_dcutoff(SPEED_CUTOFF_HZ);
-        filter
+        low_pass((self.cutoff_hz + self.per_speed * speed) * factor)
+    }
+}
+
+/// A filter that lets pass what is slower than `cutoff_hz`, whatever the speed.
+fn low_pass(cutoff_hz: f32) -> OneEuroFilter<f32> {
+    let mut filter = OneEuroFilter::default();
+    filter.set_mincutoff(cutoff_hz.max(f32::MIN_POSITIVE));
+    filter.set_beta(0.0);
+    filter
+}
+
+/// Two numbers, filtered by the speed of both together. By itself the filter takes each axis for its own, and then what
+/// moves in a bow falls behind whenever one of its axes turns round.
+#[derive(Debug, Clone)]
+struct Filtered {
+    value: OneEuroState<f32, 2>,
+    velocity: OneEuroState<f32, 2>,
+}
+
+impl Filtered {
+    fn new(x: f32, y: f32) -> Self {
+        Self {
+            value: OneEuroState::new(Vector2::new(x, y)),
+            velocity: OneEuroState::new(Vector2::zeros()),
+        }
+    }
+
+    /// Takes in the newest value; speeds are in `unit`s a second.
+    fn follow(&mut self, raw: Vector2<f32>, tuning: Tuning, strength: Strength, unit: f32, rate: f32) {
+        let step = (raw - self.value.raw()) * rate;
+        low_pass(SPEED_CUTOFF_HZ).filter(&mut self.velocity, &step, rate);
+        let speed = self.velocity.data().norm() / unit.max(f32::MIN_POSITIVE);
+        tuning.at(strength, speed).filter(&mut self.value, &raw, rate);
+    }
+
+    fn raw(&self) -> Vector2<f32> {
+        *self.value.raw()
+    }
+
+    fn smooth(&self) -> Vector2<f32> {
+        *self.value.data()
     }
 }
 
@@ -106,11 +143,11 @@ struct State {
     time: Duration,
     /// The shape that a face's place is measured by: middle of mass 0, root mean square distance from it 1.
     shape: Vec<Point>,
-    place: OneEuroState<f32, 2>,
+    place: Filtered,
     /// Lean, and logarithm of the size.
-    turn_and_size: OneEuroState<f32, 2>,
+    turn_and_size: Filtered,
     /// The points within the face.
-    points: Vec<OneEuroState<f32, 2>>,
+    points: Vec<Filtered>,
 }
 
 impl Smoother {
@@ -147,24 +184,25 @@ impl Smoother {
         // The lean nearest to the last one: half a turn more is the same lean.
         let last = state.turn_and_size.raw()[0];
         let roll = last + turn_between(last, raw.roll);
-        let place = PLACE.at(strength, raw.scale);
-        place.filter(&mut state.place, &Vector2::new(raw.shift.x, raw.shift.y), rate);
+        let shift = Vector2::new(raw.shift.x, raw.shift.y);
+        state.place.follow(shift, PLACE, strength, raw.scale, rate);
         let turn_and_size = Vector2::new(roll, raw.scale.ln());
-        TURN_AND_SIZE
-            .at(strength, 1.0)
-            .filter(&mut state.turn_and_size, &turn_and_size, rate);
+        state
+            .turn_and_size
+            .follow(turn_and_size, TURN_AND_SIZE, strength, 1.0, rate);
+        let (shift, turn_and_size) = (state.place.smooth(), state.turn_and_size.smooth());
         let smooth = Similarity {
-            shift: Point::new(state.place.data()[0], state.place.data()[1]),
-            roll: state.turn_and_size.data()[0],
-            scale: state.turn_and_size.data()[1].exp(),
+            shift: Point::new(shift[0], shift[1]),
+            roll: turn_and_size[0],
+            scale: turn_and_size[1].exp(),
         };
-        let (rigid, moving) = (RIGID_POINT.at(strength, 1.0), MOVING_POINT.at(strength, 1.0));
         let all = points.iter().zip(&mut state.points).zip(&self.moving);
         all.map(|((&point, filtered), &moves)| {
             let local = raw.invert(point);
-            let filter = if moves { &moving } else { &rigid };
-            filter.filter(filtered, &Vector2::new(local.x, local.y), rate);
-            smooth.apply(Point::new(filtered.data()[0], filtered.data()[1]))
+            let tuning = if moves { MOVING_POINT } else { RIGID_POINT };
+            filtered.follow(Vector2::new(local.x, local.y), tuning, strength, 1.0, rate);
+            let local = filtered.smooth();
+            smooth.apply(Point::new(local[0], local[1]))
         })
         .collect()
     }
@@ -185,12 +223,9 @@ impl State {
             .collect();
         Some(Self {
             time,
-            place: OneEuroState::new(Vector2::new(middle.x, middle.y)),
-            turn_and_size: OneEuroState::new(Vector2::new(0.0, size.ln())),
-            points: shape
-                .iter()
-                .map(|p| OneEuroState::new(Vector2::new(p.x, p.y)))
-                .collect(),
+            place: Filtered::new(middle.x, middle.y),
+            turn_and_size: Filtered::new(0.0, size.ln()),
+            points: shape.iter().map(|p| Filtered::new(p.x, p.y)).collect(),
             shape,
         })
     }
