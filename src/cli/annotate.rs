@@ -200,11 +200,21 @@ impl AnnotateArgs {
     fn setup(&self) -> anyhow::Result<Setup> {
         let format = self.keypoints.as_deref().map(KeypointFormat::of).transpose()?;
         let weights = catalogue::resolve(&self.weights)?;
+        let archive = archive::look_into(&weights)?;
+        let verifies = archive
+            .contract
+            .as_ref()
+            .is_some_and(|contract| contract.confidence);
+        let picture_search = if verifies {
+            CascadeSettings::exhaustive()
+        } else {
+            CascadeSettings::thorough()
+        };
         Ok(Setup {
-            picture_search: self.detector(CascadeSettings::thorough()),
+            picture_search: self.detector(picture_search),
             video_search: self.detector(CascadeSettings::following()),
             planner: self.planner(),
-            archive: archive::look_into(&weights)?,
+            archive,
             weights,
             device: self.device,
             strength: Strength::new(self.smooth),

@@ -16,11 +16,11 @@ use crate::{
     detect::{CascadeDetector, CascadeSettings, FaceDetector},
     evaluate::{Outcome, score, write_predictions},
     files,
-    geometry::{CropTransform, FaceBox, Rect},
+    geometry::{CropTransform, FaceBox, Point, Rect},
     keypoints::PointScheme,
     model::{Contract, DeviceChoice, KeypointModel, catalogue},
     picture,
-    pipeline::KeypointFitter,
+    pipeline::{KeypointFitter, verified},
     record::sheet,
     transform::crop,
 };
@@ -110,21 +110,25 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
 
     let bar = progress_bar(rows.len());
     let start = Instant::now();
-    let mut outcomes = Vec::with_capacity(rows.len());
+    let (mut outcomes, mut found) = (Vec::with_capacity(rows.len()), 0);
     for row in &rows {
         let grey = crop::grey(&picture::read(&args.images.join(&row.name))?)?;
-        outcomes.push(outcome(&mut fitter, &mut finder, row, &grey)?);
+        let (outcome, faces) = finder.outcome(&mut fitter, row, &grey)?;
+        outcomes.push(outcome);
+        found += faces;
         bar.inc(1);
     }
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
+    let score = score(&outcomes, &scheme);
     let report = Report {
         weights: weights.display().to_string(),
         boxes: finder.boxes(),
         device: fitter.model().device(),
         images_per_second: outcomes.len() as f64 / seconds,
-        score: score(&outcomes, &scheme),
+        extra_faces: (found + score.miss) as f64 / score.n.max(1) as f64 - 1.0,
+        score,
     };
     report.print(&args.weights);
     if let Some(path) = &args.predictions {
@@ -197,9 +201,14 @@ impl Finder {
                 bail!("this net was not trained on whole pictures; use --boxes labels or --boxes detector")
             }
             Some(Boxes::Detector) => {
+                let usual = if contract.confidence {
+                    CascadeSettings::exhaustive()
+                } else {
+                    CascadeSettings::thorough()
+                };
                 let settings = CascadeSettings {
                     cascade: cascade.map(Path::to_path_buf),
-                    ..CascadeSettings::thorough()
+                    ..usual
                 };
                 Ok(Self::Detector(Box::new(CascadeDetector::open(settings)?)))
             }
@@ -217,45 +226,68 @@ impl Finder {
         }
     }
 
-    /// The crop for a labelled picture; `None` when the face was not found.
-    fn crop(
+    /// What the net makes of a labelled picture, and how many faces were found; no points when the labelled one was not.
+    fn outcome(
         &mut self,
-        contract: &Contract,
+        fitter: &mut KeypointFitter,
         row: &LabelRow,
         grey: &GrayImage,
-    ) -> Result<Option<CropTransform>> {
+    ) -> Result<(Outcome, usize)> {
         let tight = Rect::around(&row.points).context("a label without points")?;
-        Ok(match self {
-            Self::Image => contract.crop_of_picture(grey.width(), grey.height()),
-            Self::Labels => Some(contract.crop_of_face(&FaceBox::upright(&tight))),
-            Self::Detector(detector) => detector
-                .detect(grey)?
-                .iter()
-                .map(|found| (found.face_box.bounds().iou(&tight), found.face_box))
-                .filter(|(iou, _)| *iou > SAME_FACE_IOU)
-                .max_by(|a, b| a.0.total_cmp(&b.0))
-                .map(|(_, face_box)| contract.crop_of_face(&face_box)),
-        })
+        let (crop, predicted, found) = match self {
+            Self::Image => at(fitter, grey, |net| {
+                net.crop_of_picture(grey.width(), grey.height())
+            })?,
+            Self::Labels => at(fitter, grey, |net| {
+                Some(net.crop_of_face(&FaceBox::upright(&tight)))
+            })?,
+            Self::Detector(detector) => {
+                let finds = detector.detect(grey)?;
+                if fitter.contract().confidence {
+                    let faces = verified(fitter, grey, &finds)?;
+                    let face = nearest(&tight, &faces, |face| face.face_box);
+                    let crop =
+                        face.map(|face| fitter.contract().crop_of_face(&FaceBox::upright(&face.face_box)));
+                    (crop, face.map(|face| face.points.clone()), faces.len())
+                } else {
+                    let find = nearest(&tight, &finds, |find| find.face_box.bounds());
+                    let (crop, predicted, _) = at(fitter, grey, |net| {
+                        find.map(|find| net.crop_of_face(&find.face_box))
+                    })?;
+                    (crop, predicted, finds.len())
+                }
+            }
+        };
+        let outcome = Outcome {
+            name: row.name.clone(),
+            labelled: row.points.clone(),
+            predicted,
+            crop_extent: crop.map_or(f32::NAN, |crop| crop.extent),
+        };
+        Ok((outcome, found))
     }
 }
 
-fn outcome(
+/// A crop, the points in it, and the number of faces.
+type Fitted = (Option<CropTransform>, Option<Vec<Point>>, usize);
+
+/// The points in one crop, if there is one.
+fn at(
     fitter: &mut KeypointFitter,
-    finder: &mut Finder,
-    row: &LabelRow,
     grey: &GrayImage,
-) -> Result<Outcome> {
-    let crop = finder.crop(fitter.contract(), row, grey)?;
-    let predicted = match crop {
-        Some(crop) => fitter.fit_crops(grey, &[crop])?.pop(),
-        None => None,
-    };
-    Ok(Outcome {
-        name: row.name.clone(),
-        labelled: row.points.clone(),
-        predicted,
-        crop_extent: crop.map_or(f32::NAN, |crop| crop.extent),
+    crop: impl FnOnce(&Contract) -> Option<CropTransform>,
+) -> Result<Fitted> {
+    Ok(match crop(fitter.contract()) {
+        Some(crop) => (Some(crop), fitter.fit_crops(grey, &[crop])?.pop(), 1),
+        None => (None, None, 0),
     })
+}
+
+/// Of all that was found what overlaps the labelled face most, if it overlaps it enough.
+fn nearest<'a, T>(tight: &Rect, found: &'a [T], bounds: impl Fn(&T) -> Rect) -> Option<&'a T> {
+    let overlaps = found.iter().map(|face| (bounds(face).iou(tight), face));
+    let enough = overlaps.filter(|(iou, _)| *iou > SAME_FACE_IOU);
+    enough.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, face)| face)
 }
 
 fn progress_bar(pictures: usize) -> ProgressBar {

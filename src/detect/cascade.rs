@@ -94,6 +94,19 @@ impl CascadeSettings {
             ..Self::following()
         }
     }
+
+    /// For photographs of which a net looks at everything that might be a face: each cascade with the fewest neighbours.
+    pub fn exhaustive() -> Self {
+        let thorough = Self::thorough();
+        Self {
+            min_neighbours: 1,
+            search: Search {
+                finds: Finds::Everything,
+                ..thorough.search
+            },
+            ..thorough
+        }
+    }
 }
 
 /// A detector with its cascades loaded.
@@ -206,31 +219,20 @@ impl FaceDetector for CascadeDetector {
         } else {
             grey
         };
-        let cascade = match search.finds {
-            Finds::Sure => &mut self.sure,
-            Finds::Proposals => &mut self.quick,
-        };
-        let mut squares = match search.tilted {
-            Tilted::OnlyLeft | Tilted::OnlyRight => Vec::new(),
-            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => {
-                cascade.squares(small, search.min_size)?
+        let squares = match search.finds {
+            Finds::Sure => merged(self.sure.search(small, search)?),
+            Finds::Proposals => merged(self.quick.search(small, search)?),
+            Finds::Everything => {
+                let mut all = self.sure.search(small, search)?;
+                all.extend(self.quick.search(small, search)?);
+                all
             }
         };
-        let leans: &[f32] = match search.tilted {
-            Tilted::Never => &[],
-            Tilted::WhenNoneIsUpright if !squares.is_empty() => &[],
-            Tilted::WhenNoneIsUpright | Tilted::Always => &[-TILT_DEGREES, TILT_DEGREES],
-            Tilted::OnlyLeft => &[-TILT_DEGREES],
-            Tilted::OnlyRight => &[TILT_DEGREES],
-        };
-        for degrees in leans {
-            squares.extend(cascade.tilted_squares(small, degrees.to_radians(), search.min_size)?);
-        }
         let (fx, fy) = (
             width as f32 / small.width() as f32,
             height as f32 / small.height() as f32,
         );
-        let mut found: Vec<Detection> = merged(squares)
+        let mut found: Vec<Detection> = squares
             .into_iter()
             .map(|square| Detection {
                 face_box: square.keypoint_box(fx, fy),
@@ -244,7 +246,28 @@ impl FaceDetector for CascadeDetector {
 }
 
 impl Cascade {
-    /// The cascade's squares in `small`, from `min_size` of its short side.
+    /// The cascade's squares in `small`, upright and leaning as the search asks for; a face may have several.
+    fn search(&mut self, small: &GrayImage, search: &Search) -> Result<Vec<Square>, DetectError> {
+        let mut squares = match search.tilted {
+            Tilted::OnlyLeft | Tilted::OnlyRight => Vec::new(),
+            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => {
+                self.squares(small, search.min_size)?
+            }
+        };
+        let leans: &[f32] = match search.tilted {
+            Tilted::Never => &[],
+            Tilted::WhenNoneIsUpright if !squares.is_empty() => &[],
+            Tilted::WhenNoneIsUpright | Tilted::Always => &[-TILT_DEGREES, TILT_DEGREES],
+            Tilted::OnlyLeft => &[-TILT_DEGREES],
+            Tilted::OnlyRight => &[TILT_DEGREES],
+        };
+        for degrees in leans {
+            squares.extend(self.tilted_squares(small, degrees.to_radians(), search.min_size)?);
+        }
+        Ok(squares)
+    }
+
+    /// The cascade's upright squares in `small`, from `min_size` of its short side.
     fn squares(&mut self, small: &GrayImage, min_size: f32) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
         let smallest = (min_size * width.min(height) as f32).round() as i32;

@@ -25,6 +25,8 @@ pub enum Finds {
     Sure,
     /// Whatever might be a face, quickly: a net that tells faces from others looks at all of them.
     Proposals,
+    /// Whatever might be a face to any of the detector's means, at any cost; the same face may be found several times.
+    Everything,
 }
 
 /// When to look for faces that lean.

@@ -19,7 +19,7 @@ use crate::{
     geometry::{FaceBox, Point, Similarity},
     keypoints::PointScheme,
 };
-use judge::Verdict;
+pub use judge::{Verdict, better_aim, judge};
 use motion::Motion;
 
 /// Frames further apart than this show nothing of how a face moved in between: everybody is lost, and may be found again.

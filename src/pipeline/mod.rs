@@ -24,6 +24,7 @@ mod recycle;
 mod scene;
 mod slot;
 mod stats;
+mod verify;
 mod weights;
 
 use std::{
@@ -47,6 +48,7 @@ pub use recycle::Recycled;
 pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
+pub use verify::verified;
 
 use crate::{detect::FaceDetector, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
 

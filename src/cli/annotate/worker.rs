@@ -20,7 +20,7 @@ use crate::{
     geometry::FaceBox,
     model::{Archive, DeviceChoice, KeypointModel},
     overlay::{self, Style},
-    pipeline::{Follower, KeypointFitter},
+    pipeline::{Follower, KeypointFitter, verified},
     record::{self, KeypointFormat, KeypointRows, VideoFile},
     source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
@@ -205,8 +205,13 @@ impl Worker {
         let detect = start.elapsed();
         let faces = match job.medium {
             Medium::Picture => {
-                let boxes: Vec<FaceBox> = found.iter().map(|found| found.face_box).collect();
-                self.follower.fitter().fit(&grey, &boxes)?
+                let fitter = self.follower.fitter();
+                if fitter.contract().confidence {
+                    verified(fitter, &grey, &found)?
+                } else {
+                    let boxes: Vec<FaceBox> = found.iter().map(|found| found.face_box).collect();
+                    fitter.fit(&grey, &boxes)?
+                }
             }
             Medium::Video => {
                 let followed = self.follower.frame(&grey, grab.source_time, &found, None)?;

@@ -15,6 +15,8 @@ pub struct Report {
     pub device: String,
     /// Pictures a second, reading them and finding faces included.
     pub images_per_second: f64,
+    /// Faces found a picture that are not the labelled one; whether they are faces nobody says.
+    pub extra_faces: f64,
     /// How far off the points are.
     #[serde(flatten)]
     pub score: Score,
@@ -35,6 +37,9 @@ impl Report {
             result.miss,
             self.images_per_second
         );
+        if self.boxes == "detector" {
+            say!("  further faces          {:.3} a picture", self.extra_faces);
+        }
         say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
         say!(
             "  inter-ocular NME       mean {} %, median {} %",
