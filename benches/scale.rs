@@ -151,18 +151,13 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     follow(&pipeline, WARM_UP);
-    let before = (
-        process_cpu_time(),
-        pipeline.frames_captured(),
-        pipeline.frames_dropped(),
-    );
+    let before = (process_cpu_time(), pipeline.frames_captured());
     let begin = Instant::now();
     let recorder = follow(&pipeline, Duration::from_secs_f64(args.seconds));
     let seconds = begin.elapsed().as_secs_f64();
     let cpu = (process_cpu_time() - before.0).as_secs_f64();
     let stats = recorder.summary(RunFacts {
         frames_captured: pipeline.frames_captured() - before.1,
-        frames_dropped: pipeline.frames_dropped() - before.2,
         ..RunFacts::default()
     });
     Measured {
@@ -207,7 +202,7 @@ fn table(what: &str, rows: &[Measured]) {
             row.cores,
             stats.frames_shown as f64 / row.seconds,
             row.rate,
-            100.0 * stats.frames_dropped as f64 / stats.frames_captured.max(1) as f64,
+            100.0 - 100.0 * stats.frames_shown as f64 / stats.frames_captured.max(1) as f64,
             stats.latency_ms.p50,
             stats.latency_ms.p95,
         );

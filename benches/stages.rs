@@ -23,7 +23,7 @@ use pinkpoint::{
 };
 
 /// Nets that come with the program.
-const NETS: [&str; 2] = ["course", "course-long"];
+const NETS: [&str; 3] = ["course", "course-long", "pinkpoint"];
 /// Time between two frames.
 const STEP: Duration = Duration::from_millis(33);
 
@@ -64,9 +64,7 @@ fn found(grey: &GrayImage) -> Vec<Detection> {
 /// The demo's face.
 fn faces(grey: &GrayImage) -> Vec<Face> {
     let boxes: Vec<FaceBox> = found(grey).iter().map(|find| find.face_box).collect();
-    KeypointFitter::new(model("course-long"))
-        .fit(grey, &boxes)
-        .unwrap()
+    KeypointFitter::new(model("pinkpoint")).fit(grey, &boxes).unwrap()
 }
 
 #[divan::bench]
@@ -115,7 +113,7 @@ fn run_the_net<const FACES: usize>(bencher: Bencher<'_, '_>, net: &str) {
 #[divan::bench]
 fn smooth_a_face(bencher: Bencher<'_, '_>) {
     let face = faces(&grey()).remove(0);
-    let scheme = model("course-long").contract().scheme.clone();
+    let scheme = model("pinkpoint").contract().scheme.clone();
     let (mut smoother, mut time) = (Smoother::new(&scheme), Duration::ZERO);
     bencher.bench_local(|| {
         time += STEP;
@@ -155,12 +153,12 @@ fn paint_the_overlay(bencher: Bencher<'_, '_>) {
         .bench_local_values(|mut picture| record::paint(&mut picture, &shapes).unwrap());
 }
 
-/// Grey, crop, net (`course-long`), tracker and smoothing of one face; the search runs beside and is not in it.
+/// Grey, crop, net (`pinkpoint`), tracker and smoothing of one face; the search runs beside and is not in it.
 #[divan::bench]
 fn a_frame(bencher: Bencher<'_, '_>) {
     let (picture, mut grey) = (picture(), grey());
     let found = found(&grey);
-    let mut follower = Follower::new(KeypointFitter::new(model("course-long")), Strength::default());
+    let mut follower = Follower::new(KeypointFitter::new(model("pinkpoint")), Strength::default());
     let mut time = STEP;
     follower.frame(&grey, time, &found[..1], None).unwrap();
     bencher.bench_local(|| {

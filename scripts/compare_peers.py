@@ -37,7 +37,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
     parser.add_argument("--program", default="target/release/pinkpoint", help="ours (default: %(default)s)")
-    parser.add_argument("--weights", default="course-long", help="our net (default: %(default)s)")
+    parser.add_argument("--weights", default="pinkpoint", help="our net (default: %(default)s)")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME: COMMAND")
     parser.add_argument("--judge", required=True, metavar="COMMAND")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each on each video; medians count")

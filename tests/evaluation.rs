@@ -118,6 +118,7 @@ fn the_command_scores_writes_and_draws() {
         folder.path().join("figures"),
     );
     let output = evaluate()
+        .args(["--weights", "course-long"])
         .args(["--device", "cpu", "--boxes", "image", "--labels"])
         .arg(data.join("test_frames_keypoints.csv"))
         .arg("--images")

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use image::{GrayImage, Luma, imageops};
 use pinkpoint::{
+    detect::Detection,
     geometry::{FaceBox, Point, Rect},
     model::{DeviceChoice, KeypointModel, Passes},
     picture,
-    pipeline::KeypointFitter,
+    pipeline::{KeypointFitter, verified},
     transform::crop,
 };
 
@@ -62,6 +63,54 @@ fn keypoints_lie_on_the_face_wherever_it_is() {
             "{first:?} {nose:?} {second:?}"
         );
     }
+}
+
+/// What the program does with photographs: everything that might be a face is proposed, and the net decides.
+#[test]
+fn of_what_is_proposed_the_net_keeps_every_face_once_and_nothing_else() {
+    let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/pinkpoint.pt");
+    let mut fitter = KeypointFitter::new(KeypointModel::load(&weights, DeviceChoice::Cpu).unwrap());
+    let (frame, face) = placed(2, 300, 150);
+    let around = |dx: f32, dy: f32, scale: f32| {
+        let centre = Point::new(
+            face.centre().x + dx * face.width,
+            face.centre().y + dy * face.height,
+        );
+        let size = Rect::from_centre(centre, scale * face.width, scale * face.height);
+        Detection {
+            face_box: FaceBox::upright(&size),
+            score: 1.0,
+        }
+    };
+    let same = [
+        around(0.1, 0.0, 1.0),
+        around(-0.15, 0.1, 1.3),
+        around(0.0, -0.1, 0.85),
+    ];
+    // A corner of the grey frame, the neck, half an ear.
+    let others = [
+        around(-1.6, -1.0, 0.6),
+        around(0.1, 1.1, 0.7),
+        around(0.7, 0.2, 0.3),
+    ];
+    let finds: Vec<Detection> = others.into_iter().chain(same).collect();
+    let faces = verified(&mut fitter, &frame, &finds).unwrap();
+    assert_eq!(faces.len(), 1, "{faces:?}");
+    assert!(faces[0].face_box.iou(&face) > 0.6 && faces[0].id == 0);
+    assert!(verified(&mut fitter, &frame, &others).unwrap().is_empty());
+
+    // Two faces, the larger one first, whatever the order of the finds.
+    let (small, small_face) = placed(1, 0, 0);
+    let mut both = frame.clone();
+    imageops::replace(&mut both, &small, 0, 0);
+    let find = |face: &Rect| Detection {
+        face_box: FaceBox::upright(face),
+        score: 1.0,
+    };
+    let faces = verified(&mut fitter, &both, &[find(&small_face), find(&face)]).unwrap();
+    let sizes: Vec<f32> = faces.iter().map(|face| face.face_box.long_side()).collect();
+    assert_eq!(faces.iter().map(|face| face.id).collect::<Vec<_>>(), [0, 1]);
+    assert!(sizes[0] > 1.5 * sizes[1], "{sizes:?}");
 }
 
 #[test]

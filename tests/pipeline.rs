@@ -103,25 +103,20 @@ fn a_fast_source_drops_frames_and_every_frame_is_accounted_for() {
         ..Script::camera()
     };
     let mut pipeline = start(with_net(&script, OneFace::default()));
-    let mut shown = 0;
-    while shown < 20 {
-        next_scene(&pipeline);
-        shown += 1;
+    let mut recorder = Recorder::default();
+    let mut last = 0;
+    for _ in 0..20 {
+        let scene = next_scene(&pipeline);
+        let now = Instant::now();
+        recorder.shown(&scene, now, now);
+        last = scene.frame.sequence;
     }
-    // Ask for what was captured last, so that a frame captured in between only makes the sum too small.
-    let dropped = pipeline.frames_dropped();
-    let captured = pipeline.frames_captured();
-    assert!(dropped > 0, "the source is faster than the net");
-    assert!(shown + dropped <= captured);
+    // A frame may be looked at twice; it is shown once.
+    let stats = recorder.summary(RunFacts::default());
+    assert!(stats.frames_dropped > 0, "the source is faster than the net");
+    assert_eq!(stats.frames_shown + stats.frames_dropped, last + 1);
+    assert!(last < pipeline.frames_captured());
     pipeline.stop();
-    let (dropped, captured) = (pipeline.frames_dropped(), pipeline.frames_captured());
-    // Not dropped and not shown is only what was in the stage and the slots: one frame each, and the one that was given
-    // to a closed slot.
-    let elsewhere = captured - shown - dropped;
-    assert!(
-        elsewhere <= 4,
-        "{elsewhere} of {captured} frames are queued somewhere"
-    );
 }
 
 #[test]

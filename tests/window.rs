@@ -104,8 +104,8 @@ fn the_demo_runs_and_says_how_fast_it_was() {
     );
     assert!(shown >= 3.0, "{stats}");
     assert!(shown + dropped <= captured, "{stats}");
-    // What is neither shown nor dropped was on its way when the window closed: one frame in each stage and slot.
-    assert!(captured - shown - dropped <= 8.0, "{stats}");
+    // What is neither shown nor dropped came after the last frame shown: in each stage and slot, and while the window closed.
+    assert!(captured - shown - dropped <= 30.0, "{stats}");
     // The demo gives 30 frames a second, and no more than that can be shown.
     assert!((0.5..=40.0).contains(&number("shown_fps")), "{stats}");
     let latency = &stats["latency_ms"];

@@ -80,11 +80,6 @@ impl Preparer {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Scenes that a newer one took the place of before they were taken.
-    pub fn replaced(&self) -> u64 {
-        self.prepared.replaced()
-    }
-
     /// Tells the longest side of a picture, in pixels, that the graphics card takes.
     pub fn limit_side(&self, pixels: usize) {
         let pixels = u32::try_from(pixels).unwrap_or(u32::MAX);

@@ -181,7 +181,6 @@ impl Window {
         let net = self.scene.as_ref().and_then(|scene| scene.net.clone());
         let facts = RunFacts {
             frames_captured: self.pipeline.frames_captured(),
-            frames_dropped: self.frames_dropped(),
             device: net.as_ref().map(|net| net.device.clone()),
             source: self
                 .source
@@ -325,10 +324,6 @@ impl Window {
         area
     }
 
-    fn frames_dropped(&self) -> u64 {
-        self.pipeline.frames_dropped() + self.preparer.replaced()
-    }
-
     fn status(&self) -> Status {
         let recorder = self.recorder();
         let scene = self.scene.as_deref();
@@ -347,7 +342,7 @@ impl Window {
             detect_ms: recent.map(|recent| recent.detect_ms),
             infer_ms: recent.filter(|_| net.is_some()).map(|recent| recent.infer_ms),
             latency_ms: recent.map(|recent| recent.latency_ms),
-            dropped: self.frames_dropped(),
+            dropped: recorder.frames_dropped(),
             net: net.map(|net| (net.name.clone(), net.device.clone())),
             loading: self.loading_weights,
         }

@@ -3,6 +3,7 @@
 mod report;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -12,9 +13,9 @@ use image::GrayImage;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{LabelRow, Part, read_names},
+    dataset::{LabelRow, Labels, Part, read_names},
     detect::{CascadeDetector, CascadeSettings, FaceDetector},
-    evaluate::{Outcome, score, write_predictions},
+    evaluate::{Bias, Outcome, score, write_predictions},
     files,
     geometry::{CropTransform, FaceBox, Point, Rect},
     keypoints::PointScheme,
@@ -58,6 +59,13 @@ pub struct EvaluateArgs {
     /// Score only the pictures named in this file, one a line
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
+    /// Take the net's mean offset from such labels away before scoring, point by point: learned from its --predictions for
+    /// other pictures, labelled in --bias-labels
+    #[arg(long, value_name = "PRED.csv", requires = "bias_labels")]
+    bias: Option<PathBuf>,
+    /// See --bias
+    #[arg(long, value_name = "CSV", requires = "bias")]
+    bias_labels: Option<PathBuf>,
     /// Write every picture's keypoints: name,x0,y0,... in pixels
     #[arg(long, value_name = "OUT.csv")]
     predictions: Option<PathBuf>,
@@ -105,6 +113,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
             args.labels.display()
         );
     }
+    let bias = args.bias(&scheme)?;
     let mut finder = Finder::new(args.boxes, args.cascade.as_deref(), fitter.contract())?;
     args.check_outputs()?;
 
@@ -121,6 +130,21 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
+    if let Some(path) = &args.predictions {
+        write_predictions(path, &outcomes, scheme.count)?;
+    }
+    if let Some(bias) = &bias {
+        say!(
+            "without the mean offset from the labels of {} other pictures:",
+            bias.pictures
+        );
+        for points in outcomes
+            .iter_mut()
+            .filter_map(|outcome| outcome.predicted.as_mut())
+        {
+            *points = bias.applied(&scheme, points);
+        }
+    }
     let score = score(&outcomes, &scheme);
     let report = Report {
         weights: weights.display().to_string(),
@@ -131,9 +155,6 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         score,
     };
     report.print(&args.weights);
-    if let Some(path) = &args.predictions {
-        write_predictions(path, &outcomes, scheme.count)?;
-    }
     if let Some(path) = &args.json {
         files::replace_json(path, &report)?;
     }
@@ -144,6 +165,32 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
 }
 
 impl EvaluateArgs {
+    /// The net's mean offset from labels, where one is to be taken away.
+    fn bias(&self, scheme: &PointScheme) -> Result<Option<Bias>> {
+        let (Some(predictions), Some(labels)) = (&self.bias, &self.bias_labels) else {
+            return Ok(None);
+        };
+        let labelled: HashMap<String, Vec<Point>> = Labels::read(labels)?
+            .rows
+            .into_iter()
+            .map(|row| (row.name, row.points))
+            .collect();
+        let predicted = Labels::read(predictions)?.rows;
+        let both = predicted.iter().filter_map(|row| {
+            let labels = labelled.get(&row.name)?;
+            let fit = labels.len() == scheme.count && row.points.len() == scheme.count;
+            fit.then_some((&row.points[..], &labels[..]))
+        });
+        let bias = Bias::learn(scheme, both).with_context(|| {
+            format!(
+                "no picture in {} is labelled in {} and near its labels; predictions of this net for labelled pictures are needed",
+                predictions.display(),
+                labels.display()
+            )
+        })?;
+        Ok(Some(bias))
+    }
+
     /// A path that cannot be written to is told before all the work and not after it.
     fn check_outputs(&self) -> Result<()> {
         for path in [&self.predictions, &self.json].into_iter().flatten() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::resources::{self, Kind};
 
 /// The net used when none is asked for.
-pub const DEFAULT: &str = "course-long";
+pub const DEFAULT: &str = "pinkpoint";
 /// Extension of the bundled nets' files.
 const EXTENSION: &str = "pt";
 

@@ -233,11 +233,6 @@ impl Pipeline {
         self.capture_shared.captured.load(Ordering::Relaxed)
     }
 
-    /// Frames that a newer one took the place of so far.
-    pub fn frames_dropped(&self) -> u64 {
-        self.frames.replaced() + self.scenes.replaced()
-    }
-
     /// Ends all threads and waits for them; a source that does not answer is left behind after some seconds.
     pub fn stop(&mut self) {
         self.capture_shared.stop.store(true, Ordering::Relaxed);

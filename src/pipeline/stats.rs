@@ -99,6 +99,7 @@ pub struct Recorder {
     first_and_last: Option<(Instant, Instant)>,
     latency: Distribution,
     latency_before_painting: Distribution,
+    dropped: u64,
     stages: BTreeMap<&'static str, Distribution>,
     last_sequence: Option<u64>,
     recent: Option<Recent>,
@@ -153,6 +154,9 @@ impl Recorder {
         if self.has_shown(scene.frame.sequence) {
             return;
         }
+        // Frames are counted through, so what is missing between two that were shown gave way to a newer one somewhere.
+        let expected = self.last_sequence.map_or(0, |last| last + 1);
+        self.dropped += scene.frame.sequence.saturating_sub(expected);
         self.last_sequence = Some(scene.frame.sequence);
         self.shown += 1;
         self.faces += scene.faces.len() as u64;
@@ -171,6 +175,11 @@ impl Recorder {
         self.shown_rate.note(painted_at, self.shown);
         self.captured_rate
             .note(scene.frame.captured_at, scene.frame.sequence);
+    }
+
+    /// Frames before the last one shown that were not shown.
+    pub fn frames_dropped(&self) -> u64 {
+        self.dropped
     }
 
     /// Times of the last few frames; `None` before the first.
@@ -197,7 +206,7 @@ impl Recorder {
         Stats {
             frames_captured: run.frames_captured,
             frames_shown: self.shown,
-            frames_dropped: run.frames_dropped,
+            frames_dropped: self.dropped,
             shown_fps: if seconds > 0.0 { intervals / seconds } else { 0.0 },
             latency_ms: Percentiles::of(&self.latency),
             latency_before_painting_ms: Percentiles::of(&self.latency_before_painting),
@@ -224,8 +233,6 @@ impl Recorder {
 pub struct RunFacts {
     /// Frames that came out of the source.
     pub frames_captured: u64,
-    /// Frames that a newer one took the place of before a stage had time for them.
-    pub frames_dropped: u64,
     /// Where the net ran; `None` when there was none.
     pub device: Option<String>,
     /// The source, as it calls itself.
