@@ -128,7 +128,7 @@ pub fn score(outcomes: &[Outcome], scheme: &PointScheme) -> Score {
         nme_io_median: median(&io),
         nme_box_mean: mean(&tight),
         nme_box_median: median(&tight),
-        auc8: share(io.iter().map(|e| (AUC_LIMIT - e).max(0.0)).sum::<f64>() / AUC_LIMIT),
+        auc8: share(io.iter().fold(0.0, |sum, e| sum + (AUC_LIMIT - e).max(0.0)) / AUC_LIMIT),
         fr8: share(failures(AUC_LIMIT)),
         fr10: share(failures(LARGE_FAILURE)),
         mse_course: (coordinates > 0).then(|| squared / coordinates as f64),

@@ -10,7 +10,7 @@ use crate::{
         track::{Look, Verdict, better_aim, judge},
     },
     face::Face,
-    geometry::FaceBox,
+    geometry::{FaceBox, Point, Rect},
 };
 
 /// So many crops go through the net at once: more take memory and save no time.
@@ -22,8 +22,18 @@ const LOOKS: usize = 3;
 /// Two faces whose points' boxes overlap by more than this (intersection over union) are one.
 const SAME_FACE_IOU: f32 = 0.4;
 
-/// The faces among `finds`, which may be in any order and overlap: the surest first where two are one, ids by size, the
-/// largest 0. Each is aimed at by its own points until that changes little.
+/// Sizes of the faces that the net looks for by itself, as shares of the picture's short side: large ones, of which a few
+/// hundred looks miss none, and which detectors miss when they lean, are close to the border or partly covered.
+const OWN_SIZES: [f32; 4] = [0.8, 0.56, 0.4, 0.28];
+/// From one such look to the next, in sizes: the net bears crops that are off by about half of this.
+const OWN_STEP: f32 = 0.3;
+/// So sure the net has to be of a face that no detector proposed: hundreds of looks at anything are hundreds of chances to
+/// err. Of 180 labelled photographs this keeps all that were found in this way, the least sure (0.9987) behind a hand; of eight
+/// without faces it refuses the one that was found, in a page of print (0.9963).
+const OWN_CONFIDENCE: f32 = 0.998;
+
+/// The faces of `grey`: those among `finds`, which may be in any order and overlap: the surest first where two are one, ids by size, the
+/// largest 0; and large ones that are not among them. Each is aimed at by its own points until that changes little.
 ///
 /// # Errors
 /// When a crop cannot be cut or the net fails.
@@ -33,22 +43,10 @@ pub fn verified(
     finds: &[Detection],
 ) -> Result<Vec<Face>, FitError> {
     let scheme = fitter.contract().scheme.clone();
-    let mut regions: Vec<FaceBox> = finds.iter().map(|find| find.face_box).collect();
-    let mut seen: Vec<Look> = Vec::new();
-    for round in 1..=LOOKS {
-        let mut again = Vec::new();
-        for part in regions.chunks(BATCH) {
-            for look in fitter.look(grey, part, None)?.0 {
-                let promising = look.confidence.is_none_or(|c| c >= WORTH_A_SECOND_LOOK);
-                match better_aim(&scheme, &look) {
-                    Some(better) if promising && round < LOOKS => again.push(better),
-                    _ if judge(&scheme, &look) == Verdict::Face => seen.push(look),
-                    _ => {}
-                }
-            }
-        }
-        regions = again;
-    }
+    let proposed = finds.iter().map(|find| find.face_box).collect();
+    let mut seen = surely(fitter, grey, proposed, 0.0)?;
+    let own = everywhere(grey.width() as f32, grey.height() as f32).collect();
+    seen.extend(surely(fitter, grey, own, OWN_CONFIDENCE)?);
     seen.sort_by(|a, b| {
         b.confidence
             .unwrap_or(1.0)
@@ -79,4 +77,49 @@ pub fn verified(
         face.id = id;
     }
     Ok(faces)
+}
+
+/// What the net is sure of in `regions`: at least as much as is usual, and by `least_confidence`.
+fn surely(
+    fitter: &mut KeypointFitter,
+    grey: &GrayImage,
+    mut regions: Vec<FaceBox>,
+    least_confidence: f32,
+) -> Result<Vec<Look>, FitError> {
+    let scheme = fitter.contract().scheme.clone();
+    let is_face = |look: &Look| {
+        judge(&scheme, look) == Verdict::Face && look.confidence.is_none_or(|c| c >= least_confidence)
+    };
+    let mut seen = Vec::new();
+    for round in 1..=LOOKS {
+        let mut again = Vec::new();
+        for part in regions.chunks(BATCH) {
+            for look in fitter.look(grey, part, None)?.0 {
+                let promising = look.confidence.is_none_or(|c| c >= WORTH_A_SECOND_LOOK);
+                match better_aim(&scheme, &look) {
+                    Some(better) if promising && round < LOOKS => again.push(better),
+                    _ if is_face(&look) => seen.push(look),
+                    _ => {}
+                }
+            }
+        }
+        regions = again;
+    }
+    Ok(seen)
+}
+
+/// Regions of large faces all over a picture of this size.
+fn everywhere(width: f32, height: f32) -> impl Iterator<Item = FaceBox> {
+    OWN_SIZES.into_iter().flat_map(move |share| {
+        let size = share * width.min(height);
+        // As many as fit at about that step, the first and the last half a face from the border.
+        let along = move |length: f32| {
+            let room = (length - size).max(0.0);
+            let steps = (room / (OWN_STEP * size)).ceil();
+            (0..=steps as u32).map(move |i| (size - 1.0) / 2.0 + room * i as f32 / steps.max(1.0))
+        };
+        along(height).flat_map(move |y| {
+            along(width).map(move |x| FaceBox::upright(&Rect::from_centre(Point::new(x, y), size, size)))
+        })
+    })
 }
