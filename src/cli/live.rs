@@ -82,6 +82,8 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         files::check(path)?;
     }
     args.device.resolve()?;
+    // Searches run beside everything else: spread over the cores they would hold up frames more than they gain.
+    source::limit_opencv_threads(1);
     let detector = CascadeDetector::open(CascadeSettings {
         cascade: args.cascade,
         ..CascadeSettings::following()
