@@ -52,7 +52,7 @@ impl Preparer {
         let run = move || {
             loop {
                 match scenes.take(PATIENCE) {
-                    Taken::Value(scene) => out.put(work.prepared(scene)),
+                    Taken::Value(scene) => drop(out.put(work.prepared(scene))),
                     Taken::Nothing => continue,
                     Taken::Closed => return,
                 }

@@ -205,13 +205,8 @@ impl AnnotateArgs {
             .contract
             .as_ref()
             .is_some_and(|contract| contract.confidence);
-        let picture_search = if verifies {
-            CascadeSettings::exhaustive()
-        } else {
-            CascadeSettings::thorough()
-        };
         Ok(Setup {
-            picture_search: self.detector(picture_search),
+            picture_search: self.detector(CascadeSettings::for_photographs(verifies)),
             video_search: self.detector(CascadeSettings::following()),
             planner: self.planner(),
             archive,

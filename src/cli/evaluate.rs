@@ -1,5 +1,6 @@
 //! `pinkpoint evaluate`: how far a net's keypoints lie from labelled ones.
 
+mod finder;
 mod report;
 
 use std::{
@@ -9,26 +10,23 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use image::GrayImage;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     dataset::{LabelRow, Labels, Part, read_names},
-    detect::{CascadeDetector, CascadeSettings, FaceDetector},
     evaluate::{Bias, Outcome, score, write_predictions},
     files,
-    geometry::{CropTransform, FaceBox, Point, Rect},
+    geometry::Point,
     keypoints::PointScheme,
-    model::{Contract, DeviceChoice, KeypointModel, catalogue},
+    model::{DeviceChoice, KeypointModel, catalogue},
     picture,
-    pipeline::{KeypointFitter, verified},
+    pipeline::KeypointFitter,
     record::sheet,
     transform::crop,
 };
+use finder::{Boxes, Finder};
 use report::Report;
 
-/// A detected face is the labelled one when their boxes share more than this of their union.
-const SAME_FACE_IOU: f32 = 0.3;
 /// Pictures in each figure.
 const PICTURES_PER_FIGURE: usize = 8;
 /// The figures: of the smallest errors, those in the middle, the largest.
@@ -81,14 +79,6 @@ pub struct EvaluateArgs {
     /// Another face cascade; with --boxes detector only
     #[arg(long, value_name = "FILE.xml")]
     cascade: Option<PathBuf>,
-}
-
-/// Where the crop handed to the net comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Boxes {
-    Image,
-    Labels,
-    Detector,
 }
 
 /// Runs the command.
@@ -225,116 +215,6 @@ fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>
         );
     }
     Ok(rows)
-}
-
-/// Says which part of a picture the net gets to see.
-enum Finder {
-    Image,
-    Labels,
-    Detector(Box<CascadeDetector>),
-}
-
-impl Finder {
-    fn new(boxes: Option<Boxes>, cascade: Option<&Path>, contract: &Contract) -> Result<Self> {
-        let whole_pictures = contract.crop.picture_fraction.is_some();
-        if let (Some(cascade), false) = (cascade, boxes == Some(Boxes::Detector)) {
-            bail!(
-                "a cascade is only used with --boxes detector; add that, or leave --cascade out: {}",
-                cascade.display()
-            );
-        }
-        match boxes {
-            Some(Boxes::Image) if !whole_pictures => {
-                bail!("this net was not trained on whole pictures; use --boxes labels or --boxes detector")
-            }
-            Some(Boxes::Detector) => {
-                let usual = if contract.confidence {
-                    CascadeSettings::exhaustive()
-                } else {
-                    CascadeSettings::thorough()
-                };
-                let settings = CascadeSettings {
-                    cascade: cascade.map(Path::to_path_buf),
-                    ..usual
-                };
-                Ok(Self::Detector(Box::new(CascadeDetector::open(settings)?)))
-            }
-            Some(Boxes::Image) => Ok(Self::Image),
-            None if whole_pictures => Ok(Self::Image),
-            Some(Boxes::Labels) | None => Ok(Self::Labels),
-        }
-    }
-
-    fn boxes(&self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Labels => "labels",
-            Self::Detector(_) => "detector",
-        }
-    }
-
-    /// What the net makes of a labelled picture, and how many faces were found; no points when the labelled one was not.
-    fn outcome(
-        &mut self,
-        fitter: &mut KeypointFitter,
-        row: &LabelRow,
-        grey: &GrayImage,
-    ) -> Result<(Outcome, usize)> {
-        let tight = Rect::around(&row.points).context("a label without points")?;
-        let (crop, predicted, found) = match self {
-            Self::Image => at(fitter, grey, |net| {
-                net.crop_of_picture(grey.width(), grey.height())
-            })?,
-            Self::Labels => at(fitter, grey, |net| {
-                Some(net.crop_of_face(&FaceBox::upright(&tight)))
-            })?,
-            Self::Detector(detector) => {
-                let finds = detector.detect(grey)?;
-                if fitter.contract().confidence {
-                    let faces = verified(fitter, grey, &finds)?;
-                    let face = nearest(&tight, &faces, |face| face.face_box);
-                    let crop =
-                        face.map(|face| fitter.contract().crop_of_face(&FaceBox::upright(&face.face_box)));
-                    (crop, face.map(|face| face.points.clone()), faces.len())
-                } else {
-                    let find = nearest(&tight, &finds, |find| find.face_box.bounds());
-                    let (crop, predicted, _) = at(fitter, grey, |net| {
-                        find.map(|find| net.crop_of_face(&find.face_box))
-                    })?;
-                    (crop, predicted, finds.len())
-                }
-            }
-        };
-        let outcome = Outcome {
-            name: row.name.clone(),
-            labelled: row.points.clone(),
-            predicted,
-            crop_extent: crop.map_or(f32::NAN, |crop| crop.extent),
-        };
-        Ok((outcome, found))
-    }
-}
-
-/// A crop, the points in it, and the number of faces.
-type Fitted = (Option<CropTransform>, Option<Vec<Point>>, usize);
-
-/// The points in one crop, if there is one.
-fn at(
-    fitter: &mut KeypointFitter,
-    grey: &GrayImage,
-    crop: impl FnOnce(&Contract) -> Option<CropTransform>,
-) -> Result<Fitted> {
-    Ok(match crop(fitter.contract()) {
-        Some(crop) => (Some(crop), fitter.fit_crops(grey, &[crop])?.pop(), 1),
-        None => (None, None, 0),
-    })
-}
-
-/// Of all that was found what overlaps the labelled face most, if it overlaps it enough.
-fn nearest<'a, T>(tight: &Rect, found: &'a [T], bounds: impl Fn(&T) -> Rect) -> Option<&'a T> {
-    let overlaps = found.iter().map(|face| (bounds(face).iou(tight), face));
-    let enough = overlaps.filter(|(iou, _)| *iou > SAME_FACE_IOU);
-    enough.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, face)| face)
 }
 
 fn progress_bar(pictures: usize) -> ProgressBar {

@@ -80,6 +80,15 @@ impl CascadeSettings {
         }
     }
 
+    /// For photographs: where a net verifies what is found, everything is to be found.
+    pub fn for_photographs(verifies: bool) -> Self {
+        if verifies {
+            Self::exhaustive()
+        } else {
+            Self::thorough()
+        }
+    }
+
     /// For photographs: a tenth of a second or more each, small faces too.
     pub fn thorough() -> Self {
         Self {
@@ -96,7 +105,7 @@ impl CascadeSettings {
     }
 
     /// For photographs of which a net looks at everything that might be a face: each cascade with the fewest neighbours.
-    pub fn exhaustive() -> Self {
+    fn exhaustive() -> Self {
         let thorough = Self::thorough();
         Self {
             min_neighbours: 1,

@@ -92,6 +92,17 @@ struct Proposal {
     tries: Tries,
 }
 
+impl Proposal {
+    fn new(aim: Aim, region: FaceBox) -> Self {
+        Self {
+            aim,
+            region,
+            look: None,
+            tries: Tries::default(),
+        }
+    }
+}
+
 /// Which second looks a proposal has had: each at most once.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tries {
@@ -195,12 +206,8 @@ impl Tracker {
         self.grudges.retain(|(_, until)| time < *until);
         self.proposals.clear();
         for track in self.tracks.iter().filter(|track| track.lost_at.is_none()) {
-            self.proposals.push(Proposal {
-                aim: Aim::Track(track.id),
-                region: track.motion.predicted(time),
-                look: None,
-                tries: Tries::default(),
-            });
+            self.proposals
+                .push(Proposal::new(Aim::Track(track.id), track.motion.predicted(time)));
         }
         for track in &self.tracks {
             let region = track.motion.last();
@@ -211,12 +218,7 @@ impl Tracker {
                     .is_some_and(|lost| time.saturating_sub(lost) <= RETRY_TIME);
             let taken = |other: &Proposal| other.region.bounds().iou(&region.bounds()) > SAME_FACE_IOU;
             if just_lost && !self.proposals.iter().any(taken) {
-                self.proposals.push(Proposal {
-                    aim: Aim::Track(track.id),
-                    region,
-                    look: None,
-                    tries: Tries::default(),
-                });
+                self.proposals.push(Proposal::new(Aim::Track(track.id), region));
             }
         }
         for find in found {
@@ -261,12 +263,7 @@ impl Tracker {
             .iter()
             .any(|(place, _)| overlap(place) > SURELY_SAME_IOU);
         if !known && !refused && self.proposals.len() < MOST_REGIONS {
-            self.proposals.push(Proposal {
-                aim: Aim::New,
-                region: find.face_box,
-                look: None,
-                tries: Tries::default(),
-            });
+            self.proposals.push(Proposal::new(Aim::New, find.face_box));
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Holds at most one value. A newer one replaces an older one that nobody took, and the replacement is counted.
+/// Holds at most one value. A newer one replaces an older one that nobody took.
 #[derive(Debug)]
 pub struct Slot<T> {
     state: Mutex<State<T>>,
@@ -15,7 +15,6 @@ pub struct Slot<T> {
 #[derive(Debug)]
 struct State<T> {
     value: Option<T>,
-    replaced: u64,
     closed: bool,
 }
 
@@ -35,7 +34,6 @@ impl<T> Default for Slot<T> {
         Self {
             state: Mutex::new(State {
                 value: None,
-                replaced: 0,
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -44,17 +42,17 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// Puts a value in, in the place of one that nobody took. Does nothing once the slot is closed.
-    pub fn put(&self, value: T) {
+    /// Puts a value in; gives the one that nobody took, whose place it takes. Does nothing once the slot is closed.
+    pub fn put(&self, value: T) -> Option<T> {
         let mut state = self.lock();
-        if state.closed {
-            return;
-        }
-        // What is replaced is dropped after the lock is given back: freeing a large frame takes a while.
-        let old = state.value.replace(value);
-        state.replaced += u64::from(old.is_some());
+        let old = if state.closed {
+            None
+        } else {
+            state.value.replace(value)
+        };
         drop(state);
         self.changed.notify_all();
+        old
     }
 
     /// Takes the value, waiting for one for at most `timeout`.
@@ -90,11 +88,6 @@ impl<T> Slot<T> {
         self.lock().value.is_some()
     }
 
-    /// How many values were replaced before anybody took them.
-    pub fn replaced(&self) -> u64 {
-        self.lock().replaced
-    }
-
     /// Ends all waiting, now and later, and drops what is inside.
     pub fn close(&self) {
         let mut state = self.lock();
@@ -123,14 +116,11 @@ mod tests {
     #[test]
     fn the_newest_value_wins_and_the_others_are_counted() {
         let slot = Slot::default();
-        for value in 0..5 {
-            slot.put(value);
-        }
-        assert_eq!(slot.replaced(), 4);
+        let replaced = (0..5).filter_map(|value| slot.put(value)).count();
+        assert_eq!(replaced, 4);
         assert_eq!(slot.take(AT_ONCE), Taken::Value(4));
         assert_eq!(slot.take(AT_ONCE), Taken::Nothing);
-        slot.put(7);
-        assert_eq!(slot.replaced(), 4, "a value that was taken is not replaced");
+        assert_eq!(slot.put(7), None, "a value that was taken is not replaced");
         assert_eq!(slot.take_now(), Some(7));
     }
 
@@ -172,11 +162,9 @@ mod tests {
             }
             taken
         });
-        for value in 0..10_000_u64 {
-            slot.put(value);
-        }
+        let replaced = (0..10_000).filter_map(|value| slot.put(value)).count();
         let taken = taker.join().unwrap();
         assert!(taken.windows(2).all(|pair| pair[0] < pair[1]), "in order");
-        assert_eq!(taken.len() as u64 + slot.replaced(), 10_000);
+        assert_eq!(taken.len() + replaced, 10_000);
     }
 }

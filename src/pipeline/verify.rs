@@ -27,13 +27,18 @@ const SAME_FACE_IOU: f32 = 0.4;
 const OWN_SIZES: [f32; 4] = [0.8, 0.56, 0.4, 0.28];
 /// From one such look to the next, in sizes: the net bears crops that are off by about half of this.
 const OWN_STEP: f32 = 0.3;
+/// A size that takes more looks than this is left out: the picture is a strip, and looking all along it takes minutes.
+const MOST_LOOKS_OF_A_SIZE: usize = 1000;
+/// Smaller faces, pixels, are nothing that a net could tell.
+const LEAST_SIZE: f32 = 16.0;
 /// So sure the net has to be of a face that no detector proposed: hundreds of looks at anything are hundreds of chances to
 /// err. Of 180 labelled photographs this keeps all that were found in this way, the least sure (0.9987) behind a hand; of eight
 /// without faces it refuses the one that was found, in a page of print (0.9963).
 const OWN_CONFIDENCE: f32 = 0.998;
 
-/// The faces of `grey`: those among `finds`, which may be in any order and overlap: the surest first where two are one, ids by size, the
-/// largest 0; and large ones that are not among them. Each is aimed at by its own points until that changes little.
+/// The faces of `grey`: those among `finds`, which may be in any order and overlap, and large ones that are not among them.
+/// Where two are one the surer one stays; ids by size, the largest 0. Each is aimed at by its own points until that changes
+/// little.
 ///
 /// # Errors
 /// When a crop cannot be cut or the net fails.
@@ -110,16 +115,56 @@ fn surely(
 
 /// Regions of large faces all over a picture of this size.
 fn everywhere(width: f32, height: f32) -> impl Iterator<Item = FaceBox> {
-    OWN_SIZES.into_iter().flat_map(move |share| {
-        let size = share * width.min(height);
-        // As many as fit at about that step, the first and the last half a face from the border.
-        let along = move |length: f32| {
-            let room = (length - size).max(0.0);
-            let steps = (room / (OWN_STEP * size)).ceil();
-            (0..=steps as u32).map(move |i| (size - 1.0) / 2.0 + room * i as f32 / steps.max(1.0))
-        };
-        along(height).flat_map(move |y| {
-            along(width).map(move |x| FaceBox::upright(&Rect::from_centre(Point::new(x, y), size, size)))
+    let sizes = OWN_SIZES.map(|share| share * width.min(height));
+    sizes
+        .into_iter()
+        .filter(|&size| size >= LEAST_SIZE)
+        .flat_map(move |size| {
+            let (columns, rows) = (places(width, size), places(height, size));
+            let few_enough = columns.len() * rows.len() <= MOST_LOOKS_OF_A_SIZE;
+            let rows = if few_enough { rows } else { Vec::new() };
+            rows.into_iter().flat_map(move |y| {
+                let row = columns.clone().into_iter();
+                row.map(move |x| FaceBox::upright(&Rect::from_centre(Point::new(x, y), size, size)))
+            })
         })
-    })
+}
+
+/// Centres of faces of one size along one side of a picture: at about the step, the first and the last one touch the border.
+fn places(length: f32, size: f32) -> Vec<f32> {
+    let room = (length - size).max(0.0);
+    let steps = (room / (OWN_STEP * size)).ceil() as u32;
+    (0..=steps)
+        .map(|i| (size - 1.0) / 2.0 + room * i as f32 / steps.max(1) as f32)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_face_anywhere_is_near_one_of_the_looks() {
+        let regions: Vec<FaceBox> = everywhere(640.0, 480.0).collect();
+        assert!((200..600).contains(&regions.len()), "{}", regions.len());
+        for size in [140.0, 200.0, 300.0] {
+            for (x, y) in [(0.0, 0.0), (120.0, 77.0), (640.0 - size, 480.0 - size)] {
+                let face = Rect::new(x, y, size, size);
+                let best = regions.iter().map(|region| region.bounds().iou(&face));
+                assert!(best.fold(0.0, f32::max) > 0.45, "{face:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pictures_of_any_shape_take_a_few_thousand_looks_at_most() {
+        for (width, height) in [
+            (60_000.0, 100.0),
+            (30.0, 9000.0),
+            (1.0, 1.0),
+            (60_000.0, 40_000.0),
+        ] {
+            assert!(everywhere(width, height).count() <= OWN_SIZES.len() * MOST_LOOKS_OF_A_SIZE);
+        }
+    }
 }

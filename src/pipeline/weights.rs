@@ -39,7 +39,7 @@ impl LoadWeights {
             };
             self.events.send(Event::LoadingWeights(path.clone()));
             match KeypointModel::load(&path, self.device) {
-                Ok(model) => self.loaded.put(LoadedNet { path, model }),
+                Ok(model) => drop(self.loaded.put(LoadedNet { path, model })),
                 Err(error) => self.events.send(Event::WeightsFailed {
                     path,
                     why: error.to_string(),

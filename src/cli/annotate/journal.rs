@@ -276,20 +276,21 @@ mod tests {
         Some(text)
     }
 
-    /// Two jobs whose rows come in turns, of which the first is finished.
-    fn begin(path: &Path) {
-        let mut journal = Journal::open(path, settings(0.5)).unwrap();
+    /// Two jobs whose rows come in turns, of which the first is finished; the folder that it is in, and the journal.
+    fn begun() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut journal = Journal::open(&path, settings(0.5)).unwrap();
         for (job, rows) in [(0, "a1\n"), (1, "b1\n"), (0, "a2\n")] {
             journal.rows(job, rows.as_bytes()).unwrap();
         }
         journal.finish(0, input("a")).unwrap();
+        (folder, path)
     }
 
     #[test]
     fn what_is_finished_is_known_again_wherever_the_file_was_cut_off() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        begin(&path);
+        let (_folder, path) = begun();
         let whole = std::fs::read(&path).unwrap();
         let first_line = 1 + whole.iter().position(|&byte| byte == b'\n').unwrap();
         for length in first_line..=whole.len() {
@@ -310,9 +311,7 @@ mod tests {
 
     #[test]
     fn another_option_another_run_and_another_file_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("journal");
-        begin(&path);
+        let (folder, path) = begun();
         let before = std::fs::read(&path).unwrap();
         let message = format!("{:#}", Journal::open(&path, settings(0.7)).unwrap_err());
         assert!(message.contains("another --smooth;"), "{message}");
