@@ -3,7 +3,7 @@
 A template is a net's code without its numbers: every parameter is an empty tensor, so the file is small and is built
 into the program. Run again only when a net's architecture changes; it needs Python's torch, which the program does not.
 
-    python3 scripts/make_templates.py            # writes src/network/templates/course.pt and pinkpoint.pt
+    python3 scripts/make_templates.py            # writes src/network/templates/*.pt
 """
 
 import io
@@ -62,6 +62,50 @@ class CourseCnn(nn.Module):
         maps["fc1"] = self.fc1(torch.flatten(maps["pool5"], 1))
         maps["relu6"] = F.relu(maps["fc1"])
         maps["fc2"] = self.fc2(maps["relu6"])
+        return maps
+
+
+class NaimishNet(nn.Module):
+    """The layers of src/network/naimish_net.rs under the same names. Dropout does nothing in prediction: left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 4)
+        self.conv2 = nn.Conv2d(32, 64, 3)
+        self.conv3 = nn.Conv2d(64, 128, 2)
+        self.conv4 = nn.Conv2d(128, 256, 1)
+        self.dense1 = nn.Linear(256 * 5 * 5, 1000)
+        self.dense2 = nn.Linear(1000, 1000)
+        self.dense3 = nn.Linear(1000, 136)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[n, 1, 96, 96] to [n, 2 * points]."""
+        x = F.max_pool2d(F.elu(self.conv1(x)), 2)
+        x = F.max_pool2d(F.elu(self.conv2(x)), 2)
+        x = F.max_pool2d(F.elu(self.conv3(x)), 2)
+        x = F.max_pool2d(F.elu(self.conv4(x)), 2)
+        return self.dense3(self.dense2(F.elu(self.dense1(torch.flatten(x, 1)))))
+
+    @torch.jit.export
+    def feature_maps(self, x: Tensor) -> Dict[str, Tensor]:
+        """The output of every layer, in order; `conv1` is that of the convolution itself."""
+        maps: Dict[str, Tensor] = {}
+        maps["conv1"] = self.conv1(x)
+        maps["elu1"] = F.elu(maps["conv1"])
+        maps["pool1"] = F.max_pool2d(maps["elu1"], 2)
+        maps["conv2"] = self.conv2(maps["pool1"])
+        maps["elu2"] = F.elu(maps["conv2"])
+        maps["pool2"] = F.max_pool2d(maps["elu2"], 2)
+        maps["conv3"] = self.conv3(maps["pool2"])
+        maps["elu3"] = F.elu(maps["conv3"])
+        maps["pool3"] = F.max_pool2d(maps["elu3"], 2)
+        maps["conv4"] = self.conv4(maps["pool3"])
+        maps["elu4"] = F.elu(maps["conv4"])
+        maps["pool4"] = F.max_pool2d(maps["elu4"], 2)
+        maps["dense1"] = self.dense1(torch.flatten(maps["pool4"], 1))
+        maps["elu5"] = F.elu(maps["dense1"])
+        maps["dense2"] = self.dense2(maps["elu5"])
+        maps["dense3"] = self.dense3(maps["dense2"])
         return maps
 
 
@@ -171,7 +215,7 @@ def without_debug_info(archive: bytes) -> bytes:
 
 
 def main():
-    for name, net in {"course": CourseCnn(), "pinkpoint": PinkpointNet()}.items():
+    for name, net in {"course": CourseCnn(), "naimish": NaimishNet(), "pinkpoint": PinkpointNet()}.items():
         for parameter in net.parameters():
             parameter.requires_grad_(False)
             parameter.data = torch.empty(0)

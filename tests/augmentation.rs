@@ -4,7 +4,7 @@ use image::{GrayImage, Luma};
 use pinkpoint::{
     geometry::{Point, Rect},
     keypoints::PointScheme,
-    transform::{Blur, CutOut, FaceCrop, Flip, Light, Noise, Picture, Sample},
+    transform::{Blur, Coarse, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Picture, Sample},
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -119,7 +119,7 @@ proptest! {
 }
 
 #[test]
-fn other_light_blur_noise_and_hidden_parts_change_the_picture_and_move_no_keypoint() {
+fn what_changes_grey_values_moves_no_keypoint() {
     let (sample, _) = face();
     let light = Light {
         gamma: 2.0,
@@ -130,12 +130,22 @@ fn other_light_blur_noise_and_hidden_parts_change_the_picture_and_move_no_keypoi
         let blur = Blur { share, sigma: 2.0 };
         let noise = Noise { share, sigma: 0.05 };
         let cut_out = CutOut { share, side: 0.4 };
-        let (blurred, noisy, hidden) = (sample.clone(), sample.clone(), sample.clone());
+        let coarse = Coarse { share, factor: 4.0 };
+        let dim = Dim {
+            share,
+            least: 0.1,
+            sigma: 0.02,
+        };
+        let jpeg = Jpeg { share, lowest: 20 };
+        let sample = sample.clone();
         let outcomes = (0..50).map(generator).map(move |mut rng| {
             [
-                blur.apply(blurred.clone(), &mut rng).unwrap(),
-                noise.apply(noisy.clone(), &mut rng).unwrap(),
-                cut_out.apply(hidden.clone(), &mut rng).unwrap(),
+                blur.apply(sample.clone(), &mut rng).unwrap(),
+                coarse.apply(sample.clone(), &mut rng).unwrap(),
+                dim.apply(sample.clone(), &mut rng).unwrap(),
+                noise.apply(sample.clone(), &mut rng).unwrap(),
+                jpeg.apply(sample.clone(), &mut rng).unwrap(),
+                cut_out.apply(sample.clone(), &mut rng).unwrap(),
             ]
         });
         outcomes.collect::<Vec<_>>()
@@ -147,7 +157,7 @@ fn other_light_blur_noise_and_hidden_parts_change_the_picture_and_move_no_keypoi
     };
     assert!(changed(&mut lit.iter()) > 40);
     let (never, always) = (all(0.0), all(1.0));
-    for step in 0..3 {
+    for step in 0..6 {
         assert_eq!(changed(&mut never.iter().map(|out| &out[step])), 0);
         let often = changed(&mut always.iter().map(|out| &out[step]));
         assert!(often > 40, "step {step}: {often}");
@@ -211,6 +221,48 @@ fn noise_is_as_strong_as_asked_for_and_centred() {
         strongest = strongest.max(variance.sqrt());
     }
     assert!((0.04 * 255.0..0.052 * 255.0).contains(&strongest), "{strongest}");
+}
+
+#[test]
+fn poor_light_small_pictures_and_files_lose_what_they_lose() {
+    // Columns that alternate: the finest detail there is.
+    let striped = GrayImage::from_fn(112, 112, |x, _| Luma([if x % 2 == 0 { 40 } else { 200 }]));
+    let sample = Sample::new(striped, Vec::new());
+    let mean = |sample: &Sample| {
+        let values = bytes(sample).as_raw();
+        values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64
+    };
+    let detail = |sample: &Sample| {
+        let values = bytes(sample).as_raw();
+        let steps = values.windows(2).map(|pair| f64::from(pair[0].abs_diff(pair[1])));
+        steps.sum::<f64>() / values.len() as f64
+    };
+    let coarse = Coarse {
+        share: 1.0,
+        factor: 4.0,
+    };
+    let dim = Dim {
+        share: 1.0,
+        least: 0.1,
+        sigma: 0.0,
+    };
+    let jpeg = Jpeg {
+        share: 1.0,
+        lowest: 20,
+    };
+    let (mut left, mut darkest) = (f64::MAX, f64::MAX);
+    for seed in 0..30 {
+        let small = coarse.apply(sample.clone(), &mut generator(seed)).unwrap();
+        left = left.min(detail(&small));
+        assert!((mean(&small) - mean(&sample)).abs() < 6.0);
+        let dark = dim.apply(sample.clone(), &mut generator(seed)).unwrap();
+        darkest = darkest.min(mean(&dark) / mean(&sample));
+        assert!(mean(&dark) < mean(&sample) + 0.5 && mean(&dark) > 0.099 * mean(&sample));
+        let saved = jpeg.apply(sample.clone(), &mut generator(seed)).unwrap();
+        assert!((mean(&saved) - mean(&sample)).abs() < 3.0 && detail(&saved) > 100.0);
+    }
+    assert!(left < 0.2 * detail(&sample), "{left} of {}", detail(&sample));
+    assert!(darkest < 0.15, "{darkest}");
 }
 
 #[test]

@@ -32,6 +32,11 @@ impl Architecture {
                 last_bias: "fc2.bias",
                 channels_last: false,
             },
+            Self::Naimish => Template {
+                code: include_bytes!("templates/naimish.pt"),
+                last_bias: "dense3.bias",
+                channels_last: false,
+            },
             Self::Pinkpoint => Template {
                 code: include_bytes!("templates/pinkpoint.pt"),
                 last_bias: "points.bias",

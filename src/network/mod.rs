@@ -9,13 +9,14 @@ use crate::{
     keypoints::PointScheme,
     model::{Contract, CropRule, OutputScale},
     transform::{
-        Blur, Compose, CutOut, FaceCrop, Flip, Light, Noise, Normalize, RandomCrop, Rescale, Step, ToTensor,
-        TransformError,
+        Blur, Coarse, Compose, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop, Rescale,
+        Step, ToTensor, TransformError,
     },
 };
 
 pub mod course_cnn;
 pub mod export;
+pub mod naimish_net;
 pub mod pinkpoint_net;
 
 /// A net that can be trained by name.
@@ -24,24 +25,41 @@ pub mod pinkpoint_net;
 pub enum Architecture {
     /// Five convolutions and two linear layers, on whole pictures: the net of the course.
     Course,
+    /// Four convolutions and three linear layers, on tight crops: the published net that the course's is modelled on.
+    Naimish,
     /// A small residual net on tight crops, which says how sure it is as well: the program's own.
     Pinkpoint,
 }
 
 /// Side that pictures are rescaled to before the course's random crop, pixels.
 const COURSE_RESCALE: u32 = 250;
-/// Side of the program's own net's crop divided by the long side of the keypoints' box: room for what a detector's box is
+/// Side of a tight crop divided by the long side of the keypoints' box: room for what a detector's box is
 /// off, and for the forehead.
-const PINKPOINT_MARGIN: f32 = 1.3;
-/// Its numbers: pixels from the middle of the crop, of which about 43 are the way to the edge of the keypoints' box.
+const MARGIN: f32 = 1.3;
+/// A tight crop around the keypoints.
+const TIGHT: CropRule = CropRule {
+    margin: MARGIN,
+    shift_down: 0.0,
+    picture_fraction: None,
+};
+/// Share of the training pictures without a face, for a net that says whether it sees one.
+const NO_FACE: f32 = 0.2;
+/// What the program's own net says: pixels from the middle of the crop, of which about 43 are the way to the edge of the
+/// keypoints' box.
 const PINKPOINT_OUTPUT: OutputScale = OutputScale {
     scale: 32.0,
     offset: (pinkpoint_net::INPUT_SIDE as f32 - 1.0) / 2.0,
 };
 
+/// What NaimishNet says: from -1 at one edge of the crop to 1 at the other.
+const NAIMISH_OUTPUT: OutputScale = OutputScale {
+    scale: naimish_net::INPUT_SIDE as f32 / 2.0,
+    offset: (naimish_net::INPUT_SIDE as f32 - 1.0) / 2.0,
+};
+
 impl Architecture {
     /// Every net.
-    pub const ALL: [Self; 2] = [Self::Course, Self::Pinkpoint];
+    pub const ALL: [Self; 3] = [Self::Course, Self::Naimish, Self::Pinkpoint];
 
     /// Fresh parameters below `path`, drawn from tch's random numbers: `[n, 1, side, side]` to `[n, 2 * points]`, or
     /// `[n, 3 * points + 1]` where the contract says that it gives confidence: a logarithm of every point's spread and the
@@ -49,6 +67,7 @@ impl Architecture {
     pub fn build(self, path: &nn::Path, points: usize) -> Box<dyn ModuleT> {
         match self {
             Self::Course => Box::new(course_cnn::CourseCnn::new(path, points)),
+            Self::Naimish => Box::new(naimish_net::NaimishNet::new(path, points)),
             Self::Pinkpoint => Box::new(pinkpoint_net::PinkpointNet::new(path, points)),
         }
     }
@@ -65,13 +84,15 @@ impl Architecture {
                 scheme: scheme.clone(),
                 ..Contract::assumed("course".into(), course_cnn::INPUT_SIDE, scheme.count)
             },
+            Self::Naimish => Contract {
+                output: NAIMISH_OUTPUT,
+                crop: TIGHT,
+                scheme: scheme.clone(),
+                ..Contract::assumed("naimish".into(), naimish_net::INPUT_SIDE, scheme.count)
+            },
             Self::Pinkpoint => Contract {
                 output: PINKPOINT_OUTPUT,
-                crop: CropRule {
-                    margin: PINKPOINT_MARGIN,
-                    shift_down: 0.0,
-                    picture_fraction: None,
-                },
+                crop: TIGHT,
                 scheme: scheme.clone(),
                 confidence: true,
                 ..Contract::assumed("pinkpoint".into(), pinkpoint_net::INPUT_SIDE, scheme.count)
@@ -91,21 +112,25 @@ impl Architecture {
                 Step::Normalize(Normalize::COURSE),
                 Step::ToTensor(ToTensor),
             ]),
-            Self::Pinkpoint => Compose::new(pinkpoint_steps(scheme)),
+            Self::Naimish => Compose::new(tight_steps(naimish_net::INPUT_SIDE, 0.0, NAIMISH_OUTPUT, scheme)),
+            Self::Pinkpoint => {
+                let side = pinkpoint_net::INPUT_SIDE;
+                Compose::new(tight_steps(side, NO_FACE, PINKPOINT_OUTPUT, scheme))
+            }
         }
     }
 }
 
 /// Crops further off than the cascades' boxes mostly are (their width differs by 0.86 to 1.15 times, their centre by 6 %),
 /// since a tracker's slip more, with what webcams add: roll, poor light, blur, noise, hands.
-fn pinkpoint_steps(scheme: &PointScheme) -> Vec<Step> {
+fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointScheme) -> Vec<Step> {
     let crop = FaceCrop {
-        side: pinkpoint_net::INPUT_SIDE,
-        margin: PINKPOINT_MARGIN,
+        side,
+        margin: MARGIN,
         roll: 30f32.to_radians(),
         scale: 1.35,
         shift: 0.2,
-        negatives: 0.2,
+        negatives,
     };
     let flip = (!scheme.mirror.is_empty()).then(|| {
         Step::Flip(Flip {
@@ -129,17 +154,33 @@ fn pinkpoint_steps(scheme: &PointScheme) -> Vec<Step> {
         share: 0.3,
         side: 0.4,
     };
+    let coarse = Coarse {
+        share: 0.1,
+        factor: 4.0,
+    };
+    let dim = Dim {
+        share: 0.05,
+        least: 0.1,
+        sigma: 0.02,
+    };
+    let jpeg = Jpeg {
+        share: 0.2,
+        lowest: 20,
+    };
     let normalize = Normalize {
-        offset: PINKPOINT_OUTPUT.offset,
-        scale: PINKPOINT_OUTPUT.scale,
+        offset: output.offset,
+        scale: output.scale,
     };
     let mut steps = vec![Step::FaceCrop(crop)];
     steps.extend(flip);
     steps.extend([
         Step::Light(light),
         Step::Blur(blur),
+        Step::Coarse(coarse),
         Step::CutOut(cut_out),
         Step::Noise(noise),
+        Step::Dim(dim),
+        Step::Jpeg(jpeg),
         Step::Normalize(normalize),
         Step::ToTensor(ToTensor),
     ]);
@@ -150,6 +191,7 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Course => f.write_str("course"),
+            Self::Naimish => f.write_str("naimish"),
             Self::Pinkpoint => f.write_str("pinkpoint"),
         }
     }

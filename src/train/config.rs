@@ -10,7 +10,7 @@ use crate::network::Architecture;
 /// Threads that a run may ask for: more than any machine has cores, fewer than a system refuses to start.
 pub const THREADS: RangeInclusive<u32> = 1..=1024;
 
-/// What the net is punished for, over the coordinates of a batch: normalised ones, and for Wing crop pixels.
+/// What the net is punished for, over the coordinates of a batch: normalised ones, and for Wing and Soft Wing crop pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -22,6 +22,8 @@ pub enum Loss {
     SmoothL1,
     /// Logarithmic for errors of up to 10 crop pixels, absolute above: small errors count for more.
     Wing,
+    /// Absolute for errors of up to 2 crop pixels, logarithmic above: neither tiny nor large errors count for much.
+    SoftWing,
 }
 
 /// How gradients become steps.
@@ -124,7 +126,7 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 impl TrainConfig {
-    /// What is usual for `net`: of the course's, what the course does; nobody is left out.
+    /// What is usual for `net`: of the course's, what the course does, of NaimishNet, what its authors did; nobody is left out.
     pub fn usual(net: Architecture, data: Vec<PathBuf>) -> Self {
         let course = Self {
             net,
@@ -149,6 +151,14 @@ impl TrainConfig {
         };
         match net {
             Architecture::Course => course,
+            // As published, but for the end of the run, which theirs found by looking at held-back pictures.
+            Architecture::Naimish => Self {
+                epochs: 300,
+                batch_size: 128,
+                optimiser: OptimiserKind::Adam,
+                learning_rate: 1e-3,
+                ..course
+            },
             Architecture::Pinkpoint => Self {
                 epochs: 90,
                 batch_size: 64,

@@ -11,6 +11,10 @@ use crate::model::Contract;
 const WING_WIDTH: f64 = 10.0;
 /// How sharply Wing loss bends at 0, pixels.
 const WING_CURVATURE: f64 = 2.0;
+/// Below this many pixels of a crop Soft Wing loss is absolute, and above it logarithmic (Lin et al., 2021).
+const SOFT_WING_BEND: f64 = 2.0;
+/// How fast Soft Wing loss grows above the bend, and how sharply it bends there, pixels.
+const SOFT_WING_SHAPE: (f64, f64) = (20.0, 0.5);
 /// Weight of the logit's loss beside that of the points, which is a few pixels.
 const FACE_WEIGHT: f64 = 1.0;
 /// Weight of the spread's loss: small, so that it learns from the points' errors without disturbing them.
@@ -65,13 +69,8 @@ impl Criterion {
             Loss::Mse => points.mse_loss(targets, reduction),
             Loss::L1 => points.l1_loss(targets, reduction),
             Loss::SmoothL1 => points.smooth_l1_loss(targets, reduction, 1.0),
-            Loss::Wing => {
-                let loss = self.wing(points, targets);
-                match reduction {
-                    Reduction::None => loss,
-                    _ => loss.mean(Kind::Float),
-                }
-            }
+            Loss::Wing => reduced(self.wing(points, targets), reduction),
+            Loss::SoftWing => reduced(self.soft_wing(points, targets), reduction),
         }
     }
 
@@ -83,12 +82,28 @@ impl Criterion {
         near.where_self(&off.lt(WING_WIDTH), &(&off - meeting))
     }
 
+    /// `|d|` where the error is below the bend `b`, else `w ln(1 + |d| / e) + c`, with `c` so that both meet.
+    fn soft_wing(&self, points: &Tensor, targets: &Tensor) -> Tensor {
+        let off = (points - targets).abs() * self.pixels;
+        let (width, curvature) = SOFT_WING_SHAPE;
+        let meeting = SOFT_WING_BEND - width * (SOFT_WING_BEND / curvature).ln_1p();
+        let far = (&off / curvature).log1p() * width + meeting;
+        off.where_self(&off.lt(SOFT_WING_BEND), &far)
+    }
+
     /// Negative log likelihood of every point's error in a Laplace distribution whose mean absolute deviation is the
     /// exponential of `spread` `[n, k]`, crop pixels: least where that is the error to be expected.
     fn of_spread(&self, spread: &Tensor, points: &Tensor, targets: &Tensor) -> Tensor {
         let off = (points - targets).abs() * self.pixels;
         let off = off.view([-1, self.points, 2]).mean_dim(2, false, Kind::Float);
         spread + off * spread.neg().exp()
+    }
+}
+
+fn reduced(loss: Tensor, reduction: Reduction) -> Tensor {
+    match reduction {
+        Reduction::None => loss,
+        _ => loss.mean(Kind::Float),
     }
 }
 
@@ -144,8 +159,24 @@ mod tests {
     }
 
     #[test]
+    fn soft_wing_is_absolute_near_and_logarithmic_far_in_crop_pixels() {
+        let criterion = criterion(Loss::SoftWing);
+        let targets = Tensor::zeros([1, 1], (Kind::Float, tch::Device::Cpu));
+        let at = |pixels: f32| {
+            let point = Tensor::from_slice(&[pixels / 32.0]).view([1, 1]);
+            value(&criterion.soft_wing(&point, &targets))
+        };
+        assert_eq!(at(0.0), 0.0);
+        assert!((at(1.5) - 1.5).abs() < 1e-5);
+        assert!((at(2.001) - at(1.999)).abs() < 0.02, "both parts meet");
+        let far = at(12.0) - at(5.0);
+        assert!((far - 20.0 * (12.5f64 / 5.5).ln()).abs() < 1e-3, "{far}");
+        assert_eq!(at(-7.0), at(7.0));
+    }
+
+    #[test]
     fn pictures_without_a_face_count_for_the_logit_only() {
-        for kind in [Loss::Mse, Loss::L1, Loss::SmoothL1, Loss::Wing] {
+        for kind in [Loss::Mse, Loss::L1, Loss::SmoothL1, Loss::Wing, Loss::SoftWing] {
             let criterion = criterion(kind);
             let good = (0.0, 0.0, 9.0);
             let near = loss(&criterion, &[good, (0.0, 0.0, -9.0)], &[1.0, 0.0]);

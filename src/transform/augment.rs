@@ -1,8 +1,7 @@
-//! What makes training pictures more various: crops as detectors and trackers give them, mirrored, darker, blurred, noisy,
-//! partly hidden. Values with parameters that are called on a sample; those that change grey values only leave keypoints
-//! alone.
+//! What makes training pictures more various by moving them and their keypoints: crops as detectors and trackers give them,
+//! mirror pictures. Values with parameters that are called on a sample.
 
-use image::{GrayImage, Luma, imageops};
+use image::{GrayImage, imageops};
 use rand::Rng;
 
 use super::{Picture, Sample, TransformError, crop};
@@ -146,141 +145,7 @@ impl Flip {
     }
 }
 
-/// Other light: `grey = gain * grey^gamma + offset`, on the scale 0..1.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Light {
-    /// Gamma is drawn from 1 / this to this.
-    pub gamma: f32,
-    /// Gain is drawn from 1 / this to this.
-    pub gain: f32,
-    /// Offset is drawn from minus this to this.
-    pub offset: f32,
-}
-
-impl Light {
-    /// Applies it to a sample that is still in bytes.
-    ///
-    /// # Errors
-    /// When the sample is past Normalize.
-    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
-        let gamma = self.gamma.powf(triangular(rng));
-        let gain = self.gain.powf(triangular(rng));
-        let offset = self.offset * triangular(rng);
-        let curve: Vec<u8> = (0..=u8::MAX)
-            .map(|grey| grey_of(gain * (f32::from(grey) / 255.0).powf(gamma) + offset))
-            .collect();
-        sample.repainted("Light", |picture| {
-            for grey in picture.iter_mut() {
-                *grey = curve[usize::from(*grey)];
-            }
-            Ok(())
-        })
-    }
-}
-
-/// Out of focus, or from a small picture.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Blur {
-    /// Share of the samples that are blurred.
-    pub share: f32,
-    /// Largest standard deviation, pixels.
-    pub sigma: f32,
-}
-
-impl Blur {
-    /// Applies it to a sample that is still in bytes.
-    ///
-    /// # Errors
-    /// When the sample is past Normalize, or OpenCV fails.
-    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
-        if rng.random::<f32>() >= self.share {
-            return Ok(sample);
-        }
-        let sigma = self.sigma * rng.random_range(0.2..=1.0);
-        sample.repainted("Blur", |picture| {
-            *picture = crop::blurred(picture, sigma)?;
-            Ok(())
-        })
-    }
-}
-
-/// A sensor's noise, the same everywhere.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Noise {
-    /// Share of the samples that are noisy.
-    pub share: f32,
-    /// Largest standard deviation, on the scale 0..1.
-    pub sigma: f32,
-}
-
-impl Noise {
-    /// Applies it to a sample that is still in bytes.
-    ///
-    /// # Errors
-    /// When the sample is past Normalize.
-    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
-        if rng.random::<f32>() >= self.share {
-            return Ok(sample);
-        }
-        let sigma = self.sigma * rng.random::<f32>();
-        sample.repainted("Noise", |picture| {
-            for grey in picture.iter_mut() {
-                *grey = grey_of(f32::from(*grey) / 255.0 + sigma * bell(rng));
-            }
-            Ok(())
-        })
-    }
-}
-
-/// A rectangle of one grey over a part of the picture, as a hand or a microphone would hide it (DeVries and Taylor, 2017).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CutOut {
-    /// Share of the samples with such a rectangle.
-    pub share: f32,
-    /// Its longest side, as a share of the picture's.
-    pub side: f32,
-}
-
-impl CutOut {
-    /// Applies it to a sample that is still in bytes.
-    ///
-    /// # Errors
-    /// When the sample is past Normalize.
-    pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
-        if rng.random::<f32>() >= self.share {
-            return Ok(sample);
-        }
-        sample.repainted("CutOut", |picture| {
-            let mut span = |length: u32| {
-                let part = (length as f32 * self.side * rng.random_range(0.2..=1.0)) as u32;
-                let start = rng.random_range(0..=length.saturating_sub(part));
-                start..(start + part).min(length)
-            };
-            let (columns, rows) = (span(picture.width()), span(picture.height()));
-            let grey = Luma([rng.random()]);
-            for y in rows {
-                for x in columns.clone() {
-                    picture.put_pixel(x, y, grey);
-                }
-            }
-            Ok(())
-        })
-    }
-}
-
 /// From -1 to 1, those near 0 more often.
-fn triangular(rng: &mut impl Rng) -> f32 {
+pub(super) fn triangular(rng: &mut impl Rng) -> f32 {
     rng.random::<f32>() - rng.random::<f32>()
-}
-
-/// About normal with deviation 1: the sum of four uniform numbers (Irwin and Hall, 1927), whose variance is a third.
-fn bell(rng: &mut impl Rng) -> f32 {
-    const DEVIATION: f32 = 0.577_350_3;
-    let bits: u64 = rng.random();
-    let sum: u32 = (0..4).map(|part| (bits >> (16 * part)) as u32 & 0xffff).sum();
-    (sum as f32 / 65_535.0 - 2.0) / DEVIATION
-}
-
-fn grey_of(unit: f32) -> u8 {
-    (unit.clamp(0.0, 1.0) * 255.0).round() as u8
 }

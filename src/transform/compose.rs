@@ -3,8 +3,8 @@
 use rand::Rng;
 
 use super::{
-    Blur, CutOut, FaceCrop, Flip, Light, Noise, Normalize, RandomCrop, Rescale, Sample, ToTensor,
-    TransformError,
+    Blur, Coarse, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop, Rescale, Sample,
+    ToTensor, TransformError,
 };
 
 /// One transform of a chain.
@@ -22,8 +22,14 @@ pub enum Step {
     Light(Light),
     /// Out of focus.
     Blur(Blur),
+    /// A small picture enlarged.
+    Coarse(Coarse),
+    /// Too little light.
+    Dim(Dim),
     /// A sensor's noise.
     Noise(Noise),
+    /// Saved as JPEG.
+    Jpeg(Jpeg),
     /// A part hidden.
     CutOut(CutOut),
     /// Bytes to 0..1, pixels to the net's units.
@@ -76,7 +82,10 @@ impl Compose {
             Step::Flip(flip) => flip.apply(sample, rng),
             Step::Light(light) => light.apply(sample, rng),
             Step::Blur(blur) => blur.apply(sample, rng),
+            Step::Coarse(coarse) => coarse.apply(sample, rng),
+            Step::Dim(dim) => dim.apply(sample, rng),
             Step::Noise(noise) => noise.apply(sample, rng),
+            Step::Jpeg(jpeg) => jpeg.apply(sample, rng),
             Step::CutOut(cut_out) => cut_out.apply(sample, rng),
             Step::Normalize(normalize) => normalize.apply(sample),
             Step::ToTensor(to_tensor) => to_tensor.apply(sample),

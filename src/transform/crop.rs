@@ -2,7 +2,8 @@
 
 use image::{GrayImage, RgbaImage};
 use opencv::{
-    core::{BORDER_REPLICATE, Mat, Scalar, Size, ToInputArray},
+    core::{BORDER_REPLICATE, Mat, MatTraitConstManual, Scalar, Size, ToInputArray},
+    imgcodecs,
     imgproc::{self, INTER_AREA, INTER_LINEAR, WARP_INVERSE_MAP},
 };
 
@@ -84,6 +85,20 @@ pub fn blurred(picture: &GrayImage, sigma: f32) -> Result<GrayImage, TransformEr
     let mut to = Mat::new_rows_cols_with_bytes_mut::<u8>(height, width, &mut out)?;
     imgproc::gaussian_blur_def(&from, &mut to, Size::new(0, 0), f64::from(sigma))?;
     drop(to);
+    Ok(out)
+}
+
+/// `picture` after it was saved as JPEG of `quality`, 0 to 100, and read again.
+///
+/// # Errors
+/// When OpenCV fails, such as for an empty picture.
+pub fn saved_as_jpeg(picture: &GrayImage, quality: u8) -> Result<GrayImage, TransformError> {
+    let mut file = opencv::core::Vector::<u8>::new();
+    let quality = [imgcodecs::IMWRITE_JPEG_QUALITY, i32::from(quality)];
+    imgcodecs::imencode(".jpg", &mat_of(picture)?, &mut file, &quality.into_iter().collect())?;
+    let read = imgcodecs::imdecode(&file, imgcodecs::IMREAD_GRAYSCALE)?;
+    let mut out = GrayImage::new(picture.width(), picture.height());
+    out.copy_from_slice(read.data_bytes()?);
     Ok(out)
 }
 

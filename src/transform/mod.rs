@@ -4,11 +4,13 @@
 mod augment;
 mod compose;
 pub mod crop;
+mod grey;
 mod sample;
 mod steps;
 
-pub use augment::{Blur, CutOut, FaceCrop, Flip, Light, Noise};
+pub use augment::{FaceCrop, Flip};
 pub use compose::{Compose, Step};
+pub use grey::{Blur, Coarse, CutOut, Dim, Jpeg, Light, Noise};
 pub use sample::{Picture, Sample};
 pub use steps::{Normalize, RandomCrop, Rescale, ToTensor};
 
