@@ -20,8 +20,6 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Their faces are in the videos that tracking is measured on.
-NEVER = ["3062021448", "4856974482", "5151536225"]
 
 
 def arguments():
@@ -55,7 +53,7 @@ def train(args, run, left_out):
     # The set whose labels say where points lie comes first.
     data = [folder for folder in (args.also, args.youtube_faces) if folder]
     call(args, "train", "--net", "pinkpoint", *flags("--data", data), "--leave-out", left_out,
-         *(flags("--leave-out-containing", NEVER) if args.also else []),
+         "--leave-out-pictures", ROOT / "weights/excluded.csv",
          "--threads", args.threads, "--precision", "bf16", "--validation", "0.03", "--epochs", args.epochs, "--out", run)
 
 

@@ -21,6 +21,7 @@ const CROP: FaceCrop = FaceCrop {
     roll: 0.5,
     scale: 1.2,
     shift: 0.08,
+    steady: 0.0,
     negatives: 0.0,
 };
 
@@ -200,6 +201,22 @@ fn crops_are_as_various_as_they_are_said_to_be_and_depend_on_the_generator_only(
         (40..120).contains(&turned),
         "a quarter is turned by more than half: {turned}"
     );
+}
+
+#[test]
+fn steady_crops_are_off_by_a_third() {
+    let far = |steady| {
+        let crop = FaceCrop { steady, ..CROP };
+        let off = |seed| {
+            let out = crop.apply(face().0, &mut generator(seed)).unwrap();
+            let middle = Rect::around(&out.keypoints).unwrap().centre();
+            middle.distance(Point::new(55.5, 55.5))
+        };
+        (0..200).map(off).sum::<f32>()
+    };
+    let (none, all, half) = (far(0.0), far(1.0), far(0.5));
+    assert!((0.28..0.38).contains(&(all / none)), "{}", all / none);
+    assert!(half > 1.3 * all && half < 0.85 * none, "{all}, {half}, {none}");
 }
 
 #[test]

@@ -146,6 +146,7 @@ fn the_optimisers_step_as_tchs_own_do() {
             }
             .build(&vs, 0.01)
             .unwrap(),
+            OptimiserKind::Muon => unreachable!("tch has none"),
         };
         for step in 0..50 {
             optimiser.step(&loss(&own), 0.01);
@@ -222,6 +223,8 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
     let list = folder.path().join("left-out.txt");
     // All of person 1 of the set; of the photographs, of whom nobody knows the persons, the one.
     std::fs::write(&list, "Person_1_02.jpg\nphoto_1_02.jpg\n").unwrap();
+    let pictures = folder.path().join("pictures.csv");
+    std::fs::write(&pictures, "name,why\nPerson_3_06.jpg,blurred\nphoto_3_06.jpg\n\n").unwrap();
     assert_cmd::Command::cargo_bin("pinkpoint")
         .unwrap()
         .args([
@@ -235,9 +238,10 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
             "--net",
             "pinkpoint",
         ])
-        .args(["--validation", "0", "--leave-out-containing", "_06"])
-        .arg("--leave-out")
+        .args(["--validation", "0", "--leave-out"])
         .arg(&list)
+        .arg("--leave-out-pictures")
+        .arg(&pictures)
         .arg("--data")
         .arg(&data)
         .arg("--data")

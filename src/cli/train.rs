@@ -43,7 +43,7 @@ pub struct TrainArgs {
     /// Go on with this run; only --epochs, --data and --device can be given anew (another device rounds differently)
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
-    /// Passes over the training pictures [default: 3; of pinkpoint 90]
+    /// Passes over the training pictures [default: 3; of naimish 300, of pinkpoint 90]
     #[arg(long, value_name = "N")]
     epochs: Option<u32>,
     /// Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]
@@ -62,10 +62,10 @@ struct RecipeArgs {
     /// What is minimised [default: mse; of pinkpoint wing]
     #[arg(long, value_enum, conflicts_with = "resume")]
     loss: Option<Loss>,
-    /// How it is minimised [default: rmsprop; of pinkpoint adamw]
+    /// How it is minimised [default: rmsprop; of naimish adam, of pinkpoint muon]
     #[arg(long, visible_alias = "optimizer", value_enum, conflicts_with = "resume")]
     optimiser: Option<OptimiserKind>,
-    /// Step size at the start [default: 1e-4; of pinkpoint 2e-3]
+    /// Step size at the start [default: 1e-4; of naimish 1e-3, of pinkpoint 2e-3]
     #[arg(long, value_name = "RATE", conflicts_with = "resume")]
     learning_rate: Option<f64>,
     /// How the step size moves over the run [default: constant; of pinkpoint cosine]
@@ -74,7 +74,7 @@ struct RecipeArgs {
     /// Share of the run in which the step size rises to its start [default: 0; of pinkpoint 0.02]
     #[arg(long, value_name = "SHARE", conflicts_with = "resume")]
     warm_up: Option<f64>,
-    /// AdamW: how fast kernels shrink by themselves [default: 0; of pinkpoint 0.02]
+    /// AdamW and Muon: how fast kernels shrink by themselves [default: 0; of pinkpoint 0.02]
     #[arg(long, value_name = "RATE", conflicts_with = "resume")]
     weight_decay: Option<f64>,
     /// Export the running average of the parameters, of which a step keeps this share; 0 exports their last values
@@ -88,7 +88,7 @@ struct RecipeArgs {
     /// Numbers that a step is computed in; bf16 is for the net pinkpoint, and faster where the processor knows it
     #[arg(long, value_enum, default_value = "single", conflicts_with = "resume")]
     precision: Precision,
-    /// Pictures a step [default: 16; of pinkpoint 64]
+    /// Pictures a step [default: 16; of naimish 128, of pinkpoint 64]
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     batch: Option<usize>,
     /// Start of all randomness
@@ -104,9 +104,9 @@ struct RecipeArgs {
     /// itself where names do not say who that is
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     leave_out: Option<PathBuf>,
-    /// Leave out pictures whose name holds this text; may be given again
-    #[arg(long, value_name = "TEXT", conflicts_with = "resume")]
-    leave_out_containing: Vec<String>,
+    /// File of single pictures to leave out, one name a line; what follows a comma is a note
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    leave_out_pictures: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -147,10 +147,11 @@ pub fn run(args: TrainArgs) -> Result<()> {
 impl RecipeArgs {
     fn config(self, data: Vec<PathBuf>, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
-        let left_out = match &self.leave_out {
-            Some(file) => read_names(file)?.into_iter().flat_map(meant_by).collect(),
-            None => BTreeSet::new(),
+        let names = |file: Option<PathBuf>| match file {
+            Some(file) => read_names(&file),
+            None => Ok(BTreeSet::new()),
         };
+        let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
         Ok(TrainConfig {
             epochs: epochs.unwrap_or(usual.epochs),
@@ -168,8 +169,8 @@ impl RecipeArgs {
             threads: self.threads.unwrap_or(cores.min(*THREADS.end())),
             device: device.to_string(),
             validation: self.validation,
-            left_out,
-            left_out_containing: self.leave_out_containing,
+            left_out: left_out.into_iter().flat_map(meant_by).collect(),
+            left_out_pictures: names(self.leave_out_pictures)?,
             ..usual
         })
     }

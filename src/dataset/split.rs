@@ -13,7 +13,7 @@ pub fn person_of(name: &str) -> &str {
     name.rsplit_once('_').map_or(name, |(person, _)| person)
 }
 
-/// Names from a file, one a line; empty lines are skipped.
+/// Names from a file, one a line; what follows a comma is a note, and empty lines are skipped.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -24,7 +24,7 @@ pub fn read_names(path: &Path) -> Result<BTreeSet<String>, DatasetError> {
     })?;
     Ok(text
         .lines()
-        .map(str::trim)
+        .map(|line| line.split(',').next().unwrap_or_default().trim())
         .filter(|line| !line.is_empty())
         .map(str::to_owned)
         .collect())

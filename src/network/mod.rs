@@ -9,8 +9,8 @@ use crate::{
     keypoints::PointScheme,
     model::{Contract, CropRule, OutputScale},
     transform::{
-        Blur, Coarse, Compose, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop, Rescale,
-        Step, ToTensor, TransformError,
+        Blur, Coarse, Compose, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop,
+        Rescale, Step, ToTensor, TransformError,
     },
 };
 
@@ -130,6 +130,7 @@ fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointSch
         roll: 30f32.to_radians(),
         scale: 1.35,
         shift: 0.2,
+        steady: 0.7,
         negatives,
     };
     let flip = (!scheme.mirror.is_empty()).then(|| {

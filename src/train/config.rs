@@ -10,7 +10,8 @@ use crate::network::Architecture;
 /// Threads that a run may ask for: more than any machine has cores, fewer than a system refuses to start.
 pub const THREADS: RangeInclusive<u32> = 1..=1024;
 
-/// What the net is punished for, over the coordinates of a batch: normalised ones, and for Wing and Soft Wing crop pixels.
+/// What the net is punished for, over the coordinates of a batch: crop pixels for Wing,
+/// Soft Wing, and nets that say how sure they are as well, else normalised ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -36,6 +37,15 @@ pub enum OptimiserKind {
     Adam,
     /// Adam with weight decay apart from the gradient.
     Adamw,
+    /// Kernels of convolutions by steps that go equally far in every direction, the rest by AdamW: fewer epochs.
+    Muon,
+}
+
+impl OptimiserKind {
+    /// Whether kernels shrink by themselves.
+    pub fn decays(self) -> bool {
+        matches!(self, Self::Adamw | Self::Muon)
+    }
 }
 
 /// How the learning rate moves over a run.
@@ -82,7 +92,7 @@ pub struct TrainConfig {
     /// Share of the run in which the step size rises from 0 to its start, 0 to below 1.
     #[serde(default)]
     pub warm_up: f64,
-    /// AdamW: share of every kernel that a step takes away, times the step size.
+    /// AdamW and Muon: share of every kernel that a step takes away, times the step size.
     #[serde(default)]
     pub weight_decay: f64,
     /// Share of the running average of the parameters that a step keeps; 0 keeps no average.
@@ -106,9 +116,9 @@ pub struct TrainConfig {
     pub validation: f64,
     /// Persons whose pictures are not used at all.
     pub left_out: BTreeSet<String>,
-    /// Pictures whose name holds one of these texts are not used either.
+    /// Names of single pictures that are not used either.
     #[serde(default)]
-    pub left_out_containing: Vec<String>,
+    pub left_out_pictures: BTreeSet<String>,
 }
 
 /// The folders of a recipe; earlier recipes name one by itself.
@@ -147,7 +157,7 @@ impl TrainConfig {
             device: "auto".into(),
             validation: 0.1,
             left_out: BTreeSet::new(),
-            left_out_containing: Vec::new(),
+            left_out_pictures: BTreeSet::new(),
         };
         match net {
             Architecture::Course => course,
@@ -163,7 +173,7 @@ impl TrainConfig {
                 epochs: 90,
                 batch_size: 64,
                 loss: Loss::Wing,
-                optimiser: OptimiserKind::Adamw,
+                optimiser: OptimiserKind::Muon,
                 learning_rate: 2e-3,
                 schedule: Schedule::Cosine,
                 warm_up: 0.02,
@@ -207,8 +217,8 @@ impl TrainConfig {
             format!("{name} of {share}; it has to be from 0 to below 1")
         } else if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             format!("a weight decay of {}; it has to be 0 or more", self.weight_decay)
-        } else if self.weight_decay > 0.0 && self.optimiser != OptimiserKind::Adamw {
-            "weight decay is for the optimiser adamw only".into()
+        } else if self.weight_decay > 0.0 && !self.optimiser.decays() {
+            "weight decay is for the optimisers adamw and muon only".into()
         } else if self.precision == Precision::Bf16 && !self.net.computes_in_bf16() {
             format!("the net {} computes in single precision only", self.net)
         } else {

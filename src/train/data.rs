@@ -55,7 +55,7 @@ impl Selection {
             .collect::<Result<_, _>>()?;
         let fail = |why: String| Err(TrainError::Config(why));
         let left_out = sets.iter().map(|set| set.left_out).sum();
-        if left_out == 0 && !(config.left_out.is_empty() && config.left_out_containing.is_empty()) {
+        if left_out == 0 && !(config.left_out.is_empty() && config.left_out_pictures.is_empty()) {
             return fail(
                 "none of the persons or pictures to leave out is in the data; give their names as in the pictures' names"
                     .into(),
@@ -113,10 +113,8 @@ impl Chosen {
         let unmatched = part.unmatched();
         let mut rows = std::mem::take(&mut part.rows);
         let all = rows.len();
-        let texts = &config.left_out_containing;
         rows.retain(|LabelRow { name, .. }| {
-            !config.left_out.contains(part.person(name))
-                && !texts.iter().any(|text| name.contains(text.as_str()))
+            !config.left_out.contains(part.person(name)) && !config.left_out_pictures.contains(name)
         });
         let left_out = all - rows.len();
         let (training, validation) =

@@ -25,6 +25,9 @@ pub(super) struct Criterion {
     loss: Loss,
     /// Crop pixels per unit of the net's numbers.
     pixels: f64,
+    /// What the points' errors are multiplied with before they are judged: to crop pixels where the loss bends at so many, or
+    /// stands beside others that a smaller number would give way to; else 1.
+    unit: f64,
     points: i64,
     confidence: bool,
 }
@@ -32,9 +35,12 @@ pub(super) struct Criterion {
 impl Criterion {
     /// Points are punished by `loss`.
     pub(super) fn new(loss: Loss, contract: &Contract) -> Self {
+        let pixels = f64::from(contract.output.scale);
+        let in_pixels = contract.confidence || matches!(loss, Loss::Wing | Loss::SoftWing);
         Self {
             loss,
-            pixels: f64::from(contract.output.scale),
+            pixels,
+            unit: if in_pixels { pixels } else { 1.0 },
             points: contract.scheme.count as i64,
             confidence: contract.confidence,
         }
@@ -65,30 +71,15 @@ impl Criterion {
     }
 
     fn of_points(&self, points: &Tensor, targets: &Tensor, reduction: Reduction) -> Tensor {
+        let (points, targets) = (points * self.unit, targets * self.unit);
+        let off = || (&points - &targets).abs();
         match self.loss {
-            Loss::Mse => points.mse_loss(targets, reduction),
-            Loss::L1 => points.l1_loss(targets, reduction),
-            Loss::SmoothL1 => points.smooth_l1_loss(targets, reduction, 1.0),
-            Loss::Wing => reduced(self.wing(points, targets), reduction),
-            Loss::SoftWing => reduced(self.soft_wing(points, targets), reduction),
+            Loss::Mse => points.mse_loss(&targets, reduction),
+            Loss::L1 => points.l1_loss(&targets, reduction),
+            Loss::SmoothL1 => points.smooth_l1_loss(&targets, reduction, 1.0),
+            Loss::Wing => reduced(wing(&off()), reduction),
+            Loss::SoftWing => reduced(soft_wing(&off()), reduction),
         }
-    }
-
-    /// `w ln(1 + |d| / e)` where the error `|d|` is below `w` crop pixels, else `|d| - c`, with `c` so that both meet.
-    fn wing(&self, points: &Tensor, targets: &Tensor) -> Tensor {
-        let off = (points - targets).abs() * self.pixels;
-        let near = (&off / WING_CURVATURE).log1p() * WING_WIDTH;
-        let meeting = WING_WIDTH - WING_WIDTH * (WING_WIDTH / WING_CURVATURE).ln_1p();
-        near.where_self(&off.lt(WING_WIDTH), &(&off - meeting))
-    }
-
-    /// `|d|` where the error is below the bend `b`, else `w ln(1 + |d| / e) + c`, with `c` so that both meet.
-    fn soft_wing(&self, points: &Tensor, targets: &Tensor) -> Tensor {
-        let off = (points - targets).abs() * self.pixels;
-        let (width, curvature) = SOFT_WING_SHAPE;
-        let meeting = SOFT_WING_BEND - width * (SOFT_WING_BEND / curvature).ln_1p();
-        let far = (&off / curvature).log1p() * width + meeting;
-        off.where_self(&off.lt(SOFT_WING_BEND), &far)
     }
 
     /// Negative log likelihood of every point's error in a Laplace distribution whose mean absolute deviation is the
@@ -98,6 +89,21 @@ impl Criterion {
         let off = off.view([-1, self.points, 2]).mean_dim(2, false, Kind::Float);
         spread + off * spread.neg().exp()
     }
+}
+
+/// `w ln(1 + d / e)` where the error `d` in pixels is below `w`, else `d - c`, with `c` so that both meet.
+fn wing(off: &Tensor) -> Tensor {
+    let near = (off / WING_CURVATURE).log1p() * WING_WIDTH;
+    let meeting = WING_WIDTH - WING_WIDTH * (WING_WIDTH / WING_CURVATURE).ln_1p();
+    near.where_self(&off.lt(WING_WIDTH), &(off - meeting))
+}
+
+/// `d` where the error in pixels is below the bend, else `w ln(1 + d / e) + c`, with `c` so that both meet.
+fn soft_wing(off: &Tensor) -> Tensor {
+    let (width, curvature) = SOFT_WING_SHAPE;
+    let meeting = SOFT_WING_BEND - width * (SOFT_WING_BEND / curvature).ln_1p();
+    let far = (off / curvature).log1p() * width + meeting;
+    off.where_self(&off.lt(SOFT_WING_BEND), &far)
 }
 
 fn reduced(loss: Tensor, reduction: Reduction) -> Tensor {
@@ -145,33 +151,37 @@ mod tests {
     }
 
     #[test]
-    fn wing_is_logarithmic_near_and_absolute_far_in_crop_pixels() {
-        let criterion = criterion(Loss::Wing);
-        let targets = Tensor::zeros([1, 1], (Kind::Float, tch::Device::Cpu));
-        let at = |pixels: f32| {
-            value(&criterion.wing(&Tensor::from_slice(&[pixels / 32.0]).view([1, 1]), &targets))
-        };
+    fn wing_is_logarithmic_near_and_absolute_far() {
+        let at = |pixels: f32| value(&wing(&Tensor::from_slice(&[pixels])));
         assert_eq!(at(0.0), 0.0);
         assert!((at(2.0) - 10.0 * 2f64.ln()).abs() < 1e-4);
         assert!((at(30.0) - at(20.0) - 10.0).abs() < 1e-4, "absolute");
         assert!((at(10.001) - at(9.999)).abs() < 0.01, "both parts meet");
-        assert_eq!(at(-7.0), at(7.0));
     }
 
     #[test]
-    fn soft_wing_is_absolute_near_and_logarithmic_far_in_crop_pixels() {
-        let criterion = criterion(Loss::SoftWing);
-        let targets = Tensor::zeros([1, 1], (Kind::Float, tch::Device::Cpu));
-        let at = |pixels: f32| {
-            let point = Tensor::from_slice(&[pixels / 32.0]).view([1, 1]);
-            value(&criterion.soft_wing(&point, &targets))
-        };
+    fn soft_wing_is_absolute_near_and_logarithmic_far() {
+        let at = |pixels: f32| value(&soft_wing(&Tensor::from_slice(&[pixels])));
         assert_eq!(at(0.0), 0.0);
         assert!((at(1.5) - 1.5).abs() < 1e-5);
         assert!((at(2.001) - at(1.999)).abs() < 0.02, "both parts meet");
         let far = at(12.0) - at(5.0);
         assert!((far - 20.0 * (12.5f64 / 5.5).ln()).abs() < 1e-3, "{far}");
-        assert_eq!(at(-7.0), at(7.0));
+    }
+
+    #[test]
+    fn errors_are_judged_in_crop_pixels_where_that_is_said() {
+        let off = Tensor::from_slice(&[-4.0f32 / 32.0]).view([1, 1]);
+        let none = off.zeros_like();
+        let judged = |criterion: &Criterion| value(&criterion.of_points(&off, &none, Reduction::Mean));
+        assert_eq!(judged(&criterion(Loss::L1)), 4.0);
+        assert_eq!(
+            judged(&criterion(Loss::Wing)),
+            value(&wing(&Tensor::from_slice(&[4f32])))
+        );
+        let course = Architecture::Course.contract(PointScheme::unnamed(POINTS as usize));
+        let plain = Criterion::new(Loss::L1, &course);
+        assert_eq!(judged(&plain), 4.0 / 32.0, "as the course has it");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod config;
 mod data;
 mod journal;
 mod loss;
+mod muon;
 mod offsets;
 mod optimiser;
 mod run;

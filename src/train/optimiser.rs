@@ -1,9 +1,9 @@
-//! RMSProp, Adam and AdamW with state that can be saved: tch's own optimisers keep theirs to themselves, and a run that is
+//! RMSProp, Adam, AdamW and Muon with state that can be saved: tch's own optimisers keep theirs to themselves, and a run that is
 //! resumed without it does not go on where it stopped. Knows tch only.
 
 use tch::{Kind, Tensor};
 
-use super::{TrainError, config::OptimiserKind};
+use super::{TrainError, config::OptimiserKind, muon};
 
 /// RMSProp: share of the old mean square that is kept (PyTorch's default).
 const ALPHA: f64 = 0.99;
@@ -17,10 +17,39 @@ const EPSILON: f64 = 1e-8;
 struct Slot {
     name: String,
     parameter: Tensor,
-    /// Mean of the gradient; Adam and AdamW only.
-    mean: Option<Tensor>,
-    /// Mean of the squared gradient.
-    square: Tensor,
+    means: Means,
+}
+
+/// What is remembered of the gradients of a parameter, in its shape.
+#[derive(Debug)]
+enum Means {
+    /// Mean of the squares: RMSProp.
+    Square(Tensor),
+    /// Mean, and mean of the squares: Adam.
+    Both(Tensor, Tensor),
+    /// Mean: Muon.
+    Mean(Tensor),
+}
+
+impl Means {
+    /// Of nothing so far. Muon is for the kernels of convolutions; what else there is follows Adam.
+    fn fresh(kind: OptimiserKind, parameter: &Tensor) -> Self {
+        let zeros = || parameter.zeros_like();
+        match kind {
+            OptimiserKind::Rmsprop => Self::Square(zeros()),
+            OptimiserKind::Muon if parameter.dim() == 4 => Self::Mean(zeros()),
+            _ => Self::Both(zeros(), zeros()),
+        }
+    }
+
+    /// Every mean under the name that it has in a checkpoint.
+    fn named(&self) -> Vec<(&'static str, &Tensor)> {
+        match self {
+            Self::Square(square) => vec![("square", square)],
+            Self::Both(mean, square) => vec![("square", square), ("mean", mean)],
+            Self::Mean(mean) => vec![("mean", mean)],
+        }
+    }
 }
 
 /// An optimiser over named parameters.
@@ -33,12 +62,11 @@ pub struct Optimiser {
 }
 
 impl Optimiser {
-    /// Fresh state for `parameters`, which share their storage with the net's. `weight_decay` is for AdamW.
+    /// Fresh state for `parameters`, which share their storage with the net's. `weight_decay` is for AdamW and Muon.
     pub fn new(kind: OptimiserKind, weight_decay: f64, parameters: Vec<(String, Tensor)>) -> Self {
         let slot = |(name, parameter): (String, Tensor)| Slot {
             name,
-            mean: (kind != OptimiserKind::Rmsprop).then(|| parameter.zeros_like()),
-            square: parameter.zeros_like(),
+            means: Means::fresh(kind, &parameter),
             parameter,
         };
         Self {
@@ -57,14 +85,10 @@ impl Optimiser {
         let (kind, steps, decay) = (self.kind, self.steps, self.weight_decay);
         tch::no_grad(|| {
             for slot in &mut self.slots {
-                match kind {
-                    OptimiserKind::Rmsprop => slot.rmsprop(learning_rate),
-                    OptimiserKind::Adam => slot.adam(learning_rate, steps),
-                    OptimiserKind::Adamw => {
-                        slot.decay(learning_rate * decay);
-                        slot.adam(learning_rate, steps);
-                    }
+                if kind.decays() {
+                    slot.decay(learning_rate * decay);
                 }
+                slot.step(learning_rate, steps);
             }
         });
     }
@@ -73,10 +97,8 @@ impl Optimiser {
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = vec![("steps".into(), Tensor::from_slice(&[self.steps]))];
         for slot in &self.slots {
-            state.push((format!("square/{}", slot.name), slot.square.shallow_clone()));
-            if let Some(mean) = &slot.mean {
-                state.push((format!("mean/{}", slot.name), mean.shallow_clone()));
-            }
+            let named = slot.means.named().into_iter();
+            state.extend(named.map(|(what, mean)| (format!("{what}/{}", slot.name), mean.shallow_clone())));
         }
         state
     }
@@ -87,10 +109,10 @@ impl Optimiser {
     /// When an entry is missing or has another shape.
     pub fn restore(&mut self, find: impl Fn(&str) -> Result<Tensor, TrainError>) -> Result<(), TrainError> {
         self.steps = i64::try_from(&find("steps")?.f_view(-1)?.f_get(0)?)?;
-        for slot in &mut self.slots {
-            slot.square.f_copy_(&find(&format!("square/{}", slot.name))?)?;
-            if let Some(mean) = &mut slot.mean {
-                mean.f_copy_(&find(&format!("mean/{}", slot.name))?)?;
+        for slot in &self.slots {
+            for (what, mean) in slot.means.named() {
+                mean.shallow_clone()
+                    .f_copy_(&find(&format!("{what}/{}", slot.name))?)?;
             }
         }
         Ok(())
@@ -98,14 +120,14 @@ impl Optimiser {
 }
 
 impl Slot {
-    /// `square = ALPHA square + (1 - ALPHA) g^2; p -= rate g / (sqrt(square) + EPSILON)` (Tieleman and Hinton, 2012).
-    fn rmsprop(&mut self, learning_rate: f64) {
+    fn step(&mut self, learning_rate: f64, steps: i64) {
         let gradient = self.parameter.grad();
-        let _ = self.square.lerp_(&gradient.square(), 1.0 - ALPHA);
-        let denominator = self.square.sqrt().g_add_scalar_(EPSILON);
-        let _ = self
-            .parameter
-            .addcdiv_(&(gradient * -learning_rate), &denominator);
+        let parameter = &mut self.parameter;
+        match &mut self.means {
+            Means::Square(square) => rmsprop(parameter, &gradient, square, learning_rate),
+            Means::Both(mean, square) => adam(parameter, &gradient, (mean, square), learning_rate, steps),
+            Means::Mean(mean) => muon::step(parameter, &gradient, mean, learning_rate),
+        }
     }
 
     /// Makes kernels smaller by `share` (Loshchilov and Hutter, 2019); biases and norms have one dimension and stay.
@@ -114,17 +136,27 @@ impl Slot {
             let _ = self.parameter.g_mul_scalar_(1.0 - share);
         }
     }
+}
 
-    /// Adam with its bias correction, algorithm 1 of Kingma and Ba, 2015.
-    fn adam(&mut self, learning_rate: f64, steps: i64) {
-        let gradient = self.parameter.grad();
-        let correction = |beta: f64| 1.0 - beta.powf(steps as f64);
-        let _ = self.square.lerp_(&gradient.square(), 1.0 - BETAS.1);
-        let denominator = (self.square.sqrt() / correction(BETAS.1).sqrt()).g_add_scalar_(EPSILON);
-        if let Some(mean) = &mut self.mean {
-            let _ = mean.lerp_(&gradient, 1.0 - BETAS.0);
-            let step = &*mean * (-learning_rate / correction(BETAS.0));
-            let _ = self.parameter.addcdiv_(&step.to_kind(Kind::Float), &denominator);
-        }
-    }
+/// `square = ALPHA square + (1 - ALPHA) g^2; p -= rate g / (sqrt(square) + EPSILON)` (Tieleman and Hinton, 2012).
+fn rmsprop(parameter: &mut Tensor, gradient: &Tensor, square: &mut Tensor, learning_rate: f64) {
+    let _ = square.lerp_(&gradient.square(), 1.0 - ALPHA);
+    let denominator = square.sqrt().g_add_scalar_(EPSILON);
+    let _ = parameter.addcdiv_(&(gradient * -learning_rate), &denominator);
+}
+
+/// Adam with its bias correction, algorithm 1 of Kingma and Ba, 2015.
+fn adam(
+    parameter: &mut Tensor,
+    gradient: &Tensor,
+    (mean, square): (&mut Tensor, &mut Tensor),
+    learning_rate: f64,
+    steps: i64,
+) {
+    let correction = |beta: f64| 1.0 - beta.powf(steps as f64);
+    let _ = square.lerp_(&gradient.square(), 1.0 - BETAS.1);
+    let denominator = (square.sqrt() / correction(BETAS.1).sqrt()).g_add_scalar_(EPSILON);
+    let _ = mean.lerp_(gradient, 1.0 - BETAS.0);
+    let step = &*mean * (-learning_rate / correction(BETAS.0));
+    let _ = parameter.addcdiv_(&step.to_kind(Kind::Float), &denominator);
 }

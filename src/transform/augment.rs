@@ -21,11 +21,16 @@ pub struct FaceCrop {
     pub scale: f32,
     /// How far the crop's centre is off in x and y at most, divided by the box's long side; a little is more frequent.
     pub shift: f32,
+    /// Share of the faces that are cut out closer to the truth: roll, scale and shift are a third of what they are
+    /// otherwise, as where the points of the frame before say where the face is.
+    pub steady: f32,
     /// Share of the samples that show no face.
     pub negatives: f32,
 }
 
 impl FaceCrop {
+    /// What is left of roll, scale and shift for the steady ones.
+    const STEADY: f32 = 1.0 / 3.0;
     /// A crop that overlaps the face's box by less than this (intersection over union) shows no face but a part of one, a
     /// background, or a face that is far too small.
     const NO_FACE_IOU: f32 = 0.25;
@@ -68,14 +73,19 @@ impl FaceCrop {
 
     fn around(&self, face: &Rect, rng: &mut impl Rng) -> CropTransform {
         let size = face.long_side().max(1.0);
-        let mut off = || size * self.shift * triangular(rng);
+        let steady = rng.random::<f32>() < self.steady;
+        let strength = if steady { Self::STEADY } else { 1.0 };
+        let mut off = |most: f32| most * strength * triangular(rng);
         let middle = face.centre();
-        let centre = Point::new(middle.x + off(), middle.y + off());
-        let scale = self.scale.powf(triangular(rng));
+        let centre = Point::new(
+            middle.x + off(size * self.shift),
+            middle.y + off(size * self.shift),
+        );
+        let scale = self.scale.powf(off(1.0));
         CropTransform {
             centre,
             extent: self.margin * size * scale,
-            roll: self.roll * triangular(rng),
+            roll: off(self.roll),
             side: self.side,
         }
     }

@@ -95,7 +95,12 @@ pub fn blurred(picture: &GrayImage, sigma: f32) -> Result<GrayImage, TransformEr
 pub fn saved_as_jpeg(picture: &GrayImage, quality: u8) -> Result<GrayImage, TransformError> {
     let mut file = opencv::core::Vector::<u8>::new();
     let quality = [imgcodecs::IMWRITE_JPEG_QUALITY, i32::from(quality)];
-    imgcodecs::imencode(".jpg", &mat_of(picture)?, &mut file, &quality.into_iter().collect())?;
+    imgcodecs::imencode(
+        ".jpg",
+        &mat_of(picture)?,
+        &mut file,
+        &quality.into_iter().collect(),
+    )?;
     let read = imgcodecs::imdecode(&file, imgcodecs::IMREAD_GRAYSCALE)?;
     let mut out = GrayImage::new(picture.width(), picture.height());
     out.copy_from_slice(read.data_bytes()?);
