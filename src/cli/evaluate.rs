@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{LabelRow, Labels, Part, read_names},
-    evaluate::{Bias, Outcome, score, write_predictions},
+    dataset::{LabelRow, Labels, Part, person_of, read_names},
+    evaluate::{Bias, Condition, Outcome, interval, score, write_predictions},
     files,
     geometry::Point,
     keypoints::PointScheme,
@@ -25,7 +25,7 @@ use crate::{
     transform::crop,
 };
 use finder::{Boxes, Finder};
-use report::Report;
+use report::{OfCondition, Report};
 
 /// Pictures in each figure.
 const PICTURES_PER_FIGURE: usize = 8;
@@ -109,10 +109,11 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
 
     let bar = progress_bar(rows.len());
     let start = Instant::now();
-    let (mut outcomes, mut found) = (Vec::with_capacity(rows.len()), 0);
+    let (mut outcomes, mut conditions, mut found) = (Vec::with_capacity(rows.len()), Vec::new(), 0);
     for row in &rows {
         let grey = crop::grey(&picture::read(&args.images.join(&row.name))?)?;
         let (outcome, faces) = finder.outcome(&mut fitter, row, &grey)?;
+        conditions.push(Condition::of(&row.points, &grey, &scheme));
         outcomes.push(outcome);
         found += faces;
         bar.inc(1);
@@ -136,11 +137,16 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         }
     }
     let score = score(&outcomes, &scheme);
+    let errors = outcomes
+        .iter()
+        .filter_map(|o| Some((person_of(&o.name), o.nme_io(&scheme)?)));
     let report = Report {
         weights: weights.display().to_string(),
         boxes: finder.boxes(),
         device: fitter.model().device(),
         images_per_second: outcomes.len() as f64 / seconds,
+        nme_io_interval: interval(errors),
+        conditions: of_conditions(&outcomes, &conditions, &scheme),
         extra_faces: (found + score.miss) as f64 / score.n.max(1) as f64 - 1.0,
         score,
     };
@@ -195,6 +201,23 @@ impl EvaluateArgs {
         }
         Ok(())
     }
+}
+
+/// The figures of the faces under each condition; `conditions` are those of each outcome.
+fn of_conditions(
+    outcomes: &[Outcome],
+    conditions: &[Vec<Condition>],
+    scheme: &PointScheme,
+) -> Vec<OfCondition> {
+    let of = |condition: Condition| {
+        let pairs = outcomes.iter().zip(conditions);
+        let faces: Vec<Outcome> = pairs
+            .filter(|(_, has)| has.contains(&condition))
+            .map(|(outcome, _)| outcome.clone())
+            .collect();
+        OfCondition::new(condition, &score(&faces, scheme))
+    };
+    Condition::ALL.into_iter().map(of).collect()
 }
 
 fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>> {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::evaluate::Score;
+use crate::evaluate::{Condition, Score};
 
 /// What `--json` holds: the figures, and of what they are.
 #[derive(Debug, Serialize)]
@@ -15,11 +15,40 @@ pub struct Report {
     pub device: String,
     /// Pictures a second, reading them and finding faces included.
     pub images_per_second: f64,
+    /// 95 % interval of the mean NMEio: bootstrap over persons, as far as names say who that is.
+    pub nme_io_interval: Option<(f64, f64)>,
+    /// Figures of hard faces.
+    pub conditions: Vec<OfCondition>,
     /// Faces found a picture that are not the labelled one; whether they are faces nobody says.
     pub extra_faces: f64,
     /// How far off the points are.
     #[serde(flatten)]
     pub score: Score,
+}
+
+/// Figures of the faces under one condition.
+#[derive(Debug, Serialize)]
+pub struct OfCondition {
+    /// The condition.
+    pub condition: &'static str,
+    /// Labelled faces.
+    pub n: usize,
+    /// Those without a prediction.
+    pub miss: usize,
+    /// Mean error over the distance of the outer eye corners.
+    pub nme_io_mean: Option<f64>,
+}
+
+impl OfCondition {
+    /// The figures `score` of the faces under `condition`.
+    pub fn new(condition: Condition, score: &Score) -> Self {
+        Self {
+            condition: condition.name(),
+            n: score.n,
+            miss: score.miss,
+            nme_io_mean: score.nme_io_mean,
+        }
+    }
 }
 
 impl Report {
@@ -41,9 +70,13 @@ impl Report {
             say!("  further faces          {:.3} a picture", self.extra_faces);
         }
         say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
+        let interval = self
+            .nme_io_interval
+            .map(|(low, high)| format!(" ({} to {})", percent(Some(low), 2), percent(Some(high), 2)));
         say!(
-            "  inter-ocular NME       mean {} %, median {} %",
+            "  inter-ocular NME       mean {} %{}, median {} %",
             percent(result.nme_io_mean, 2),
+            interval.unwrap_or_default(),
             percent(result.nme_io_median, 2)
         );
         say!(
@@ -63,5 +96,26 @@ impl Report {
             .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
             .collect();
         say!("  by group, % of eye distance: {}", groups.join(", "));
+        let hard: Vec<String> = self
+            .conditions
+            .iter()
+            .filter(|of| of.n > 0)
+            .map(|of| {
+                let missed = if of.miss > 0 {
+                    format!(", {} missed", of.miss)
+                } else {
+                    String::new()
+                };
+                format!(
+                    "{} {} ({}{missed})",
+                    of.condition,
+                    percent(of.nme_io_mean, 2),
+                    of.n
+                )
+            })
+            .collect();
+        if !hard.is_empty() {
+            say!("  hard faces, NME %: {}", hard.join(", "));
+        }
     }
 }

@@ -1,0 +1,155 @@
+//! What makes a labelled face hard: turned to the side, in the dark, small. Told from its labels and its picture alone, so that
+//! figures can be given for such faces apart. Plain arithmetic.
+
+use image::GrayImage;
+
+use super::mean;
+use crate::{
+    geometry::{Point, Rect},
+    keypoints::PointScheme,
+};
+
+/// Beyond this yaw a face counts as turned, degrees.
+const TURNED: f64 = 30.0;
+/// Below this mean grey (0 to 255) within the keypoints' box it counts as dark.
+const DARK: f64 = 60.0;
+/// Below this distance of the outer eye corners it counts as small, pixels.
+const SMALL: f64 = 30.0;
+/// How far the tip of the nose stands out before the line of the outer eye corners, as a share of their distance: about 4.5 of
+/// 9 centimetres on adults.
+const NOSE: f64 = 0.5;
+/// The tip of the nose in the 68 points of iBUG.
+const NOSE_TIP: usize = 30;
+
+/// A difficulty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Turned to the side by more than 30 degrees.
+    Turned,
+    /// Mean grey of the face below 60 of 255.
+    Dark,
+    /// Outer eye corners less than 30 pixels apart.
+    Small,
+}
+
+impl Condition {
+    /// All, in the order of tables.
+    pub const ALL: [Self; 3] = [Self::Turned, Self::Dark, Self::Small];
+
+    /// Name as shown in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Turned => "turned over 30 degrees",
+            Self::Dark => "dark",
+            Self::Small => "small",
+        }
+    }
+
+    /// Those of a face with the keypoints `labelled`, picture pixels. Without eye corners in `scheme` only [`Self::Dark`] can
+    /// be told, and [`Self::Turned`] only of the 68 points of iBUG.
+    pub fn of(labelled: &[Point], picture: &GrayImage, scheme: &PointScheme) -> Vec<Self> {
+        let mut conditions = Vec::new();
+        if *scheme == PointScheme::ibug68() && yaw(labelled, scheme).is_some_and(|yaw| yaw.abs() > TURNED) {
+            conditions.push(Self::Turned);
+        }
+        if brightness(labelled, picture).is_some_and(|grey| grey < DARK) {
+            conditions.push(Self::Dark);
+        }
+        if eye_line(labelled, scheme).is_some_and(|(right, left)| f64::from(right.distance(left)) < SMALL) {
+            conditions.push(Self::Small);
+        }
+        conditions
+    }
+}
+
+/// Outer corners of the eyes, the picture's left one first.
+fn eye_line(points: &[Point], scheme: &PointScheme) -> Option<(Point, Point)> {
+    let corner = |i: usize| scheme.inter_ocular.get(i).and_then(|&p| points.get(p)).copied();
+    Some((corner(0)?, corner(1)?))
+}
+
+/// About how far the face is turned to the side, degrees: turned by the angle `a`, the eye line looks `cos a` times as long and
+/// the nose's tip moves along it by `NOSE sin a` of its length.
+fn yaw(points: &[Point], scheme: &PointScheme) -> Option<f64> {
+    let (right, left) = eye_line(points, scheme)?;
+    let tip = points.get(NOSE_TIP)?;
+    let [dx, dy] = [left.x - right.x, left.y - right.y].map(f64::from);
+    let (from_x, from_y) = (
+        f64::from(tip.x) - f64::from(left.x + right.x) / 2.0,
+        f64::from(tip.y) - f64::from(left.y + right.y) / 2.0,
+    );
+    let along = (from_x * dx + from_y * dy) / (dx * dx + dy * dy);
+    Some((along / NOSE).atan().to_degrees())
+}
+
+/// Mean grey within the tight box of the points, as far as the picture goes.
+fn brightness(points: &[Point], picture: &GrayImage) -> Option<f64> {
+    let tight = Rect::around(points)?;
+    let within = |from: f32, length: f32, side: u32| {
+        let end = (from + length).clamp(0.0, side as f32) as u32;
+        (from.clamp(0.0, side as f32) as u32)..end
+    };
+    let columns = within(tight.x, tight.width, picture.width());
+    let greys: Vec<f64> = within(tight.y, tight.height, picture.height())
+        .flat_map(|y| {
+            columns
+                .clone()
+                .map(move |x| f64::from(picture.get_pixel(x, y)[0]))
+        })
+        .collect();
+    mean(&greys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Luma;
+
+    /// A face of the given eye distance, whose nose's tip lies `along` of it to the side.
+    fn face(eyes: f32, along: f32) -> Vec<Point> {
+        let mut points = vec![Point::new(50.0, 60.0); 68];
+        points[36] = Point::new(50.0 - eyes / 2.0, 40.0);
+        points[45] = Point::new(50.0 + eyes / 2.0, 40.0);
+        points[NOSE_TIP] = Point::new(50.0 + along * eyes, 55.0);
+        points
+    }
+
+    fn conditions(points: &[Point], grey: u8) -> Vec<Condition> {
+        let picture = GrayImage::from_pixel(100, 100, Luma([grey]));
+        Condition::of(points, &picture, &PointScheme::ibug68())
+    }
+
+    #[test]
+    fn easy_faces_have_none_and_each_is_told_by_itself() {
+        assert_eq!(conditions(&face(40.0, 0.1), 120), []);
+        // tan 30 / 2 = 0.29
+        assert_eq!(conditions(&face(40.0, 0.28), 120), []);
+        assert_eq!(conditions(&face(40.0, 0.3), 120), [Condition::Turned]);
+        assert_eq!(conditions(&face(40.0, -0.3), 120), [Condition::Turned]);
+        assert_eq!(conditions(&face(40.0, 0.0), 50), [Condition::Dark]);
+        assert_eq!(conditions(&face(29.0, 0.0), 120), [Condition::Small]);
+    }
+
+    #[test]
+    fn a_leaning_face_is_not_turned() {
+        let mut leaning = face(40.0, 0.0);
+        for point in &mut leaning {
+            let (x, y) = (point.x - 50.0, point.y - 40.0);
+            *point = Point::new(50.0 + 0.8 * x - 0.6 * y, 40.0 + 0.6 * x + 0.8 * y);
+        }
+        assert_eq!(conditions(&leaning, 120), []);
+    }
+
+    #[test]
+    fn faces_partly_outside_and_schemes_without_eyes_are_no_trouble() {
+        let outside: Vec<Point> = face(40.0, 0.0)
+            .into_iter()
+            .map(|p| Point::new(p.x - 80.0, p.y - 500.0))
+            .collect();
+        assert_eq!(conditions(&outside, 10), []);
+        let picture = GrayImage::from_pixel(100, 100, Luma([10]));
+        let unnamed = PointScheme::unnamed(2);
+        let points = [Point::new(10.0, 10.0), Point::new(20.0, 30.0)];
+        assert_eq!(Condition::of(&points, &picture, &unnamed), [Condition::Dark]);
+    }
+}
