@@ -254,8 +254,13 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
             predicates::str::contains("11 pictures to train on").and(predicates::str::contains("5 left out")),
         );
     let run = Run::open(&folder.path().join("run")).unwrap();
-    assert_eq!(run.config().data, [data, plain]);
+    assert_eq!(run.config().data, [data.clone(), plain.clone()]);
     assert_eq!(run.config().data_name(), "data and plain");
+    let twice = TrainConfig {
+        data: vec![plain.clone(), plain, data],
+        ..run.config().clone()
+    };
+    assert_eq!(twice.data_name(), "plain (2 times) and data");
 }
 
 #[test]

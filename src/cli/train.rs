@@ -29,7 +29,8 @@ use crate::{
                         Ctrl-C saves; `pinkpoint train --resume runs/course` goes on bit for bit."
 )]
 pub struct TrainArgs {
-    /// Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again
+    /// Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again,
+    /// and a set that is given twice counts double
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     data: Vec<PathBuf>,
     /// Folder for the run: recipe, checkpoint, metrics, loss curve, weights

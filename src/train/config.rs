@@ -74,7 +74,7 @@ pub enum Precision {
 pub struct TrainConfig {
     /// The net.
     pub net: Architecture,
-    /// Folders of the data sets.
+    /// Folders of the data sets; one that is named twice counts double.
     #[serde(deserialize_with = "one_or_many")]
     pub data: Vec<PathBuf>,
     /// Passes over the training pictures.
@@ -227,14 +227,24 @@ impl TrainConfig {
         Err(TrainError::Config(complaint))
     }
 
-    /// Names of the data sets' folders.
+    /// Names of the data sets' folders, each once.
     pub fn data_name(&self) -> String {
         let last = |folder: &PathBuf| {
             let part = folder.components().next_back()?;
             Some(part.as_os_str().to_string_lossy().into_owned())
         };
-        let names: Vec<String> = self.data.iter().filter_map(last).collect();
-        names.join(" and ")
+        let times = |folder: &PathBuf| self.data.iter().filter(|other| *other == folder).count();
+        let named = self.data.iter().enumerate().filter_map(|(place, folder)| {
+            if self.data[..place].contains(folder) {
+                return None;
+            }
+            let name = last(folder)?;
+            Some(match times(folder) {
+                1 => name,
+                times => format!("{name} ({times} times)"),
+            })
+        });
+        named.collect::<Vec<_>>().join(" and ")
     }
 
     /// The recipe in one line, for people.

@@ -1,6 +1,9 @@
 //! The pictures of a run: which are trained on, which are held back, which are left out; then read into memory.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use super::{TrainConfig, TrainError};
 use crate::dataset::{DataFolder, LabelRow, LabelledPicture, Unmatched, load_pictures, split_by_person};
@@ -17,6 +20,8 @@ pub(super) struct Selection {
 
 /// What is used of one data set.
 struct Chosen {
+    /// Which set it is, from 0; one that the recipe names twice is the same set both times.
+    set: usize,
     folder: PathBuf,
     training: Vec<LabelRow>,
     validation: Vec<LabelRow>,
@@ -51,7 +56,7 @@ impl Selection {
         let sets: Vec<Chosen> = config
             .data
             .iter()
-            .map(|folder| Chosen::of(folder, config))
+            .map(|folder| Chosen::of(folder, config, distinct(&config.data, folder)))
             .collect::<Result<_, _>>()?;
         let fail = |why: String| Err(TrainError::Config(why));
         let left_out = sets.iter().map(|set| set.left_out).sum();
@@ -90,9 +95,10 @@ impl Selection {
             training: Vec::new(),
             validation: Vec::new(),
             points: self.points,
-            sets: self.sets.len(),
+            sets: self.sets.iter().map(|chosen| chosen.set + 1).max().unwrap_or(0),
         };
-        for (set, chosen) in self.sets.iter().enumerate() {
+        for chosen in &self.sets {
+            let set = chosen.set;
             let load = |rows| -> Result<Vec<Example>, TrainError> {
                 let pictures = load_pictures(&chosen.folder, rows)?;
                 Ok(pictures
@@ -108,7 +114,7 @@ impl Selection {
 }
 
 impl Chosen {
-    fn of(folder: &Path, config: &TrainConfig) -> Result<Self, TrainError> {
+    fn of(folder: &Path, config: &TrainConfig, set: usize) -> Result<Self, TrainError> {
         let mut part = DataFolder::open_training(folder)?;
         let unmatched = part.unmatched();
         let mut rows = std::mem::take(&mut part.rows);
@@ -120,6 +126,7 @@ impl Chosen {
         let (training, validation) =
             split_by_person(rows, config.validation, config.seed, |name| part.person(name));
         Ok(Self {
+            set,
             folder: part.folder.clone(),
             training,
             validation,
@@ -127,5 +134,23 @@ impl Chosen {
             unmatched,
             points: part.point_count,
         })
+    }
+}
+
+/// How many different folders come before `folder` in the list: its number as a set.
+fn distinct(folders: &[PathBuf], folder: &Path) -> usize {
+    let before = folders.iter().take_while(|other| *other != folder);
+    before.collect::<BTreeSet<_>>().len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_named_twice_is_one_set() {
+        let folders = ["a", "a", "b", "a", "c"].map(PathBuf::from);
+        let sets = folders.each_ref().map(|folder| distinct(&folders, folder));
+        assert_eq!(sets, [0, 0, 1, 0, 2]);
     }
 }

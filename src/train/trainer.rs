@@ -117,7 +117,7 @@ impl<'a> Trainer<'a> {
             contract: Contract {
                 training: Training {
                     data: format!(
-                        "{} labelled pictures of {}",
+                        "{} labelled pictures an epoch, of {}",
                         data.training.len(),
                         config.data_name()
                     ),
