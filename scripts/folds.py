@@ -4,8 +4,8 @@ the YouTube-Faces test pictures of just those persons: every test picture is sco
 
     scripts/folds.py --youtube-faces DIR [--also DIR2] --out RUNS
 
---also          another data set, which is trained on as well and whose labels say where points lie; of it the pictures named in
-                weights/held-back.txt are left out, and scored by every fold's net
+--also          another data set, which is trained on as well, counts double, and whose labels say where points lie; of it the
+                pictures named in weights/held-back.txt are left out, and scored by every fold's net
 RUNS/fold-K/    the run (checkpoint, metrics, net), its predictions and scores; a run that was stopped goes on, one that is done is kept
 RUNS/labels.csv, RUNS/detector.csv    the predictions for all test pictures together, with the box of the labels and of the detector
 RUNS/table.md   the scores: inter-ocular NME as it is, and without the net's mean offset from these labels, which is learned from
@@ -28,7 +28,7 @@ def arguments():
     parser.add_argument("--also", type=Path, metavar="DIR2")
     parser.add_argument("--out", type=Path, required=True, metavar="RUNS")
     parser.add_argument("--folds", type=lambda text: [int(k) for k in text.split(",")], default=[0, 1, 2, 3, 4], metavar="0,1,...")
-    parser.add_argument("--epochs", type=int, default=160)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/pinkpoint")
     return parser.parse_args()
@@ -50,11 +50,11 @@ def train(args, run, left_out):
         return print(f"{run}: done, {len(metrics) - 1} epochs")
     if (run / "checkpoint.safetensors").exists():
         return call(args, "train", "--resume", run)
-    # The set whose labels say where points lie comes first.
-    data = [folder for folder in (args.also, args.youtube_faces) if folder]
+    # The set whose labels say where points lie comes first. It is the smaller one, and has the better labels: twice.
+    data = [folder for folder in (args.also, args.also, args.youtube_faces) if folder]
     call(args, "train", "--net", "pinkpoint", *flags("--data", data), "--leave-out", left_out,
          "--leave-out-pictures", ROOT / "weights/excluded.csv",
-         "--threads", args.threads, "--precision", "bf16", "--validation", "0.03", "--epochs", args.epochs, "--out", run)
+         "--threads", args.threads, "--precision", "bf16", "--validation", "0", "--epochs", args.epochs, "--out", run)
 
 
 def flags(name, values):

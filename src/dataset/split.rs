@@ -13,7 +13,7 @@ pub fn person_of(name: &str) -> &str {
     name.rsplit_once('_').map_or(name, |(person, _)| person)
 }
 
-/// Names from a file, one a line; what follows a comma is a note, and empty lines are skipped.
+/// Names from a file, one a line; what follows a comma is a note. Empty lines and a heading `name` are skipped.
 ///
 /// # Errors
 /// When the file cannot be read.
@@ -25,7 +25,7 @@ pub fn read_names(path: &Path) -> Result<BTreeSet<String>, DatasetError> {
     Ok(text
         .lines()
         .map(|line| line.split(',').next().unwrap_or_default().trim())
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && *line != "name")
         .map(str::to_owned)
         .collect())
 }
@@ -50,6 +50,16 @@ pub fn split_by_person(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_names_may_have_a_heading_notes_and_empty_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.csv");
+        std::fs::write(&path, "name,why\na.jpg,blurred, and dark\n\n  b.jpg  \n").unwrap();
+        let names: Vec<String> = read_names(&path).unwrap().into_iter().collect();
+        assert_eq!(names, ["a.jpg", "b.jpg"]);
+        assert!(read_names(&folder.path().join("none")).is_err());
+    }
 
     #[test]
     fn no_person_is_on_both_sides() {
