@@ -46,7 +46,10 @@ class Scorer:
         call(self.args, "evaluate", "--weights", self.args.net, "--labels", labels, "--images", images, "--boxes", boxes,
              "--json", out, "--predictions", predictions, *(["--names", names] if names else []),
              *(["--bias", bias, "--bias-labels", self.training[0]] if bias else []))
-        self.rows.append((what, boxes, json.loads(out.read_text())))
+        row = json.loads(out.read_text())
+        self.rows.append((what, boxes, row))
+        if bias:
+            self.rows.append((f"{what}, offset away", boxes, row | row["offset_away"]))
         return predictions
 
     def table(self):
@@ -75,10 +78,8 @@ def main():
     bias = scorer.score("training pictures", scorer.training, first, others)
     scorer.rows.clear()
     for boxes in args.boxes:
-        scorer.score("fold 0", scorer.test, boxes, WEIGHTS / "fold-0.txt")
-        scorer.score("fold 0, offset away", scorer.test, boxes, WEIGHTS / "fold-0.txt", bias)
-        scorer.score("all 770", scorer.test, boxes)
-        scorer.score("all 770, offset away", scorer.test, boxes, None, bias)
+        scorer.score("fold 0", scorer.test, boxes, WEIGHTS / "fold-0.txt", bias)
+        scorer.score("all 770", scorer.test, boxes, None, bias)
         if boxes != "image":
             scorer.score("300-W held back", scorer.extra, boxes, WEIGHTS / "held-back.txt")
             scorer.score("300-W held back, occluded", scorer.extra, boxes, WEIGHTS / "occluded.csv")

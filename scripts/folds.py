@@ -93,8 +93,8 @@ def fold(args, number, folds):
     bias = (run / "training.csv", training_labels)
     rows = {}
     for boxes in ("labels", "detector"):
-        rows[boxes, "as it is"] = score(args, run, faces / "test", test_labels, boxes, boxes, run / "mine.txt")
-        rows[boxes, "offset away"] = score(args, run, faces / "test", test_labels, boxes, boxes, run / "mine.txt", bias)
+        row = score(args, run, faces / "test", test_labels, boxes, boxes, run / "mine.txt", bias)
+        rows[boxes, "as it is"], rows[boxes, "offset away"] = row, row["offset_away"]
         if args.also:
             rows[boxes, "held back"] = score(args, run, args.also / "images", args.also / "keypoints.csv", boxes,
                                              f"held-back-{boxes}", ROOT / "weights/held-back.txt")

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{LabelRow, Labels, Part, person_of, read_names},
-    evaluate::{Bias, Condition, Outcome, interval, score, write_predictions},
+    dataset::{LabelRow, Labels, Part, read_names},
+    evaluate::{Bias, Condition, Outcome, write_predictions},
     files,
     geometry::Point,
     keypoints::PointScheme,
@@ -25,7 +25,7 @@ use crate::{
     transform::crop,
 };
 use finder::{Boxes, Finder};
-use report::{OfCondition, Report};
+use report::{Figures, Report};
 
 /// Pictures in each figure.
 const PICTURES_PER_FIGURE: usize = 8;
@@ -57,7 +57,7 @@ pub struct EvaluateArgs {
     /// Score only the pictures named in this file, one a line
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
-    /// Take the net's mean offset from such labels away before scoring, point by point: learned from its --predictions for
+    /// Score once more without the net's mean offset from such labels, point by point: learned from its --predictions for
     /// other pictures, labelled in --bias-labels
     #[arg(long, value_name = "PRED.csv", requires = "bias_labels")]
     bias: Option<PathBuf>,
@@ -109,11 +109,15 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
 
     let bar = progress_bar(rows.len());
     let start = Instant::now();
-    let (mut outcomes, mut conditions, mut found) = (Vec::with_capacity(rows.len()), Vec::new(), 0);
+    let (mut outcomes, mut conditions) = (Vec::with_capacity(rows.len()), Vec::new());
+    let (mut found, mut extra_faces_in) = (0, Vec::new());
     for row in &rows {
         let grey = crop::grey(&picture::read(&args.images.join(&row.name))?)?;
         let (outcome, faces) = finder.outcome(&mut fitter, row, &grey)?;
         conditions.push(Condition::of(&row.points, &grey, &scheme));
+        if faces > usize::from(outcome.predicted.is_some()) {
+            extra_faces_in.push(row.name.clone());
+        }
         outcomes.push(outcome);
         found += faces;
         bar.inc(1);
@@ -124,31 +128,26 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     if let Some(path) = &args.predictions {
         write_predictions(path, &outcomes, scheme.count)?;
     }
-    if let Some(bias) = &bias {
-        say!(
-            "without the mean offset from the labels of {} other pictures:",
-            bias.pictures
-        );
+    let figures = Figures::of(&outcomes, &conditions, &scheme);
+    let offset_away = bias.map(|bias| {
         for points in outcomes
             .iter_mut()
             .filter_map(|outcome| outcome.predicted.as_mut())
         {
             *points = bias.applied(&scheme, points);
         }
-    }
-    let score = score(&outcomes, &scheme);
-    let errors = outcomes
-        .iter()
-        .filter_map(|o| Some((person_of(&o.name), o.nme_io(&scheme)?)));
+        Figures::of(&outcomes, &conditions, &scheme)
+    });
+    let (pictures, missed) = (outcomes.len(), figures.score.miss);
     let report = Report {
         weights: weights.display().to_string(),
         boxes: finder.boxes(),
         device: fitter.model().device(),
-        images_per_second: outcomes.len() as f64 / seconds,
-        nme_io_interval: interval(errors),
-        conditions: of_conditions(&outcomes, &conditions, &scheme),
-        extra_faces: (found + score.miss) as f64 / score.n.max(1) as f64 - 1.0,
-        score,
+        images_per_second: pictures as f64 / seconds,
+        extra_faces: (found + missed) as f64 / pictures.max(1) as f64 - 1.0,
+        extra_faces_in,
+        figures,
+        offset_away,
     };
     report.print(&args.weights);
     if let Some(path) = &args.json {
@@ -201,23 +200,6 @@ impl EvaluateArgs {
         }
         Ok(())
     }
-}
-
-/// The figures of the faces under each condition; `conditions` are those of each outcome.
-fn of_conditions(
-    outcomes: &[Outcome],
-    conditions: &[Vec<Condition>],
-    scheme: &PointScheme,
-) -> Vec<OfCondition> {
-    let of = |condition: Condition| {
-        let pairs = outcomes.iter().zip(conditions);
-        let faces: Vec<Outcome> = pairs
-            .filter(|(_, has)| has.contains(&condition))
-            .map(|(outcome, _)| outcome.clone())
-            .collect();
-        OfCondition::new(condition, &score(&faces, scheme))
-    };
-    Condition::ALL.into_iter().map(of).collect()
 }
 
 fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>> {

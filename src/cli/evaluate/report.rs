@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use crate::evaluate::{Condition, Score};
+use crate::{
+    dataset::person_of,
+    evaluate::{Condition, Outcome, Score, interval, score},
+    keypoints::PointScheme,
+};
 
 /// What `--json` holds: the figures, and of what they are.
 #[derive(Debug, Serialize)]
@@ -15,15 +19,27 @@ pub struct Report {
     pub device: String,
     /// Pictures a second, reading them and finding faces included.
     pub images_per_second: f64,
-    /// 95 % interval of the mean NMEio: bootstrap over persons, as far as names say who that is.
-    pub nme_io_interval: Option<(f64, f64)>,
-    /// Figures of hard faces.
-    pub conditions: Vec<OfCondition>,
     /// Faces found a picture that are not the labelled one; whether they are faces nobody says.
     pub extra_faces: f64,
+    /// The pictures that they are in.
+    pub extra_faces_in: Vec<String>,
     /// How far off the points are.
     #[serde(flatten)]
+    pub figures: Figures,
+    /// The same without the net's mean offset from such labels, where it is known.
+    pub offset_away: Option<Figures>,
+}
+
+/// How far off points are.
+#[derive(Debug, Serialize)]
+pub struct Figures {
+    /// Over all pictures.
+    #[serde(flatten)]
     pub score: Score,
+    /// 95 % interval of the mean NMEio: bootstrap over persons, as far as names say who that is.
+    pub nme_io_interval: Option<(f64, f64)>,
+    /// Of hard faces.
+    pub conditions: Vec<OfCondition>,
 }
 
 /// Figures of the faces under one condition.
@@ -39,26 +55,10 @@ pub struct OfCondition {
     pub nme_io_mean: Option<f64>,
 }
 
-impl OfCondition {
-    /// The figures `score` of the faces under `condition`.
-    pub fn new(condition: Condition, score: &Score) -> Self {
-        Self {
-            condition: condition.name(),
-            n: score.n,
-            miss: score.miss,
-            nme_io_mean: score.nme_io_mean,
-        }
-    }
-}
-
 impl Report {
-    /// Prints the table; the net is called `weights`.
+    /// Prints the tables; the net is called `weights`.
     pub fn print(&self, weights: &str) {
-        let figure = |value: Option<f64>, scale: f64, digits: usize| {
-            value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
-        };
-        let percent = |value: Option<f64>, digits: usize| figure(value, 100.0, digits);
-        let result = &self.score;
+        let result = &self.figures.score;
         say!(
             "{weights}, boxes from {}: {} pictures, {} missed, {:.1} images/s",
             self.boxes,
@@ -69,6 +69,43 @@ impl Report {
         if self.boxes == "detector" {
             say!("  further faces          {:.3} a picture", self.extra_faces);
         }
+        self.figures.print();
+        if let Some(figures) = &self.offset_away {
+            say!("without the net's mean offset from such labels:");
+            figures.print();
+        }
+    }
+}
+
+impl Figures {
+    /// The figures of `outcomes`, each under the `conditions` beside it.
+    pub fn of(outcomes: &[Outcome], conditions: &[Vec<Condition>], scheme: &PointScheme) -> Self {
+        let errors = outcomes
+            .iter()
+            .filter_map(|o| Some((person_of(&o.name), o.nme_io(scheme)?)));
+        let under = |condition: Condition| {
+            let pairs = outcomes.iter().zip(conditions);
+            let faces: Vec<Outcome> = pairs
+                .filter(|(_, has)| has.contains(&condition))
+                .map(|(outcome, _)| outcome.clone())
+                .collect();
+            let score = score(&faces, scheme);
+            OfCondition {
+                condition: condition.name(),
+                n: score.n,
+                miss: score.miss,
+                nme_io_mean: score.nme_io_mean,
+            }
+        };
+        Self {
+            score: score(outcomes, scheme),
+            nme_io_interval: interval(errors),
+            conditions: Condition::ALL.into_iter().map(under).collect(),
+        }
+    }
+
+    fn print(&self) {
+        let result = &self.score;
         say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
         let interval = self
             .nme_io_interval
@@ -100,22 +137,30 @@ impl Report {
             .conditions
             .iter()
             .filter(|of| of.n > 0)
-            .map(|of| {
-                let missed = if of.miss > 0 {
-                    format!(", {} missed", of.miss)
-                } else {
-                    String::new()
-                };
-                format!(
-                    "{} {} ({}{missed})",
-                    of.condition,
-                    percent(of.nme_io_mean, 2),
-                    of.n
-                )
-            })
+            .map(OfCondition::in_words)
             .collect();
         if !hard.is_empty() {
             say!("  hard faces, NME %: {}", hard.join(", "));
         }
     }
+}
+
+impl OfCondition {
+    fn in_words(&self) -> String {
+        let missed = if self.miss > 0 {
+            format!(", {} missed", self.miss)
+        } else {
+            String::new()
+        };
+        let error = percent(self.nme_io_mean, 2);
+        format!("{} {error} ({}{missed})", self.condition, self.n)
+    }
+}
+
+fn percent(value: Option<f64>, digits: usize) -> String {
+    figure(value, 100.0, digits)
+}
+
+fn figure(value: Option<f64>, scale: f64, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
 }
