@@ -264,6 +264,26 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
 }
 
 #[test]
+fn sets_in_another_order_are_no_way_to_go_on() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    let plain = plain_set(folder.path(), 8);
+    let config = TrainConfig {
+        data: vec![data.clone(), plain.clone()],
+        ..recipe(&data, OptimiserKind::Rmsprop)
+    };
+    let mut run = Run::create(&folder.path().join("run"), config).unwrap();
+    train(&run, Some(1));
+    run.amend(None, vec![plain.clone(), data.clone()], None).unwrap();
+    let never = AtomicBool::new(false);
+    let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
+    assert!(message.contains("same order"), "{message}");
+    run.amend(None, vec![data, plain], None).unwrap();
+    assert_eq!(run.train(&never, &mut |_| ()).unwrap(), Finish::Done);
+}
+
+#[test]
 fn recipes_from_before_there_were_several_sets_can_be_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let text = r#"{ "net": "course", "data": "data/youtube-faces", "epochs": 3, "batch_size": 16, "loss": "mse",
@@ -341,7 +361,10 @@ fn a_damaged_checkpoint_or_other_data_are_errors() {
     run.amend(Some(2), vec![fewer], None).unwrap();
     let never = AtomicBool::new(false);
     let message = run.train(&never, &mut |_| ()).unwrap_err().to_string();
-    assert!(message.contains("pictures"), "{message}");
+    assert!(
+        message.contains("on 4 pictures") && message.contains("give 2"),
+        "{message}"
+    );
 
     run.amend(None, vec![data], None).unwrap();
     let bytes = std::fs::read(run.checkpoint_path()).unwrap();

@@ -18,8 +18,8 @@ pub struct Progress {
     pub step: usize,
     /// Loss of every step so far.
     pub losses: Vec<f32>,
-    /// Training pictures; a resumed run has to find as many.
-    pub pictures: usize,
+    /// Training pictures of every data set, in the recipe's order; a resumed run has to find as many.
+    pub pictures: Vec<usize>,
 }
 
 impl Progress {
@@ -49,11 +49,11 @@ pub fn save(
     for (name, value) in optimiser.state() {
         entries.push((format!("optimiser/{name}"), on_cpu(&value)));
     }
-    let place = [
-        i64::from(progress.epoch),
-        progress.step as i64,
-        progress.pictures as i64,
-    ];
+    let counts = progress.pictures.iter().map(|&count| count as i64);
+    let place: Vec<i64> = [i64::from(progress.epoch), progress.step as i64]
+        .into_iter()
+        .chain(counts)
+        .collect();
     entries.push(("progress/place".into(), Tensor::from_slice(&place)));
     entries.push(("progress/losses".into(), Tensor::from_slice(&progress.losses)));
     files::replace_by_path(path, |beside| {
@@ -102,12 +102,14 @@ pub fn load(
     let place: Vec<i64> = Vec::try_from(&find("progress/place")?)?;
     let losses = Vec::try_from(&find("progress/losses")?)?;
     match place[..] {
-        [epoch, step, pictures] if epoch >= 0 && step >= 0 && pictures > 0 => Ok(Progress {
-            epoch: u32::try_from(epoch).map_err(|e| damaged(e.to_string()))?,
-            step: step as usize,
-            losses,
-            pictures: pictures as usize,
-        }),
+        [epoch, step, ref pictures @ ..] if epoch >= 0 && step >= 0 && pictures.iter().all(|&n| n >= 0) => {
+            Ok(Progress {
+                epoch: u32::try_from(epoch).map_err(|e| damaged(e.to_string()))?,
+                step: step as usize,
+                losses,
+                pictures: pictures.iter().map(|&count| count as usize).collect(),
+            })
+        }
         _ => Err(damaged(format!("its place {place:?} makes no sense"))),
     }
 }

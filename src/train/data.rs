@@ -41,6 +41,8 @@ pub(super) struct Example {
 pub(super) struct Data {
     pub(super) training: Vec<Example>,
     pub(super) validation: Vec<Example>,
+    /// Training pictures of each of the recipe's folders, in its order.
+    pub(super) counts: Vec<usize>,
     pub(super) points: usize,
     /// How many data sets there are.
     pub(super) sets: usize,
@@ -94,6 +96,7 @@ impl Selection {
         let mut data = Data {
             training: Vec::new(),
             validation: Vec::new(),
+            counts: self.sets.iter().map(|chosen| chosen.training.len()).collect(),
             points: self.points,
             sets: self.sets.iter().map(|chosen| chosen.set + 1).max().unwrap_or(0),
         };

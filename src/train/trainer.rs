@@ -78,7 +78,7 @@ impl<'a> Trainer<'a> {
             checkpoint::load(&checkpoint, &parts, &mut optimiser)?
         } else {
             Progress {
-                pictures: data.training.len(),
+                pictures: data.counts.clone(),
                 ..Progress::default()
             }
         };
@@ -86,11 +86,11 @@ impl<'a> Trainer<'a> {
             path: checkpoint.clone(),
             why,
         };
-        if progress.pictures != data.training.len() {
+        if progress.pictures != data.counts {
             return Err(unfit(format!(
-                "it was trained on {} pictures and the data now give {}",
-                progress.pictures,
-                data.training.len()
+                "it was trained on {} pictures and the data now give {}; the same sets in the same order are needed",
+                in_words(&progress.pictures),
+                in_words(&data.counts)
             )));
         }
         let steps_per_epoch = data.training.len().div_ceil(config.batch_size);
@@ -272,6 +272,12 @@ impl<'a> Trainer<'a> {
         let values = points.to_kind(Kind::Float).to_device(Device::Cpu).f_reshape(-1)?;
         Ok((loss, Vec::try_from(values)?))
     }
+}
+
+/// Numbers of pictures, a data set each.
+fn in_words(counts: &[usize]) -> String {
+    let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+    counts.join(" and ")
 }
 
 /// What a checkpoint holds: the net's parameters, their averages where they are kept, and the labels' habits where they
