@@ -72,6 +72,8 @@ def score(args, run):
 
 def main():
     args = arguments()
+    if unknown := set(args.only) - set(VARIANTS):
+        raise SystemExit(f"there is no run {', '.join(sorted(unknown))}; there are: {', '.join(VARIANTS)}")
     for name in args.only:
         run = args.out / name
         run.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ def train(args, run, left_out):
     if (run / "net.pt").exists() and len(metrics := (run / "metrics.csv").read_text().splitlines()) > args.epochs:
         return print(f"{run}: done, {len(metrics) - 1} epochs")
     if (run / "checkpoint.safetensors").exists():
-        return call(args, "train", "--resume", run)
+        return call(args, "train", "--resume", run, "--epochs", args.epochs)
     # The set whose labels say where points lie comes first. It is the smaller one, and has the better labels: twice.
     data = [folder for folder in (args.also, args.also, args.youtube_faces) if folder]
     call(args, "train", "--net", "pinkpoint", *flags("--data", data), "--leave-out", left_out,

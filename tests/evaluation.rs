@@ -162,6 +162,52 @@ fn the_command_scores_writes_and_draws() {
 }
 
 #[test]
+fn an_offset_from_labels_that_is_learned_elsewhere_is_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 8);
+    let labels = data.join("training_frames_keypoints.csv");
+    let (pictures, predictions) = (data.join("training"), folder.path().join("predictions.csv"));
+    let scored = |more: &[&Path]| -> (serde_json::Value, String) {
+        let json = folder.path().join("out.json");
+        let mut command = evaluate();
+        command
+            .args(["--boxes", "labels", "--labels"])
+            .arg(&labels)
+            .arg("--images")
+            .arg(&pictures)
+            .arg("--json")
+            .arg(&json);
+        let output = command.args(more).assert().success().get_output().clone();
+        let written = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+        (written, String::from_utf8(output.stdout).unwrap())
+    };
+    let (plain, _) = scored(&[Path::new("--predictions"), &predictions]);
+    assert!(plain["offset_away"].is_null());
+    let (low, high) = (&plain["nme_io_interval"][0], &plain["nme_io_interval"][1]);
+    let mean = plain["nme_io_mean"].as_f64().unwrap();
+    assert!(low.as_f64().unwrap() <= mean && mean <= high.as_f64().unwrap());
+    let conditions: Vec<&str> = plain["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| of["condition"].as_str().unwrap())
+        .collect();
+    assert_eq!(conditions, ["turned over 30 degrees", "dark", "small"]);
+
+    let (both, text) = scored(&[
+        Path::new("--bias"),
+        &predictions,
+        Path::new("--bias-labels"),
+        &labels,
+    ]);
+    assert_eq!(both["nme_io_mean"], plain["nme_io_mean"], "as it is comes first");
+    let away = both["offset_away"]["nme_io_mean"].as_f64().unwrap();
+    assert!(away < mean, "learned from these very pictures: {away} of {mean}");
+    assert_eq!(both["offset_pictures"], 8);
+    assert!(text.contains("from 8 other pictures"), "{text}");
+}
+
+#[test]
 fn a_picture_without_a_face_is_a_miss_with_the_detector() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 4);

@@ -284,6 +284,31 @@ fn sets_in_another_order_are_no_way_to_go_on() {
 }
 
 #[test]
+fn an_optimiser_without_weight_decay_needs_no_option_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 4);
+    assert_cmd::Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args([
+            "train",
+            "--net",
+            "pinkpoint",
+            "--optimiser",
+            "adam",
+            "--epochs",
+            "1",
+        ])
+        .args(["--threads", "1", "--validation", "0", "--data"])
+        .arg(&data)
+        .arg("--out")
+        .arg(folder.path().join("run"))
+        .assert()
+        .success();
+    let run = Run::open(&folder.path().join("run")).unwrap();
+    assert_eq!(run.config().weight_decay, 0.0);
+}
+
+#[test]
 fn recipes_from_before_there_were_several_sets_can_be_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let text = r#"{ "net": "course", "data": "data/youtube-faces", "epochs": 3, "batch_size": 16, "loss": "mse",

@@ -54,7 +54,7 @@ pub struct EvaluateArgs {
     /// Where the face is known from [default: image for nets trained on whole pictures, else labels]
     #[arg(long, value_enum)]
     boxes: Option<Boxes>,
-    /// Score only the pictures named in this file, one a line
+    /// Score only the pictures named in this file, one a line; what follows a comma is a note
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
     /// Score once more without the net's mean offset from such labels, point by point: learned from its --predictions for
@@ -129,6 +129,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         write_predictions(path, &outcomes, scheme.count)?;
     }
     let figures = Figures::of(&outcomes, &conditions, &scheme);
+    let offset_pictures = bias.as_ref().map_or(0, |bias| bias.pictures);
     let offset_away = bias.map(|bias| {
         for points in outcomes
             .iter_mut()
@@ -148,6 +149,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         extra_faces_in,
         figures,
         offset_away,
+        offset_pictures,
     };
     report.print(&args.weights);
     if let Some(path) = &args.json {

@@ -102,7 +102,7 @@ struct RecipeArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, conflicts_with = "resume")]
     validation: f64,
     /// File of persons to leave out altogether, one a line; the name of a picture stands for the person on it, or for
-    /// itself where names do not say who that is
+    /// itself where names do not say who that is; what follows a comma is a note
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     leave_out: Option<PathBuf>,
     /// File of single pictures to leave out, one name a line; what follows a comma is a note
@@ -154,15 +154,21 @@ impl RecipeArgs {
         };
         let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
+        let optimiser = self.optimiser.unwrap_or(usual.optimiser);
+        let usual_decay = if optimiser.decays() {
+            usual.weight_decay
+        } else {
+            0.0
+        };
         Ok(TrainConfig {
             epochs: epochs.unwrap_or(usual.epochs),
             batch_size: self.batch.unwrap_or(usual.batch_size),
             loss: self.loss.unwrap_or(usual.loss),
-            optimiser: self.optimiser.unwrap_or(usual.optimiser),
+            optimiser,
             learning_rate: self.learning_rate.unwrap_or(usual.learning_rate),
             schedule: self.schedule.unwrap_or(usual.schedule),
             warm_up: self.warm_up.unwrap_or(usual.warm_up),
-            weight_decay: self.weight_decay.unwrap_or(usual.weight_decay),
+            weight_decay: self.weight_decay.unwrap_or(usual_decay),
             average: self.average.unwrap_or(usual.average),
             label_offsets: self.label_offsets.unwrap_or(usual.label_offsets),
             precision: self.precision,

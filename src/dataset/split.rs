@@ -8,9 +8,14 @@ use rand_pcg::Pcg64;
 
 use super::{folder::DatasetError, labels::LabelRow};
 
-/// The person on the picture `PERSON_VF.jpg` (V the video, F the frame): its name up to the last underscore.
+/// The person on the picture `PERSON_VF.jpg` (V the video, F the frame, a digit each): its name up to the last underscore. Other
+/// names do not say who is on a picture and stand for themselves.
 pub fn person_of(name: &str) -> &str {
-    name.rsplit_once('_').map_or(name, |(person, _)| person)
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    match stem.rsplit_once('_') {
+        Some((person, frame)) if frame.len() == 2 && frame.bytes().all(|b| b.is_ascii_digit()) => person,
+        _ => name,
+    }
 }
 
 /// Names from a file, one a line; what follows a comma is a note. Empty lines and a heading `name` are skipped.
@@ -52,6 +57,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_names_of_the_known_kind_say_who_is_on_a_picture() {
+        for (name, person) in [
+            ("Ann_Veneman_31.jpg", "Ann_Veneman"),
+            ("Ann_Veneman_31", "Ann_Veneman"),
+            ("lfpw_train_image_0014.jpg", "lfpw_train_image_0014.jpg"),
+            ("helen_train_206413799_1.jpg", "helen_train_206413799_1.jpg"),
+            ("me.jpg", "me.jpg"),
+            ("", ""),
+        ] {
+            assert_eq!(person_of(name), person);
+        }
+    }
+
+    #[test]
     fn a_list_of_names_may_have_a_heading_notes_and_empty_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list.csv");
@@ -68,7 +87,7 @@ mod tests {
             points: Vec::new(),
         };
         let rows: Vec<LabelRow> = (0..200)
-            .map(|i| row(format!("Person_{}_{}.jpg", i % 40, i)))
+            .map(|i| row(format!("Person_{}_{:02}.jpg", i % 40, i / 40)))
             .collect();
         let (training, validation) = split_by_person(rows.clone(), 0.25, 3, person_of);
         let people = |rows: &[LabelRow]| {

@@ -101,13 +101,23 @@ impl Proposal {
             tries: Tries::default(),
         }
     }
+
+    /// Whether it may be aimed at once more. What a detector proposes is further off its face than where a tracker leads,
+    /// and nets are surest where they are aimed well: it is given two tries.
+    fn may_aim(&self) -> bool {
+        let most = match self.aim {
+            Aim::New => 2,
+            Aim::Track(_) => 1,
+        };
+        self.tries.aimed < most && !(self.tries.together || self.tries.sought)
+    }
 }
 
-/// Which second looks a proposal has had: each at most once.
+/// Which further looks a proposal has had.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tries {
-    /// At what was seen, which the first look was aimed at badly.
-    aimed: bool,
+    /// At what was seen, which the look before was aimed at badly.
+    aimed: u32,
     /// Where it should be when it moved together with the others.
     together: bool,
     /// Where its patch is found best.
@@ -282,9 +292,9 @@ impl Tracker {
         let mut all = Vec::new();
         for proposal in &mut self.proposals {
             let Some(look) = &proposal.look else { continue };
-            let again = if judge::judge(&self.scheme, look) != Verdict::NoFace {
-                let better = judge::better_aim(&self.scheme, look).filter(|_| proposal.tries.never());
-                proposal.tries.aimed |= better.is_some();
+            let better = judge::better_aim(&self.scheme, look).filter(|_| proposal.may_aim());
+            let again = if better.is_some() || judge::judge(&self.scheme, look) != Verdict::NoFace {
+                proposal.tries.aimed += u32::from(better.is_some());
                 better.map(Again::At)
             } else {
                 // A face that was there in the last frame moved faster than it was led.
@@ -497,11 +507,6 @@ impl Tracker {
 }
 
 impl Tries {
-    /// Whether the first look was the only one.
-    fn never(self) -> bool {
-        !(self.aimed || self.together || self.sought)
-    }
-
     /// Where a face that is not where it was led is looked for next, if anywhere.
     fn next_for(&mut self, track: &Track, together: Option<&Similarity>) -> Option<Again> {
         let last = track.motion.last();

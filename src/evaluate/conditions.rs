@@ -55,25 +55,22 @@ impl Condition {
         if brightness(labelled, picture).is_some_and(|grey| grey < DARK) {
             conditions.push(Self::Dark);
         }
-        if eye_line(labelled, scheme).is_some_and(|(right, left)| f64::from(right.distance(left)) < SMALL) {
+        if scheme
+            .eyes(labelled)
+            .is_some_and(|(left, right)| f64::from(left.distance(right)) < SMALL)
+        {
             conditions.push(Self::Small);
         }
         conditions
     }
 }
 
-/// Outer corners of the eyes, the picture's left one first.
-fn eye_line(points: &[Point], scheme: &PointScheme) -> Option<(Point, Point)> {
-    let corner = |i: usize| scheme.inter_ocular.get(i).and_then(|&p| points.get(p)).copied();
-    Some((corner(0)?, corner(1)?))
-}
-
 /// About how far the face is turned to the side, degrees: turned by the angle `a`, the eye line looks `cos a` times as long and
 /// the nose's tip moves along it by `NOSE sin a` of its length.
 fn yaw(points: &[Point], scheme: &PointScheme) -> Option<f64> {
-    let (right, left) = eye_line(points, scheme)?;
+    let (left, right) = scheme.eyes(points)?;
     let tip = points.get(NOSE_TIP)?;
-    let [dx, dy] = [left.x - right.x, left.y - right.y].map(f64::from);
+    let [dx, dy] = [right.x - left.x, right.y - left.y].map(f64::from);
     let (from_x, from_y) = (
         f64::from(tip.x) - f64::from(left.x + right.x) / 2.0,
         f64::from(tip.y) - f64::from(left.y + right.y) / 2.0,

@@ -84,9 +84,8 @@ impl Outcome {
     }
 
     fn eye_distance(&self, scheme: &PointScheme) -> Option<f64> {
-        let corner = |i: usize| scheme.inter_ocular.get(i).and_then(|&p| self.labelled.get(p));
-        let (a, b) = (corner(0)?, corner(1)?);
-        Some(f64::from(a.x - b.x).hypot(f64::from(a.y - b.y)))
+        let (left, right) = scheme.eyes(&self.labelled)?;
+        Some(f64::from(left.x - right.x).hypot(f64::from(left.y - right.y)))
     }
 
     fn nme_box(&self) -> Option<f64> {

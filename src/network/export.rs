@@ -269,6 +269,37 @@ mod tests {
         assert_eq!(model.first_filters().unwrap().shape, [16, 7, 7]);
     }
 
+    #[test]
+    fn the_published_net_is_exported_as_it_is_trained() {
+        const POINTS: usize = 5;
+        tch::manual_seed(7);
+        let net = Architecture::Naimish;
+        let vs = nn::VarStore::new(Device::Cpu);
+        let built = net.build(&vs.root(), POINTS);
+        let contract = net.contract(PointScheme::assumed_for(POINTS));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.pt");
+        export(net, &vs.variables(), &contract, false, &path).unwrap();
+        assert_eq!(recognise(&vs.variables()).unwrap(), (net, POINTS));
+        let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
+        assert_eq!(model.contract(), &contract);
+
+        let input = pictures(2, &contract);
+        let trained = tch::no_grad(|| built.forward_t(&input, false));
+        let expected: Vec<f32> = trained.flatten(0, -1).try_into().unwrap();
+        let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
+        let points = model.predict(&pixels, 2).unwrap();
+        let points: Vec<_> = points.into_iter().flat_map(|p| p.points).collect();
+        assert_eq!(points, contract.points(&expected));
+        let maps = model.feature_maps(&pixels[..pixels.len() / 2]).unwrap();
+        let (first, last) = (&maps[0], &maps[maps.len() - 1]);
+        assert_eq!(
+            (first.name.as_str(), &first.shape[..]),
+            ("conv1", &[32, 93, 93][..])
+        );
+        assert_eq!((last.name.as_str(), &last.shape[..]), ("dense3", &[10, 1, 1][..]));
+    }
+
     /// A net of ours with batch norms that have seen pictures.
     fn own_net(points: usize) -> (nn::VarStore, Box<dyn ModuleT>, Contract) {
         tch::manual_seed(7);

@@ -121,8 +121,9 @@ impl Architecture {
     }
 }
 
-/// Crops further off than the cascades' boxes mostly are (their width differs by 0.86 to 1.15 times, their centre by 6 %),
-/// since a tracker's slip more, with what webcams add: roll, poor light, blur, noise, hands.
+/// Three of ten crops are further off than the cascades' boxes mostly are (their width differs by 0.86 to 1.15 times, their
+/// centre by 6 %), since a tracker's slip more; seven are as near as a tracker that has not slipped gives them. With what webcams
+/// add: roll, poor light, blur, noise, hands.
 fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointScheme) -> Vec<Step> {
     let crop = FaceCrop {
         side,

@@ -136,7 +136,8 @@ fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<
 }
 
 impl TrainConfig {
-    /// What is usual for `net`: of the course's, what the course does, of NaimishNet, what its authors did; nobody is left out.
+    /// What is usual for `net`: of the course's, what the course does, of NaimishNet, what its
+    /// authors did, on training pictures made as ours are (theirs were only mirrored); nobody is left out.
     pub fn usual(net: Architecture, data: Vec<PathBuf>) -> Self {
         let course = Self {
             net,

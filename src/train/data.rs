@@ -1,8 +1,8 @@
 //! The pictures of a run: which are trained on, which are held back, which are left out; then read into memory.
 
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{TrainConfig, TrainError};
@@ -20,28 +20,29 @@ pub(super) struct Selection {
 
 /// What is used of one data set.
 struct Chosen {
-    /// Which set it is, from 0; one that the recipe names twice is the same set both times.
-    set: usize,
     folder: PathBuf,
     training: Vec<LabelRow>,
     validation: Vec<LabelRow>,
+    /// How often the recipe names it: so often its training pictures come in an epoch.
+    times: usize,
     left_out: usize,
     unmatched: Unmatched,
     points: usize,
 }
 
 /// A picture of one of the run's data sets.
+#[derive(Clone)]
 pub(super) struct Example {
     /// Which of them, from 0.
     pub(super) set: usize,
-    pub(super) labelled: LabelledPicture,
+    pub(super) labelled: Arc<LabelledPicture>,
 }
 
 /// The pictures of a run, in memory.
 pub(super) struct Data {
     pub(super) training: Vec<Example>,
     pub(super) validation: Vec<Example>,
-    /// Training pictures of each of the recipe's folders, in its order.
+    /// Training pictures an epoch of each of the sets, in the recipe's order.
     pub(super) counts: Vec<usize>,
     pub(super) points: usize,
     /// How many data sets there are.
@@ -55,10 +56,9 @@ impl Selection {
     /// When a label file or a folder of pictures cannot be used, the sets' points differ in number, or nothing is left to
     /// train on.
     pub(super) fn of(config: &TrainConfig) -> Result<Self, TrainError> {
-        let sets: Vec<Chosen> = config
-            .data
-            .iter()
-            .map(|folder| Chosen::of(folder, config, distinct(&config.data, folder)))
+        let sets: Vec<Chosen> = distinct(&config.data)
+            .into_iter()
+            .map(|(folder, times)| Chosen::of(folder, config, times))
             .collect::<Result<_, _>>()?;
         let fail = |why: String| Err(TrainError::Config(why));
         let left_out = sets.iter().map(|set| set.left_out).sum();
@@ -96,20 +96,29 @@ impl Selection {
         let mut data = Data {
             training: Vec::new(),
             validation: Vec::new(),
-            counts: self.sets.iter().map(|chosen| chosen.training.len()).collect(),
+            counts: self
+                .sets
+                .iter()
+                .map(|chosen| chosen.times * chosen.training.len())
+                .collect(),
             points: self.points,
-            sets: self.sets.iter().map(|chosen| chosen.set + 1).max().unwrap_or(0),
+            sets: self.sets.len(),
         };
-        for chosen in &self.sets {
-            let set = chosen.set;
+        for (set, chosen) in self.sets.iter().enumerate() {
             let load = |rows| -> Result<Vec<Example>, TrainError> {
                 let pictures = load_pictures(&chosen.folder, rows)?;
                 Ok(pictures
                     .into_iter()
-                    .map(|labelled| Example { set, labelled })
+                    .map(|labelled| Example {
+                        set,
+                        labelled: Arc::new(labelled),
+                    })
                     .collect())
             };
-            data.training.extend(load(&chosen.training)?);
+            let training = load(&chosen.training)?;
+            for _ in 0..chosen.times {
+                data.training.extend(training.iter().cloned());
+            }
             data.validation.extend(load(&chosen.validation)?);
         }
         Ok(data)
@@ -117,7 +126,7 @@ impl Selection {
 }
 
 impl Chosen {
-    fn of(folder: &Path, config: &TrainConfig, set: usize) -> Result<Self, TrainError> {
+    fn of(folder: &Path, config: &TrainConfig, times: usize) -> Result<Self, TrainError> {
         let mut part = DataFolder::open_training(folder)?;
         let unmatched = part.unmatched();
         let mut rows = std::mem::take(&mut part.rows);
@@ -129,7 +138,7 @@ impl Chosen {
         let (training, validation) =
             split_by_person(rows, config.validation, config.seed, |name| part.person(name));
         Ok(Self {
-            set,
+            times,
             folder: part.folder.clone(),
             training,
             validation,
@@ -140,10 +149,21 @@ impl Chosen {
     }
 }
 
-/// How many different folders come before `folder` in the list: its number as a set.
-fn distinct(folders: &[PathBuf], folder: &Path) -> usize {
-    let before = folders.iter().take_while(|other| *other != folder);
-    before.collect::<BTreeSet<_>>().len()
+/// The different folders of a list in its order, and how often each is named, however it is spelled.
+fn distinct(folders: &[PathBuf]) -> Vec<(&Path, usize)> {
+    let place = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let mut named: Vec<(&Path, PathBuf, usize)> = Vec::new();
+    for folder in folders {
+        let place = place(folder);
+        match named.iter_mut().find(|(_, other, _)| *other == place) {
+            Some((_, _, times)) => *times += 1,
+            None => named.push((folder, place, 1)),
+        }
+    }
+    named
+        .into_iter()
+        .map(|(folder, _, times)| (folder, times))
+        .collect()
 }
 
 #[cfg(test)]
@@ -152,8 +172,14 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_named_twice_is_one_set() {
-        let folders = ["a", "a", "b", "a", "c"].map(PathBuf::from);
-        let sets = folders.each_ref().map(|folder| distinct(&folders, folder));
-        assert_eq!(sets, [0, 0, 1, 0, 2]);
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = [
+            here.join("src"),
+            here.join("none"),
+            here.join("src/../src"),
+            here.join("tests"),
+        ];
+        let sets = distinct(&folders);
+        assert_eq!(sets, [(&*folders[0], 2), (&*folders[1], 1), (&*folders[3], 1)]);
     }
 }

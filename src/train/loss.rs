@@ -6,8 +6,7 @@ use tch::{Kind, Reduction, Tensor};
 use super::config::Loss;
 use crate::model::Contract;
 
-/// Below this many pixels of a crop Wing loss is logarithmic, and above it grows as L1 does (Feng et al., 2018; theirs is
-/// for larger crops).
+/// Below this many pixels of a crop Wing loss is logarithmic, and above it grows as L1 does (Feng et al., 2018).
 const WING_WIDTH: f64 = 10.0;
 /// How sharply Wing loss bends at 0, pixels.
 const WING_CURVATURE: f64 = 2.0;

@@ -1,4 +1,5 @@
-//! Grey pictures and square crops of them: what a net gets to see, in training and live alike.
+//! Grey pictures, square crops of them (what a net gets to see, in training and live alike), and OpenCV's part of what else is
+//! done to pictures.
 
 use image::{GrayImage, RgbaImage};
 use opencv::{
@@ -101,10 +102,11 @@ pub fn saved_as_jpeg(picture: &GrayImage, quality: u8) -> Result<GrayImage, Tran
         &mut file,
         &quality.into_iter().collect(),
     )?;
+    // What cannot be decoded comes back empty, without an error.
     let read = imgcodecs::imdecode(&file, imgcodecs::IMREAD_GRAYSCALE)?;
-    let mut out = GrayImage::new(picture.width(), picture.height());
-    out.copy_from_slice(read.data_bytes()?);
-    Ok(out)
+    let (width, height) = picture.dimensions();
+    GrayImage::from_raw(width, height, read.data_bytes()?.to_vec())
+        .ok_or_else(|| TransformError::Size("OpenCV could not read its own JPEG".into()))
 }
 
 /// Square crops, one after the other, as a net takes them: `[count, 1, side, side]`, grey from 0 to 1.

@@ -1,16 +1,16 @@
 //! What is done to a picture and its keypoints before a net sees them: values with parameters, called on a
 //! sample. One of the rooms that know OpenCV; owned pictures and numbers come in and go out.
 
+mod appearance;
 mod augment;
 mod compose;
 pub mod crop;
-mod grey;
 mod sample;
 mod steps;
 
+pub use appearance::{Blur, Coarse, CutOut, Dim, Jpeg, Light, Noise};
 pub use augment::{FaceCrop, Flip};
 pub use compose::{Compose, Step};
-pub use grey::{Blur, Coarse, CutOut, Dim, Jpeg, Light, Noise};
 pub use sample::{Picture, Sample};
 pub use steps::{Normalize, RandomCrop, Rescale, ToTensor};
 

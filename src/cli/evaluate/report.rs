@@ -28,6 +28,8 @@ pub struct Report {
     pub figures: Figures,
     /// The same without the net's mean offset from such labels, where it is known.
     pub offset_away: Option<Figures>,
+    /// Other pictures that the offset was learned from.
+    pub offset_pictures: usize,
 }
 
 /// How far off points are.
@@ -71,7 +73,10 @@ impl Report {
         }
         self.figures.print();
         if let Some(figures) = &self.offset_away {
-            say!("without the net's mean offset from such labels:");
+            say!(
+                "without the net's mean offset from such labels, learned from {} other pictures:",
+                self.offset_pictures
+            );
             figures.print();
         }
     }
