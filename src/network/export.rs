@@ -248,15 +248,8 @@ mod tests {
         export(Architecture::Course, &vs.variables(), &contract, false, &path).unwrap();
         let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
         assert_eq!(model.contract(), &contract);
-        let side = i64::from(INPUT_SIDE);
-        let input = Tensor::rand([2, 1, side, side], (Kind::Float, Device::Cpu));
-        let trained = tch::no_grad(|| net.forward_t(&input, false));
-        let expected: Vec<f32> = trained.flatten(0, -1).try_into().unwrap();
-        let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
-        let points = model.predict(&pixels, 2).unwrap();
-        let points: Vec<_> = points.into_iter().flat_map(|p| p.points).collect();
-        assert_eq!(points, contract.points(&expected));
-
+        let input = pictures(2, &contract);
+        let pixels = says_the_same(&model, &net, &input);
         let maps = model.feature_maps(&pixels[..pixels.len() / 2]).unwrap();
         let names: Vec<&str> = maps.iter().map(|m| m.name.as_str()).collect();
         assert_eq!(
@@ -267,6 +260,17 @@ mod tests {
         let one = tch::no_grad(|| net.forward_t(&input.slice(0, 0, 1, 1), false));
         assert_eq!(maps[17].values, Vec::<f32>::try_from(one.flatten(0, -1)).unwrap());
         assert_eq!(model.first_filters().unwrap().shape, [16, 7, 7]);
+    }
+
+    /// Checks that both give the same points for two pictures `[2, 1, side, side]`; their pixels.
+    fn says_the_same(model: &KeypointModel, net: &dyn ModuleT, input: &Tensor) -> Vec<f32> {
+        let trained = tch::no_grad(|| net.forward_t(input, false));
+        let expected: Vec<f32> = trained.flatten(0, -1).try_into().unwrap();
+        let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
+        let points = model.predict(&pixels, 2).unwrap();
+        let points: Vec<_> = points.into_iter().flat_map(|p| p.points).collect();
+        assert_eq!(points, model.contract().points(&expected));
+        pixels
     }
 
     #[test]
@@ -284,13 +288,7 @@ mod tests {
         let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
         assert_eq!(model.contract(), &contract);
 
-        let input = pictures(2, &contract);
-        let trained = tch::no_grad(|| built.forward_t(&input, false));
-        let expected: Vec<f32> = trained.flatten(0, -1).try_into().unwrap();
-        let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
-        let points = model.predict(&pixels, 2).unwrap();
-        let points: Vec<_> = points.into_iter().flat_map(|p| p.points).collect();
-        assert_eq!(points, contract.points(&expected));
+        let pixels = says_the_same(&model, &*built, &pictures(2, &contract));
         let maps = model.feature_maps(&pixels[..pixels.len() / 2]).unwrap();
         let (first, last) = (&maps[0], &maps[maps.len() - 1]);
         assert_eq!(
