@@ -95,3 +95,51 @@ pub fn shape_change(before: &[Point], now: &[Point]) -> f32 {
     let size = squares(&mut now.iter().map(|p| p.distance(middle)));
     (off / size).sqrt()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a net may see in a region of 100 pixels around the middle: a face of the same size, so far to the side.
+    fn look(to_the_side: f32, confidence: Option<f32>) -> Look {
+        let mut points = vec![Point::new(100.0 + to_the_side, 100.0); 68];
+        let corners = [(0, 50.0, 50.0), (16, 150.0, 50.0), (8, 100.0, 150.0)];
+        let eyes = [(36, 70.0, 70.0), (45, 130.0, 70.0)];
+        for (point, x, y) in corners.into_iter().chain(eyes) {
+            points[point] = Point::new(x + to_the_side, y);
+        }
+        Look {
+            region: FaceBox {
+                centre: Point::new(100.0, 100.0),
+                width: 100.0,
+                height: 100.0,
+                roll: 0.0,
+            },
+            points,
+            confidence,
+            patch: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_face_beside_the_region_is_aimed_at_and_nothing_else() {
+        let scheme = PointScheme::ibug68();
+        let aim = |to_the_side, confidence| better_aim(&scheme, &look(to_the_side, confidence));
+        for confidence in [None, Some(0.05), Some(0.9999)] {
+            let better = aim(30.0, confidence).unwrap();
+            assert!((better.centre.x - 130.0).abs() < 1.0, "{better:?}");
+            assert_eq!(aim(2.0, confidence), None, "aimed well already");
+            assert_eq!(aim(90.0, confidence), None, "too far off to be what was shown");
+        }
+        assert_eq!(aim(30.0, Some(0.01)), None, "no face");
+    }
+
+    #[test]
+    fn a_face_begins_only_where_the_net_is_sure_and_is_kept_below() {
+        let scheme = PointScheme::ibug68();
+        let verdict = |confidence| judge(&scheme, &look(2.0, Some(confidence)));
+        assert_eq!(verdict(0.9999), Verdict::Face);
+        assert_eq!(verdict(0.991), Verdict::Perhaps, "such as flowers");
+        assert_eq!(verdict(0.2), Verdict::NoFace);
+    }
+}
