@@ -4,7 +4,8 @@ use image::{GrayImage, Luma};
 use pinkpoint::{
     geometry::{Point, Rect},
     keypoints::PointScheme,
-    transform::{Blur, Coarse, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Picture, Sample},
+    network::Architecture,
+    transform::{Alteration, Blur, Coarse, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Picture, Sample},
 };
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -280,6 +281,37 @@ fn poor_light_small_pictures_and_files_lose_what_they_lose() {
     }
     assert!(left < 0.2 * detail(&sample), "{left} of {}", detail(&sample));
     assert!(darkest < 0.15, "{darkest}");
+}
+
+#[test]
+fn a_recipe_can_do_without_an_alteration_that_it_has() {
+    /// How many of 200 pictures of a face are mirrored: its chin is further from the left end of its jaw than from the right.
+    fn mirrored(without: &[Alteration]) -> usize {
+        let scheme = PointScheme::ibug68();
+        let points: Vec<Point> = (0..68)
+            .map(|i| Point::new(90.0 + (i % 17) as f32 * 5.0, 60.0 + (i / 17) as f32 * 20.0))
+            .map(|point| Point::new(if point.x == 90.0 { 70.0 } else { point.x }, point.y))
+            .collect();
+        let chain = Architecture::Pinkpoint.training_transform(&scheme).unwrap();
+        let chain = chain.without(&without.iter().copied().collect()).unwrap();
+        (0..200)
+            .filter(|&seed| {
+                let sample = Sample::new(GrayImage::new(240, 200), points.clone());
+                let out = chain.apply(sample, &mut generator(seed)).unwrap().keypoints;
+                out[0].distance(out[8]) < out[16].distance(out[8])
+            })
+            .count()
+    }
+    assert!((60..140).contains(&mirrored(&[])));
+    assert_eq!(mirrored(&[Alteration::Mirror, Alteration::Noise]), 0);
+    let course = Architecture::Course
+        .training_transform(&PointScheme::ibug68())
+        .unwrap();
+    let message = course
+        .without(&[Alteration::CutOut].into())
+        .unwrap_err()
+        .to_string();
+    assert!(message.contains("cut-out cannot be left out"), "{message}");
 }
 
 #[test]

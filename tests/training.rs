@@ -264,6 +264,28 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
 }
 
 #[test]
+fn a_list_of_what_to_leave_out_that_fits_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 8);
+    let names = |name: &str| [name.to_owned()].into();
+    let refused = |left_out: &str, left_out_pictures: &str| {
+        let config = TrainConfig {
+            left_out: names(left_out),
+            left_out_pictures: names(left_out_pictures),
+            ..recipe(&data, OptimiserKind::Rmsprop)
+        };
+        Run::create(&folder.path().join("run"), config)
+            .unwrap_err()
+            .to_string()
+    };
+    let message = refused("Person_1", "Person_3.jpg");
+    assert!(message.contains("none of the pictures"), "{message}");
+    let message = refused("Nobody", "Person_3_06.jpg");
+    assert!(message.contains("none of the persons"), "{message}");
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
 fn sets_in_another_order_are_no_way_to_go_on() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();

@@ -20,6 +20,7 @@ use crate::{
     train::{
         EpochMetrics, Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig,
     },
+    transform::Alteration,
 };
 
 /// Train a net on labelled pictures
@@ -89,6 +90,15 @@ struct RecipeArgs {
     /// Numbers that a step is computed in; bf16 is for the net pinkpoint, and faster where the processor knows it
     #[arg(long, value_enum, default_value = "single", conflicts_with = "resume")]
     precision: Precision,
+    /// Make training pictures without these, to see what each gives; naimish and pinkpoint have them all
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "NAME,NAME",
+        conflicts_with = "resume"
+    )]
+    without: Vec<Alteration>,
     /// Pictures a step [default: 16; of naimish 128, of pinkpoint 64]
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     batch: Option<usize>,
@@ -172,6 +182,7 @@ impl RecipeArgs {
             average: self.average.unwrap_or(usual.average),
             label_offsets: self.label_offsets.unwrap_or(usual.label_offsets),
             precision: self.precision,
+            without: self.without.into_iter().collect(),
             seed: self.seed,
             threads: self.threads.unwrap_or(cores.min(*THREADS.end())),
             device: device.to_string(),

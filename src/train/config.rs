@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::network::Architecture;
+use crate::{network::Architecture, transform::Alteration};
 
 /// Threads that a run may ask for: more than any machine has cores, fewer than a system refuses to start.
 pub const THREADS: RangeInclusive<u32> = 1..=1024;
@@ -105,6 +105,9 @@ pub struct TrainConfig {
     /// In which numbers a step is computed.
     #[serde(default)]
     pub precision: Precision,
+    /// What training pictures are made without.
+    #[serde(default)]
+    pub without: BTreeSet<Alteration>,
     /// Start of all randomness: parameters, order, crops, dropout, held-back persons.
     pub seed: u64,
     /// CPU threads of the net, within [`THREADS`]; another number rounds differently, so a run keeps its own.
@@ -153,6 +156,7 @@ impl TrainConfig {
             average: 0.0,
             label_offsets: false,
             precision: Precision::Single,
+            without: BTreeSet::new(),
             seed: 1,
             threads: 1,
             device: "auto".into(),
@@ -274,6 +278,9 @@ impl TrainConfig {
         }
         if self.precision != Precision::default() {
             words += &format!(", {}", name(self.precision));
+        }
+        for &alteration in &self.without {
+            words += &format!(", without {}", name(alteration));
         }
         words
     }

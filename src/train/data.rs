@@ -15,7 +15,8 @@ pub(super) struct Selection {
     pub(super) left_out: usize,
     /// Labels and pictures that do not match.
     pub(super) unmatched: Unmatched,
-    points: usize,
+    /// Keypoints a face.
+    pub(super) points: usize,
 }
 
 /// What is used of one data set.
@@ -26,6 +27,9 @@ struct Chosen {
     /// How often the recipe names it: so often its training pictures come in an epoch.
     times: usize,
     left_out: usize,
+    /// Whether any of the persons to leave out is in the set, and any of the pictures.
+    persons_left_out: bool,
+    pictures_left_out: bool,
     unmatched: Unmatched,
     points: usize,
 }
@@ -62,11 +66,23 @@ impl Selection {
             .collect::<Result<_, _>>()?;
         let fail = |why: String| Err(TrainError::Config(why));
         let left_out = sets.iter().map(|set| set.left_out).sum();
-        if left_out == 0 && !(config.left_out.is_empty() && config.left_out_pictures.is_empty()) {
-            return fail(
-                "none of the persons or pictures to leave out is in the data; give their names as in the pictures' names"
-                    .into(),
-            );
+        for (list, what, there) in [
+            (
+                &config.left_out,
+                "persons",
+                sets.iter().any(|set| set.persons_left_out),
+            ),
+            (
+                &config.left_out_pictures,
+                "pictures",
+                sets.iter().any(|set| set.pictures_left_out),
+            ),
+        ] {
+            if !list.is_empty() && !there {
+                return fail(format!(
+                    "none of the {what} to leave out is in the data; give their names as in the pictures' names"
+                ));
+            }
         }
         if sets.iter().all(|set| set.training.is_empty()) {
             return fail("no picture is left to train on".into());
@@ -131,9 +147,11 @@ impl Chosen {
         let unmatched = part.unmatched();
         let mut rows = std::mem::take(&mut part.rows);
         let all = rows.len();
-        rows.retain(|LabelRow { name, .. }| {
-            !config.left_out.contains(part.person(name)) && !config.left_out_pictures.contains(name)
-        });
+        let person_left_out = |row: &LabelRow| config.left_out.contains(part.person(&row.name));
+        let picture_left_out = |row: &LabelRow| config.left_out_pictures.contains(&row.name);
+        let persons_left_out = rows.iter().any(person_left_out);
+        let pictures_left_out = rows.iter().any(picture_left_out);
+        rows.retain(|row| !person_left_out(row) && !picture_left_out(row));
         let left_out = all - rows.len();
         let (training, validation) =
             split_by_person(rows, config.validation, config.seed, |name| part.person(name));
@@ -143,6 +161,8 @@ impl Chosen {
             training,
             validation,
             left_out,
+            persons_left_out,
+            pictures_left_out,
             unmatched,
             points: part.point_count,
         })

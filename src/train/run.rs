@@ -11,7 +11,7 @@ use tch::Device;
 use super::{
     EpochMetrics, TrainConfig, TrainError, data::Selection, journal, trainer::Trainer, validate::validate,
 };
-use crate::{dataset::Unmatched, files, keypoints::PointScheme, model::DeviceChoice};
+use crate::{dataset::Unmatched, files, keypoints::PointScheme, model::DeviceChoice, transform::Compose};
 
 /// What a run tells while it goes on.
 #[derive(Debug)]
@@ -161,9 +161,7 @@ impl Run {
         tch::set_num_threads(threads);
         let selection = Selection::of(config)?;
         let data = selection.load()?;
-        let transform = config
-            .net
-            .training_transform(&PointScheme::assumed_for(data.points))?;
+        let transform = pictures(config, data.points)?;
         let mut trainer = Trainer::new(config, self.checkpoint_path(), &data)?;
         let steps_per_epoch = trainer.steps_per_epoch;
         observe(Event::Ready {
@@ -218,6 +216,15 @@ fn settled(mut config: TrainConfig) -> Result<TrainConfig, TrainError> {
         _ => DeviceChoice::Cpu,
     };
     config.device = device.to_string();
-    Selection::of(&config)?;
+    pictures(&config, Selection::of(&config)?.points)?;
     Ok(config)
+}
+
+/// How training pictures with `points` keypoints are made.
+///
+/// # Errors
+/// When they are to be made without something that this net's pictures have not.
+fn pictures(config: &TrainConfig, points: usize) -> Result<Compose, TrainError> {
+    let all = config.net.training_transform(&PointScheme::assumed_for(points))?;
+    Ok(all.without(&config.without)?)
 }

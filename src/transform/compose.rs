@@ -1,6 +1,10 @@
 //! Transforms one after the other.
 
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Blur, Coarse, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop, Rescale, Sample,
@@ -38,6 +42,57 @@ pub enum Step {
     ToTensor(ToTensor),
 }
 
+/// What makes training pictures differ from the originals: steps that a recipe can do without, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Alteration {
+    /// Half of the pictures mirrored.
+    Mirror,
+    /// Brighter, darker, other contrast.
+    Light,
+    /// Out of focus.
+    Blur,
+    /// Small pictures enlarged.
+    Coarse,
+    /// A part hidden.
+    CutOut,
+    /// A sensor's noise.
+    Noise,
+    /// Too little light.
+    Dim,
+    /// Saved as JPEG.
+    Jpeg,
+}
+
+impl Alteration {
+    /// As it is spelled on the command line.
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Step {
+    /// The step's name, if a recipe can do without it.
+    fn alteration(&self) -> Option<Alteration> {
+        match self {
+            Self::Flip(_) => Some(Alteration::Mirror),
+            Self::Light(_) => Some(Alteration::Light),
+            Self::Blur(_) => Some(Alteration::Blur),
+            Self::Coarse(_) => Some(Alteration::Coarse),
+            Self::CutOut(_) => Some(Alteration::CutOut),
+            Self::Noise(_) => Some(Alteration::Noise),
+            Self::Dim(_) => Some(Alteration::Dim),
+            Self::Jpeg(_) => Some(Alteration::Jpeg),
+            Self::Rescale(_)
+            | Self::RandomCrop(_)
+            | Self::FaceCrop(_)
+            | Self::Normalize(_)
+            | Self::ToTensor(_) => None,
+        }
+    }
+}
+
 /// A chain of transforms, called on a sample as one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compose(Vec<Step>);
@@ -68,6 +123,23 @@ impl Compose {
             tensor |= matches!(step, Step::ToTensor(_));
         }
         Ok(Self(steps))
+    }
+
+    /// The same chain without some of its alterations.
+    ///
+    /// # Errors
+    /// When one of them is not in it.
+    pub fn without(mut self, alterations: &BTreeSet<Alteration>) -> Result<Self, TransformError> {
+        let there: BTreeSet<Alteration> = self.0.iter().filter_map(Step::alteration).collect();
+        if let Some(missing) = alterations.difference(&there).next() {
+            return Err(TransformError::Order(format!(
+                "{} cannot be left out: these pictures are made without it",
+                missing.name()
+            )));
+        }
+        self.0
+            .retain(|step| step.alteration().is_none_or(|name| !alterations.contains(&name)));
+        Ok(self)
     }
 
     /// Applies all steps in order; `rng` is drawn from by the random ones only.

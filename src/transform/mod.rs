@@ -10,7 +10,7 @@ mod steps;
 
 pub use appearance::{Blur, Coarse, CutOut, Dim, Jpeg, Light, Noise};
 pub use augment::{FaceCrop, Flip};
-pub use compose::{Compose, Step};
+pub use compose::{Alteration, Compose, Step};
 pub use sample::{Picture, Sample};
 pub use steps::{Normalize, RandomCrop, Rescale, ToTensor};
 
