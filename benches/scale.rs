@@ -15,10 +15,10 @@ use std::{
 use clap::Parser;
 use image::{RgbImage, RgbaImage, imageops};
 use pinkpoint::{
-    cpu_clock::process_cpu_time,
     detect::{CascadeDetector, CascadeSettings},
     model::{DeviceChoice, catalogue},
     pipeline::{Pipeline, Recorder, RunFacts, Setup, Stats},
+    process::process_cpu_time,
     resources::{self, Kind},
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
@@ -127,6 +127,7 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
             height: size.1,
             fps: Some(f64::from(rate)),
             frame_count: None,
+            duration: None,
             live: false,
             reopen_as: None,
         };
@@ -145,6 +146,7 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
         source: SourceSpec::Demo,
         detector: Box::new(CascadeDetector::open(CascadeSettings::following()).unwrap()),
         weights: Some(catalogue::resolve(&args.weights).unwrap()),
+        reading: None,
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
         limits: Default::default(),

@@ -15,4 +15,6 @@ pub struct Face {
     pub raw_points: Vec<Point>,
     /// 0 (guess) to 1 (sure); `None` when the net gives no confidence.
     pub confidence: Option<f32>,
+    /// By how much each keypoint's coordinates are expected to be off, frame pixels; empty when the net does not say.
+    pub spread: Vec<f32>,
 }

@@ -138,6 +138,21 @@ impl PointScheme {
         }
     }
 
+    /// What point `index` is, for people: its place along its contour, else in its group.
+    pub fn name_of(&self, index: usize) -> String {
+        let contours = self
+            .contours
+            .iter()
+            .map(|contour| (&contour.name, &contour.points));
+        let groups = self.groups.iter().map(|group| (&group.name, &group.points));
+        let mut all = contours.chain(groups);
+        let found = all.find_map(|(name, points)| {
+            let place = points.iter().position(|&point| point == index)?;
+            Some(format!("{name}, {} of {}", place + 1, points.len()))
+        });
+        found.unwrap_or_default()
+    }
+
     /// By how much the head leans in a face's points, radians, clockwise on the screen: the eye line's direction; 0 for
     /// schemes without eyes.
     pub fn roll(&self, points: &[Point]) -> f32 {
@@ -219,6 +234,15 @@ mod tests {
         // Points on the midline stay where they are: chin, nose bridge, nose tip, lip middles.
         let fixed: Vec<usize> = (0..68).filter(|&i| scheme.mirror[i] == i).collect();
         assert_eq!(fixed, [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]);
+    }
+
+    #[test]
+    fn points_have_names() {
+        let scheme = PointScheme::ibug68();
+        assert_eq!(scheme.name_of(0), "jaw, 1 of 17");
+        assert_eq!(scheme.name_of(45), "right eye, 4 of 6");
+        assert_eq!(PointScheme::unnamed(5).name_of(4), "all, 5 of 5");
+        assert_eq!(scheme.name_of(68), "");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Pinkpoint: keypoints on faces, live, and the road to the nets that find them.
 //!
 //! ```text
-//! app ──> { pipeline, source, model }        pipeline ──> { source, detect, transform, model, look }
+//! app ──> { pipeline, source, model, detect }        pipeline ──> { source, detect, transform, model, look, record }
 //! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        cli ──> anything
-//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, resources, cpu_clock }
+//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, resources, process }
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and
@@ -13,7 +13,6 @@
 
 pub mod app;
 pub mod cli;
-pub mod cpu_clock;
 pub mod dataset;
 pub mod detect;
 pub mod evaluate;
@@ -28,6 +27,7 @@ pub mod network;
 pub mod overlay;
 pub mod picture;
 pub mod pipeline;
+pub mod process;
 pub mod record;
 pub mod resources;
 pub mod source;

@@ -80,6 +80,51 @@ fn a_video_gives_every_frame_in_order_at_its_time() {
 }
 
 #[test]
+fn recordings_go_to_any_of_their_times() {
+    let mut video = source::open(&SourceSpec::File(media("count.mp4"))).unwrap();
+    assert_eq!(video.info().duration, Some(Duration::from_secs(1)));
+    for wanted in [12, 3, 0, 19, 7] {
+        assert!(video.seek(Duration::from_millis(50 * wanted)).unwrap());
+        for frame in wanted..20.min(wanted + 3) {
+            let grab = video.next_picture().unwrap().unwrap();
+            assert_eq!(
+                (u64::from(number_shown(&grab.picture)), grab.index),
+                (frame, frame)
+            );
+            let time = Duration::from_millis(50 * frame);
+            assert!(
+                grab.source_time.abs_diff(time) < Duration::from_millis(2),
+                "{:?}",
+                grab.source_time
+            );
+        }
+    }
+    // Beyond the end is its last frame.
+    assert!(video.seek(Duration::from_secs(900)).unwrap());
+    assert_eq!(number_shown(&video.next_picture().unwrap().unwrap().picture), 19);
+    assert!(video.next_picture().unwrap().is_none());
+
+    let folder = tempfile::tempdir().unwrap();
+    for grey in [10, 20, 30] {
+        let picture = RgbaImage::from_pixel(8, 8, Rgba([grey, grey, grey, 255]));
+        picture.save(folder.path().join(format!("{grey}.png"))).unwrap();
+    }
+    let mut pictures = source::open(&SourceSpec::File(folder.path().into())).unwrap();
+    assert_eq!(pictures.info().duration, Some(Duration::from_secs(6)));
+    for (seconds, grey) in [(4, 30), (0, 10), (3, 20), (99, 30)] {
+        assert!(pictures.seek(Duration::from_secs(seconds)).unwrap());
+        let picture = pictures.next_picture().unwrap().unwrap().picture;
+        assert_eq!(picture.get_pixel(0, 0)[0], grey, "{seconds}");
+    }
+    assert!(
+        !source::open(&SourceSpec::Demo)
+            .unwrap()
+            .seek(Duration::ZERO)
+            .unwrap()
+    );
+}
+
+#[test]
 fn times_are_those_of_the_video_and_not_of_a_fixed_rate() {
     let (_, grabs) = read_all(&media("variable.mp4")).unwrap();
     let millis: Vec<u128> = grabs.iter().map(|grab| grab.source_time.as_millis()).collect();

@@ -114,6 +114,7 @@ fn allocates_none(detector: Box<dyn FaceDetector>) {
         source: SourceSpec::Demo,
         detector,
         weights: Some(net),
+        reading: None,
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
         limits: Default::default(),

@@ -20,7 +20,8 @@ use std::{
 use image::GrayImage;
 use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
-    geometry::{FaceBox, Point},
+    geometry::{FaceBox, Point, Rect},
+    model::{DeviceChoice, KeypointModel, OutputScale, Reading},
     pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
     source::{SourceError, SourceSpec},
 };
@@ -370,7 +371,7 @@ fn a_net_stays_until_another_one_works() {
     };
     face_of(&first.path);
 
-    pipeline.load_weights(net("wrong-output.pt"));
+    pipeline.load_weights(net("wrong-output.pt"), None);
     let why = next_event(&pipeline, failure);
     assert!(why.contains("wrong-output.pt"), "{why}");
     // Nothing older than the failure is left after these.
@@ -379,10 +380,173 @@ fn a_net_stays_until_another_one_works() {
     }
     assert_eq!(next_scene(&pipeline).net.as_ref().unwrap().path, first.path);
 
-    pipeline.load_weights(net("steady-96.pt"));
+    pipeline.load_weights(net("steady-96.pt"), None);
     let second = next_event(&pipeline, loaded);
     assert_ne!(first.path, second.path);
     face_of(&second.path);
+}
+
+#[test]
+fn a_net_whose_file_changes_is_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("net.pt");
+    std::fs::copy(net("steady-64.pt"), &path).unwrap();
+    let mut setup = Script::camera().setup(OneFace::default());
+    setup.weights = Some(path.clone());
+    let pipeline = start(setup);
+    let name = |event| match event {
+        Event::WeightsLoaded(net) => Some(net.name.clone()),
+        _ => None,
+    };
+    let first = next_event(&pipeline, name);
+    // As training does it: written beside, then renamed.
+    let beside = folder.path().join("beside.pt");
+    std::fs::copy(net("steady-96.pt"), &beside).unwrap();
+    std::fs::rename(&beside, &path).unwrap();
+    let second = next_event(&pipeline, name);
+    assert_ne!(first, second);
+    // One that cannot be used is told once, and the net before goes on.
+    std::fs::copy(net("state-dict.pt"), &path).unwrap();
+    next_event(&pipeline, failure);
+    assert_eq!(with_faces(&pipeline, 1).net.as_ref().unwrap().name, second);
+}
+
+#[test]
+fn the_numbers_of_a_net_can_be_read_in_another_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut setup = Script::camera().setup(OneFace::default());
+    // A file that does not say how it is to be read: told so at the start, as by somebody who found out once.
+    let told = KeypointModel::load(&net("steady-64.pt"), DeviceChoice::Cpu)
+        .unwrap()
+        .contract()
+        .reading();
+    setup.weights = Some(without_contract(&net("steady-64.pt"), folder.path()));
+    setup.reading = Some(told);
+    let pipeline = start(setup);
+    let before = with_faces(&pipeline, 1);
+    assert_eq!(before.net.as_ref().unwrap().assumed, Some(told));
+    let reading = before.net.as_ref().unwrap().assumed.unwrap();
+    let width = |scene: &Scene| Rect::around(&scene.faces[0].raw_points).unwrap().width;
+    let halved = Reading {
+        output: OutputScale {
+            scale: reading.output.scale / 2.0,
+            ..reading.output
+        },
+        ..reading
+    };
+    pipeline.read_as(halved);
+    let after = until(|| {
+        let scene = next_scene(&pipeline);
+        let read = scene.net.as_ref().and_then(|net| net.assumed) == Some(halved);
+        (read && scene.faces.len() == 1).then_some(scene)
+    });
+    let ratio = width(&after) / width(&before);
+    assert!(ratio < 0.75, "{ratio}");
+    // Nothing that no net can be.
+    pipeline.read_as(Reading {
+        output: OutputScale {
+            scale: f32::NAN,
+            offset: 0.0,
+        },
+        ..reading
+    });
+    assert!(
+        next_event(&pipeline, |event| match event {
+            Event::StageFailed { why, .. } => Some(why),
+            _ => None,
+        })
+        .contains("bare.pt")
+    );
+}
+
+/// A copy of a weights file that does not say how its numbers are read.
+fn without_contract(net: &Path, folder: &Path) -> PathBuf {
+    let path = folder.join("bare.pt");
+    let config = zip::read::Config {
+        archive_offset: zip::read::ArchiveOffset::Known(0),
+    };
+    let mut archive = zip::ZipArchive::with_config(config, std::fs::File::open(net).unwrap()).unwrap();
+    let mut copy = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).unwrap();
+        if !entry.name().unwrap().ends_with("pinkpoint.json") {
+            copy.raw_copy_file(entry).unwrap();
+        }
+    }
+    copy.finish().unwrap();
+    path
+}
+
+/// A recording of `count` pictures, a tenth of a second apart.
+fn recording(count: u64) -> Script {
+    Script {
+        live: false,
+        pictures: count,
+        interval: Duration::from_millis(100),
+        ..Script::camera()
+    }
+}
+
+fn shown(pipeline: &Pipeline) -> u64 {
+    number_in(&next_scene(pipeline).frame.picture)
+}
+
+#[test]
+fn in_a_pause_a_recording_goes_where_it_is_told_and_shows_one_picture() {
+    let pipeline = start(recording(50).setup(OneFace::default()));
+    next_scene(&pipeline);
+    pipeline.pause(true);
+    pipeline.seek(Duration::from_millis(3000));
+    until(|| (shown(&pipeline) == 30).then_some(()));
+    pipeline.step();
+    assert_eq!(shown(&pipeline), 31);
+    pipeline.seek(Duration::from_millis(700));
+    assert_eq!(shown(&pipeline), 7);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        pipeline
+            .newest_scene()
+            .is_none_or(|scene| number_in(&scene.frame.picture) == 7)
+    );
+    pipeline.pause(false);
+    assert!((7..10).contains(&shown(&pipeline)));
+}
+
+#[test]
+fn a_recording_that_does_not_repeat_stays_at_its_end_until_it_goes_on() {
+    let script = recording(5);
+    let pipeline = start(script.setup(OneFace::default()));
+    pipeline.repeat(false);
+    pipeline.play_at(10.0);
+    let ended = |event| matches!(event, Event::Ended).then_some(());
+    next_event(&pipeline, ended);
+    assert_eq!(script.opened.load(Ordering::Relaxed), 1);
+    pipeline.pause(false);
+    until(|| (script.opened.load(Ordering::Relaxed) == 2).then_some(()));
+    next_event(&pipeline, ended);
+    // Going back from the end does not begin it again.
+    pipeline.seek(Duration::from_millis(100));
+    until(|| (shown(&pipeline) == 1).then_some(()));
+    assert_eq!(script.opened.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn recordings_are_played_as_fast_as_is_wished() {
+    let pipeline = start(recording(1000).setup(OneFace::default()));
+    pipeline.play_at(10.0);
+    let (from, begun) = (shown(&pipeline), Instant::now());
+    until(|| (shown(&pipeline) >= from + 50).then_some(()));
+    // Five seconds of the recording take half a second, or longer on a busy machine, but not five.
+    assert!(
+        begun.elapsed() < Duration::from_millis(4500),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(
+        begun.elapsed() > Duration::from_millis(300),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]

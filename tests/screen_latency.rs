@@ -22,7 +22,7 @@ use std::{
 
 use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
-    app,
+    app::{self, Start},
     detect::{DetectError, Detection, FaceDetector},
     model::DeviceChoice,
     pipeline::Setup,
@@ -57,11 +57,19 @@ fn main() {
         source: SourceSpec::Camera(0),
         detector: Box::new(NoFaces),
         weights: None,
+        reading: None,
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
         limits: Default::default(),
     };
-    let outcome = app::run(setup, Some(RUN)).unwrap();
+    let outcome = app::run(
+        setup,
+        Start {
+            run_for: Some(RUN),
+            ..Start::default()
+        },
+    )
+    .unwrap();
     done.store(true, Ordering::Relaxed);
     let seen = watching.join().unwrap();
     assert!(seen.len() >= LEAST_SEEN, "{} pictures were seen", seen.len());
@@ -136,6 +144,7 @@ impl ClockSource {
             height: CELLS * CELL_PX / 2,
             fps: None,
             frame_count: None,
+            duration: None,
             live: true,
             reopen_as: None,
         };

@@ -163,6 +163,7 @@ impl World {
             region: *region,
             points,
             confidence: self.confident.then_some(confidence),
+            spread: Vec::new(),
             patch: patch_of(looks_like),
         }
     }

@@ -33,6 +33,8 @@ fn program(arguments: &[&str]) -> Command {
         .env_remove("DISPLAY")
         .env_remove("WAYLAND_DISPLAY")
         .env_remove("WAYLAND_SOCKET");
+    // Nobody's own settings.
+    program.env("XDG_CONFIG_HOME", "/nowhere/at/all");
     // Found from anywhere.
     program.current_dir(std::env::temp_dir());
     program
@@ -121,6 +123,39 @@ fn the_demo_runs_and_says_how_fast_it_was() {
     assert_eq!(stats["device"], "cpu");
     assert_eq!(stats["weights"], net);
     assert!(stats["source"].as_str().unwrap().contains("demo"), "{stats}");
+}
+
+#[test]
+fn a_run_that_is_measured_changes_no_settings_unless_it_is_given_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("deep/settings.json");
+    let screen = Screen::open();
+    let arguments = ["--source", "demo", "--weights", &net(), "--run-for", "2"].map(str::to_owned);
+    let home = folder.path().join("home");
+    let run = |extra: &[&str]| {
+        let all: Vec<&str> = arguments
+            .iter()
+            .map(String::as_str)
+            .chain(extra.iter().copied())
+            .collect();
+        let output = finish(
+            program(&all)
+                .env("DISPLAY", &screen.display)
+                .env("XDG_CONFIG_HOME", &home),
+        );
+        assert_eq!(output.status.code(), Some(0), "{}", message(&output));
+    };
+    run(&[]);
+    assert!(!home.exists());
+    let given = file.display().to_string();
+    run(&["--settings", &given]);
+    assert_eq!(stats(&file)["source"], "demo");
+    std::fs::write(&file, "{ damaged").unwrap();
+    run(&["--settings", &given]);
+    let aside = file.with_extension("old-1.json");
+    assert_eq!(std::fs::read_to_string(aside).unwrap(), "{ damaged");
+    run(&["--settings", &given, "--reset-settings"]);
+    assert!(file.with_extension("old-2.json").exists());
 }
 
 #[test]

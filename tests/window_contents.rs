@@ -15,7 +15,7 @@ use std::{
 use egui_kittest::{Harness, kittest::Queryable};
 use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
-    app::Window,
+    app::{Settings, Start, Window},
     detect::{DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Rect},
     model::DeviceChoice,
@@ -55,6 +55,7 @@ fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
         height: 240,
         fps: None,
         frame_count: Some(1),
+        duration: None,
         live: false,
         reopen_as: None,
     };
@@ -82,6 +83,10 @@ impl FaceDetector for Faces {
 }
 
 fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, Window> {
+    window_with(source, faces, net, Start::default())
+}
+
+fn window_with(source: SourceSpec, faces: Vec<Rect>, net: &str, start: Start) -> Harness<'static, Window> {
     let weights: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", net]
         .iter()
         .collect();
@@ -90,6 +95,7 @@ fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, W
         source,
         detector: Box::new(Faces(faces)),
         weights: Some(weights),
+        reading: None,
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
         limits: Default::default(),
@@ -101,7 +107,7 @@ fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, W
     };
     Harness::builder()
         .with_size([800.0, 500.0])
-        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), None))
+        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), start))
 }
 
 /// Runs the window until a text stands in it.
@@ -201,4 +207,116 @@ fn a_path_can_be_typed_where_the_system_has_no_dialog() {
     harness.run_steps(2);
     click(&mut harness, "Open");
     wait_for(&mut harness, "still.png");
+}
+
+fn press(harness: &mut Harness<'_, Window>, modifiers: egui::Modifiers, key: egui::Key) {
+    harness.key_press_modifiers(modifiers, key);
+    harness.run_steps(3);
+}
+
+fn type_in(harness: &mut Harness<'_, Window>, text: &str) {
+    harness.event(egui::Event::Text(text.into()));
+    harness.run_steps(3);
+}
+
+#[test]
+fn a_command_is_found_by_a_few_letters_and_done() {
+    let mut harness = window(SourceSpec::Demo, Vec::new(), "steady-64.pt");
+    wait_for(&mut harness, "latency");
+    press(&mut harness, egui::Modifiers::COMMAND, egui::Key::P);
+    type_in(&mut harness, "status");
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Enter);
+    assert!(!has(&harness, "latency") && !has(&harness, "A few letters"));
+    // Escape leaves everything as it is.
+    press(&mut harness, egui::Modifiers::COMMAND, egui::Key::P);
+    type_in(&mut harness, "status");
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Escape);
+    assert!(!has(&harness, "latency") && !has(&harness, "Ctrl+P"));
+}
+
+#[test]
+fn settings_stand_in_their_panel_with_what_the_search_found() {
+    let face = Rect::new(100.0, 60.0, 80.0, 90.0);
+    let mut harness = window(SourceSpec::Demo, vec![face], "steady-64.pt");
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::O);
+    for text in [
+        "Contours",
+        "smoothing",
+        "Finding faces",
+        "by hand",
+        "Recordings have",
+        "JSON lines",
+    ] {
+        wait_for(&mut harness, text);
+    }
+    wait_for(&mut harness, "last search: 1 found");
+    wait_for(&mut harness, "Its file says how its numbers are read");
+}
+
+#[test]
+fn settings_are_kept_until_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let start = || {
+        let (settings, trouble) = Settings::load(&file);
+        assert_eq!(trouble, None);
+        Start {
+            settings,
+            settings_file: Some(file.clone()),
+            ..Start::default()
+        }
+    };
+    let mut harness = window_with(SourceSpec::Demo, Vec::new(), "steady-64.pt", start());
+    wait_for(&mut harness, "latency");
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::S);
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::O);
+    drop(harness);
+    let mut harness = window_with(SourceSpec::Demo, Vec::new(), "steady-64.pt", start());
+    wait_for(&mut harness, "Finding faces");
+    assert!(!has(&harness, "latency"));
+    press(&mut harness, egui::Modifiers::COMMAND, egui::Key::Backspace);
+    wait_for(&mut harness, "latency");
+    assert!(!has(&harness, "Finding faces"));
+}
+
+#[test]
+fn a_snapshot_says_where_it_is_and_a_folder_that_cannot_be_made_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut start = Start::default();
+    start.settings.saving.folder = Some(folder.path().join("new"));
+    let mut harness = window_with(SourceSpec::Demo, Vec::new(), "steady-64.pt", start);
+    wait_for(&mut harness, "320×240 px");
+    press(&mut harness, egui::Modifiers::COMMAND, egui::Key::S);
+    wait_for(&mut harness, "Snapshot: ");
+    assert!(has(&harness, "Open folder"));
+    assert_eq!(folder.path().join("new").read_dir().unwrap().count(), 3);
+
+    let in_the_way = folder.path().join("file");
+    std::fs::write(&in_the_way, "").unwrap();
+    let mut start = Start::default();
+    start.settings.saving.folder = Some(in_the_way.join("below"));
+    let mut harness = window_with(SourceSpec::Demo, Vec::new(), "steady-64.pt", start);
+    wait_for(&mut harness, "320×240 px");
+    press(&mut harness, egui::Modifiers::COMMAND, egui::Key::S);
+    wait_for(&mut harness, "choose another in the settings");
+}
+
+#[test]
+fn every_theme_and_every_panel_at_once_fit_a_small_window() {
+    let face = Rect::new(100.0, 60.0, 80.0, 90.0);
+    let mut harness = window(SourceSpec::Demo, vec![face], "steady-64.pt");
+    for key in [
+        egui::Key::O,
+        egui::Key::H,
+        egui::Key::T,
+        egui::Key::N,
+        egui::Key::I,
+    ] {
+        press(&mut harness, egui::Modifiers::NONE, key);
+    }
+    for _ in 0..3 {
+        wait_for(&mut harness, "Copy as text");
+        press(&mut harness, egui::Modifiers::COMMAND, egui::Key::T);
+    }
+    wait_for(&mut harness, "Feature maps");
 }

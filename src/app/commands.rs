@@ -9,13 +9,39 @@ pub enum Id {
     OpenFile,
     OpenDemo,
     LoadWeights,
+    Snapshot,
+    Record,
+    ShowFolder,
     Pause,
+    StepOn,
+    StepBack,
+    Forwards,
+    Backwards,
+    Faster,
+    Slower,
+    Repeat,
     Quit,
     Points,
+    Contours,
+    Numbers,
     Boxes,
+    Ids,
+    Trails,
+    Fade,
+    NextPoints,
+    Mirror,
     Filters,
     Maps,
+    SettingsPanel,
+    Performance,
     StatusBar,
+    FullScreen,
+    NextTheme,
+    Enlarge,
+    Shrink,
+    UsualSize,
+    UsualView,
+    Palette,
     Help,
 }
 
@@ -23,18 +49,22 @@ pub enum Id {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Menu {
     File,
+    Playback,
+    Overlay,
     View,
     Help,
 }
 
 impl Menu {
     /// All menus, from left to right.
-    pub const ALL: [Self; 3] = [Self::File, Self::View, Self::Help];
+    pub const ALL: [Self; 5] = [Self::File, Self::Playback, Self::Overlay, Self::View, Self::Help];
 
     /// What stands in the menu bar.
     pub const fn title(self) -> &'static str {
         match self {
             Self::File => "File",
+            Self::Playback => "Playback",
+            Self::Overlay => "Overlay",
             Self::View => "View",
             Self::Help => "Help",
         }
@@ -86,31 +116,95 @@ pub const TABLE: &[Command] = &[
         "Shows the built-in picture of a face, gently moving."),
     row(Menu::File, Id::LoadWeights, "Load weights…", (CTRL, Key::L),
         "Takes another net from a TorchScript file; the one in use goes on until the new one works."),
-    row(Menu::File, Id::Pause, "Pause", (NONE, Key::Space),
-        "Holds the picture still; a recording goes on from there, a camera from now."),
+    row(Menu::File, Id::Snapshot, "Snapshot", (CTRL, Key::S),
+        "Saves the picture, the picture with its overlay, and the keypoints."),
+    row(Menu::File, Id::Record, "Record", (CTRL, Key::R),
+        "Records video and keypoints until it is chosen again. What is recorded is set in the settings."),
+    row(Menu::File, Id::ShowFolder, "Show saved files", (CTRL, Key::E),
+        "Opens the folder that snapshots and recordings are in."),
     row(Menu::File, Id::Quit, "Quit", (CTRL, Key::Q),
         "Closes the window."),
-    row(Menu::View, Id::Points, "Keypoints", (NONE, Key::P),
+    row(Menu::Playback, Id::Pause, "Pause", (NONE, Key::Space),
+        "Holds the picture still; a recording goes on from there, a camera from now."),
+    row(Menu::Playback, Id::StepOn, "Next frame", (NONE, Key::Period),
+        "Holds a recording still and goes on by one frame."),
+    row(Menu::Playback, Id::StepBack, "Frame before", (NONE, Key::Comma),
+        "Holds a recording still and goes back by one frame."),
+    row(Menu::Playback, Id::Forwards, "Forwards 5 seconds", (NONE, Key::ArrowRight),
+        "Goes forwards in a recording."),
+    row(Menu::Playback, Id::Backwards, "Back 5 seconds", (NONE, Key::ArrowLeft),
+        "Goes back in a recording."),
+    row(Menu::Playback, Id::Faster, "Faster", (NONE, Key::CloseBracket),
+        "Plays a recording faster, up to eight times as fast as it is."),
+    row(Menu::Playback, Id::Slower, "Slower", (NONE, Key::OpenBracket),
+        "Plays a recording slower, down to a tenth of its speed."),
+    row(Menu::Playback, Id::Repeat, "Repeat", (NONE, Key::A),
+        "Begins recordings again at their end."),
+    row(Menu::Overlay, Id::Points, "Keypoints", (NONE, Key::P),
         "Draws the keypoints of every face."),
-    row(Menu::View, Id::Boxes, "Face boxes", (NONE, Key::B),
+    row(Menu::Overlay, Id::Contours, "Contours", (NONE, Key::L),
+        "Draws the lines of jaw, brows, eyes, nose and mouth."),
+    row(Menu::Overlay, Id::Numbers, "Numbers", (NONE, Key::N),
+        "Writes its number beside every keypoint, counted from 0."),
+    row(Menu::Overlay, Id::Boxes, "Face boxes", (NONE, Key::B),
         "Draws the box of every face."),
+    row(Menu::Overlay, Id::Ids, "Face numbers", (NONE, Key::I),
+        "Writes every face's number above it, and how sure the net is that it is a face."),
+    row(Menu::Overlay, Id::Trails, "Trails", (NONE, Key::T),
+        "Draws where every keypoint was in the last half second."),
+    row(Menu::Overlay, Id::Fade, "Fade unsure points", (NONE, Key::U),
+        "Draws keypoints fainter the less sure the net is of them."),
+    row(Menu::Overlay, Id::NextPoints, "Smoothed, raw, both", (NONE, Key::R),
+        "Goes on from smoothed points to those that the net gave, then to both, and back."),
+    row(Menu::View, Id::SettingsPanel, "Settings", (NONE, Key::O),
+        "Shows the panel in which overlay, smoothing and recordings are set."),
     row(Menu::View, Id::Filters, "Filters of the first layer", (NONE, Key::F),
         "Shows the kernels of the net's first layer in the side panel."),
     row(Menu::View, Id::Maps, "Maps of the first layer", (NONE, Key::M),
         "Shows, live, what the net's first layer makes of the chosen face. Click a face to choose it."),
     row(Menu::View, Id::StatusBar, "Status bar", (NONE, Key::S),
         "Shows source, speeds and delays below the video."),
+    row(Menu::View, Id::Performance, "Performance", (NONE, Key::H),
+        "Shows rates, delays and memory of the last minute as plots."),
+    row(Menu::View, Id::Mirror, "Mirror", (NONE, Key::X),
+        "Shows the video as in a mirror. Only on the screen: nothing that is saved is mirrored."),
+    row(Menu::View, Id::FullScreen, "Full screen", (NONE, Key::F11),
+        "Fills the screen with the window, or takes it back."),
+    row(Menu::View, Id::Enlarge, "Enlarge", (CTRL, Key::Plus),
+        "Makes text and controls larger."),
+    row(Menu::View, Id::Shrink, "Shrink", (CTRL, Key::Minus),
+        "Makes text and controls smaller."),
+    row(Menu::View, Id::UsualSize, "Usual size", (CTRL, Key::Num0),
+        "Makes text and controls as large as the screen suggests."),
+    row(Menu::View, Id::NextTheme, "Next theme", (CTRL, Key::T),
+        "Goes on from the dark theme to the light one, then to high contrast, and back."),
+    row(Menu::View, Id::UsualView, "Everything as at first", (CTRL, Key::Backspace),
+        "Sets overlay, panels, smoothing, theme and size back to what they are at first."),
+    row(Menu::Help, Id::Palette, "Find a command…", (CTRL, Key::P),
+        "Finds a command by a few letters of its name and does it."),
     row(Menu::Help, Id::Help, "Commands and keys", (NONE, Key::F1),
         "Lists everything that can be done here, with its keys."),
 ];
 
-/// The command whose keys were pressed, unless they go into a text field.
+/// The row of a command.
+pub fn row_of(id: Id) -> &'static Command {
+    // Every command has a row, which a test sees to.
+    TABLE.iter().find(|command| command.id == id).unwrap_or(&TABLE[0])
+}
+
+/// The command whose keys were pressed. While a text field has the keyboard, only keys that it has no use for count.
 pub fn pressed(ctx: &egui::Context) -> Option<Id> {
-    if ctx.egui_wants_keyboard_input() {
-        return None;
-    }
+    let typing = ctx.egui_wants_keyboard_input();
+    let meant = |command: &&Command| !typing || !goes_into_text(&command.shortcut);
     let hit = |command: &&Command| ctx.input_mut(|input| input.consume_shortcut(&command.shortcut));
-    TABLE.iter().find(hit).map(|command| command.id)
+    TABLE.iter().filter(meant).find(hit).map(|command| command.id)
+}
+
+/// Whether a text field has a use for these keys.
+fn goes_into_text(keys: &KeyboardShortcut) -> bool {
+    let is_function_key = matches!(keys.logical_key, Key::F1 | Key::F11);
+    let edits = keys.logical_key == Key::Backspace;
+    edits || (keys.modifiers.is_none() && !is_function_key)
 }
 
 #[cfg(test)]
@@ -135,6 +229,16 @@ mod tests {
                 command.name
             );
         }
+    }
+
+    #[test]
+    fn letters_are_typed_and_other_keys_work_while_a_text_field_is_used() {
+        let find = |id| TABLE.iter().find(|command| command.id == id).unwrap();
+        assert!(goes_into_text(&find(Id::Points).shortcut));
+        assert!(goes_into_text(&find(Id::Pause).shortcut));
+        assert!(goes_into_text(&find(Id::UsualView).shortcut));
+        assert!(!goes_into_text(&find(Id::Palette).shortcut));
+        assert!(!goes_into_text(&find(Id::Help).shortcut));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl Open {
     /// Whether the path was confirmed.
     fn contents(&mut self, ui: &mut egui::Ui) -> bool {
         ui.set_width(theme::CARD_WIDTH.min(ui.ctx().content_rect().width() - 4.0 * theme::WIDE_SPACE));
-        ui.label(RichText::new(self.purpose.hint()).color(theme::TEXT_WEAK));
+        ui.label(RichText::new(self.purpose.hint()).weak());
         let field = TextEdit::singleline(&mut self.path)
             .hint_text("Path")
             .desired_width(f32::INFINITY);
@@ -94,7 +94,9 @@ impl Open {
         let mut confirmed = entered;
         ui.add_space(theme::SPACE);
         ui.horizontal(|ui| {
-            confirmed |= ui.button(RichText::new("Open").color(theme::ACCENT)).clicked();
+            confirmed |= ui
+                .button(RichText::new("Open").color(theme::colours(ui.ctx()).accent))
+                .clicked();
             let free = self.browsing.is_none();
             if ui.add_enabled(free, egui::Button::new("Browse…")).clicked() {
                 self.browsing = browse(self.purpose, ui.ctx().clone());

@@ -1,65 +1,21 @@
-//! The menu bar, made from the table of commands and the list of cameras.
+//! The menu bar, made from the table of commands, the list of cameras, the bundled nets and what was opened lately.
 
 use egui::{Button, RichText, Ui};
 
 use super::{
-    commands::{self, Id, Menu},
+    commands::{self, Command, Id, Menu},
+    settings::Settings,
     theme,
+    view::View,
 };
-use crate::pipeline::Strength;
-use crate::source::{
-    SourceSpec,
-    cameras::{self, Camera},
+use crate::{
+    model::catalogue,
+    pipeline::Strength,
+    source::{
+        SourceSpec,
+        cameras::{self, Camera},
+    },
 };
-
-/// What can be seen or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
-    /// Keypoints.
-    pub points: bool,
-    /// Face boxes.
-    pub boxes: bool,
-    /// The first layer's filters.
-    pub filters: bool,
-    /// The first layer's maps.
-    pub maps: bool,
-    /// The status bar.
-    pub status_bar: bool,
-    /// The list of commands.
-    pub help: bool,
-    /// The picture is held still.
-    pub paused: bool,
-}
-
-impl Default for View {
-    fn default() -> Self {
-        Self {
-            points: true,
-            boxes: true,
-            filters: true,
-            maps: true,
-            status_bar: true,
-            help: false,
-            paused: false,
-        }
-    }
-}
-
-impl View {
-    /// The switch that a command turns; `None` for commands that do something else.
-    pub fn switch(&mut self, id: Id) -> Option<&mut bool> {
-        match id {
-            Id::Points => Some(&mut self.points),
-            Id::Boxes => Some(&mut self.boxes),
-            Id::Filters => Some(&mut self.filters),
-            Id::Maps => Some(&mut self.maps),
-            Id::StatusBar => Some(&mut self.status_bar),
-            Id::Help => Some(&mut self.help),
-            Id::Pause => Some(&mut self.paused),
-            Id::OpenCamera | Id::OpenFile | Id::OpenDemo | Id::LoadWeights | Id::Quit => None,
-        }
-    }
-}
 
 /// What was chosen in the menu.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +24,10 @@ pub enum Choice {
     Command(Id),
     /// A camera.
     Source(SourceSpec),
+    /// A file or stream of those that were opened lately.
+    RecentSource(String),
+    /// A weights file, or the name of a bundled net.
+    Weights(String),
     /// How much the points are smoothed.
     Smoothing(Strength),
 }
@@ -85,44 +45,83 @@ const SMOOTHING: [(&str, f32, &str); 4] = [
 pub struct MenuBar {
     /// The cameras when the submenu was opened last; looked for once each time, not in every pass.
     cameras: Option<Vec<Camera>>,
+    /// The bundled nets, likewise.
+    nets: Option<Vec<String>>,
+}
+
+/// What the menus show as it is now.
+pub struct Now<'a> {
+    /// What is seen.
+    pub view: &'a mut View,
+    /// Whether a live source is shown.
+    pub live: bool,
+    /// How much points are smoothed.
+    pub smoothing: Strength,
+    /// For what was opened lately.
+    pub settings: &'a Settings,
 }
 
 impl MenuBar {
     /// Draws the bar; what was chosen, if anything.
-    pub fn show(&mut self, ui: &mut Ui, mut view: View, smoothing: Strength) -> Option<Choice> {
+    pub fn show(&mut self, ui: &mut Ui, mut now: Now<'_>) -> Option<Choice> {
         let mut choice = None;
         egui::MenuBar::new().ui(ui, |ui| {
             for menu in Menu::ALL {
                 ui.menu_button(menu.title(), |ui| {
-                    for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
-                        if command.id == Id::Quit {
+                    egui::ScrollArea::vertical().show(ui, |ui| {
+                        for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
+                            self.entry(ui, command, &mut now, &mut choice);
+                        }
+                        if menu == Menu::Overlay {
                             ui.separator();
+                            smoothing_menu(ui, now.smoothing, &mut choice);
                         }
-                        let button = Button::new(command.name)
-                            .selected(view.switch(command.id).is_some_and(|on| *on))
-                            .shortcut_text(ui.ctx().format_shortcut(&command.shortcut));
-                        if ui.add(button).on_hover_text(command.help).clicked() {
-                            choice = Some(Choice::Command(command.id));
-                        }
-                        if command.id == Id::OpenCamera {
-                            self.camera_menu(ui, &mut choice);
-                        }
-                    }
-                    if menu == Menu::View {
-                        ui.separator();
-                        smoothing_menu(ui, smoothing, &mut choice);
-                    }
+                    });
                 });
             }
         });
         choice
     }
 
+    /// A command, and what belongs below it.
+    fn entry(&mut self, ui: &mut Ui, command: &Command, now: &mut Now<'_>, choice: &mut Option<Choice>) {
+        if command.id == Id::Quit {
+            ui.separator();
+        }
+        let button = Button::new(command.name)
+            .selected(now.view.switch(command.id, now.live).is_some_and(|on| *on))
+            .shortcut_text(ui.ctx().format_shortcut(&command.shortcut));
+        if ui.add(button).on_hover_text(command.help).clicked() {
+            *choice = Some(Choice::Command(command.id));
+        }
+        match command.id {
+            Id::OpenCamera => self.camera_menu(ui, choice),
+            Id::OpenFile => recent_menu(
+                ui,
+                "Open recent",
+                &now.settings.recent_sources,
+                choice,
+                Choice::RecentSource,
+            ),
+            Id::LoadWeights => {
+                self.net_menu(ui, choice);
+                recent_menu(
+                    ui,
+                    "Load recent",
+                    &now.settings.recent_weights,
+                    choice,
+                    Choice::Weights,
+                );
+            }
+            _ => {}
+        }
+    }
+
     fn camera_menu(&mut self, ui: &mut Ui, choice: &mut Option<Choice>) {
         let opened = ui.menu_button("Open camera", |ui| {
             let found = self.cameras.get_or_insert_with(cameras::list);
             if found.is_empty() {
-                ui.label(RichText::new("No camera found").color(theme::TEXT_WEAK));
+                ui.label(RichText::new("No camera found").weak());
             }
             for camera in found.iter() {
                 let text = format!("{} ({})", camera.name, camera.node.display());
@@ -135,6 +134,50 @@ impl MenuBar {
             self.cameras = None;
         }
     }
+
+    fn net_menu(&mut self, ui: &mut Ui, choice: &mut Option<Choice>) {
+        let opened = ui.menu_button("Load bundled net", |ui| {
+            for name in self.nets.get_or_insert_with(catalogue::bundled).iter() {
+                if ui.button(name).clicked() {
+                    *choice = Some(Choice::Weights(name.clone()));
+                }
+            }
+        });
+        if opened.inner.is_none() {
+            self.nets = None;
+        }
+    }
+}
+
+fn recent_menu(
+    ui: &mut Ui,
+    title: &str,
+    recent: &[String],
+    choice: &mut Option<Choice>,
+    chosen: fn(String) -> Choice,
+) {
+    ui.add_enabled_ui(!recent.is_empty(), |ui| {
+        ui.menu_button(title, |ui| {
+            for path in recent {
+                // The end of a path tells more than its beginning.
+                if ui.button(shortened(path)).on_hover_text(path).clicked() {
+                    *choice = Some(chosen(path.clone()));
+                }
+            }
+        });
+    });
+}
+
+/// The end of a path that would make a menu too wide.
+fn shortened(path: &str) -> String {
+    /// Characters.
+    const LONGEST: usize = 48;
+    let count = path.chars().count();
+    if count <= LONGEST {
+        return path.to_owned();
+    }
+    let end: String = path.chars().skip(count - LONGEST).collect();
+    format!("…{end}")
 }
 
 fn smoothing_menu(ui: &mut Ui, now: Strength, choice: &mut Option<Choice>) {
@@ -163,10 +206,14 @@ pub fn show_help(ctx: &egui::Context, open: &mut bool) {
                 grid.min_col_width(theme::KEYS_WIDTH).show(ui, |ui| {
                     for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
                         let keys = ui.ctx().format_shortcut(&command.shortcut);
-                        ui.label(RichText::new(keys).monospace().color(theme::ACCENT));
+                        ui.label(
+                            RichText::new(keys)
+                                .monospace()
+                                .color(theme::colours(ui.ctx()).accent),
+                        );
                         ui.vertical(|ui| {
                             ui.label(command.name);
-                            ui.label(RichText::new(command.help).small().color(theme::TEXT_WEAK));
+                            ui.label(RichText::new(command.help).small().weak());
                         });
                         ui.end_row();
                     }
@@ -174,4 +221,17 @@ pub fn show_help(ctx: &egui::Context, open: &mut bool) {
                 ui.add_space(theme::SPACE);
             }
         });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_paths_keep_their_end() {
+        assert_eq!(shortened("film.mp4"), "film.mp4");
+        let long = format!("/{}/ü.mp4", "folder".repeat(30));
+        let short = shortened(&long);
+        assert!(short.starts_with('…') && short.ends_with("/ü.mp4") && short.chars().count() == 49);
+    }
 }

@@ -1,21 +1,31 @@
 //! The window. The only room that knows egui: it shows what the pipeline gives and sends commands back.
 
 mod commands;
+mod detection;
 mod dialogs;
 mod menu;
 mod notices;
+mod palette;
 mod panels;
+mod performance;
+mod playback_bar;
 mod prepare;
+mod saving;
+mod settings;
+mod settings_panel;
 mod status_bar;
 mod theme;
 mod video_view;
+mod view;
 mod window;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use eframe::glow;
 
-pub use window::{Outcome, Window};
+pub use saving::{Saving, Table};
+pub use settings::{Place, Settings, set_aside};
+pub use window::{Outcome, Start, Window};
 
 use crate::pipeline::{Pipeline, Setup, Wake};
 
@@ -38,16 +48,18 @@ pub enum WindowError {
     NoOutcome,
 }
 
-/// Opens the window, runs the pipeline in it until it is closed, or for `run_for`, and joins all threads.
+/// Opens the window, runs the pipeline in it until it is closed, and joins all threads.
 ///
 /// # Errors
 /// When there is no display or it cannot draw.
-pub fn run(setup: Setup, run_for: Option<Duration>) -> Result<Outcome, WindowError> {
+pub fn run(setup: Setup, start: Start) -> Result<Outcome, WindowError> {
     let mut outcome = None;
+    let place = start.settings.window;
     let mut viewport = egui::ViewportBuilder::default()
         .with_app_id(APP_ID)
         .with_title("Pinkpoint")
-        .with_inner_size(theme::WINDOW_SIZE)
+        .with_inner_size(place.map_or(theme::WINDOW_SIZE, |place| egui::vec2(place.width, place.height)))
+        .with_maximized(place.is_some_and(|place| place.maximised))
         .with_min_inner_size(theme::SMALLEST_WINDOW);
     match eframe::icon_data::from_png_bytes(ICON) {
         Ok(icon) => viewport = viewport.with_icon(icon),
@@ -61,10 +73,9 @@ pub fn run(setup: Setup, run_for: Option<Duration>) -> Result<Outcome, WindowErr
     };
     let create = |context: &eframe::CreationContext<'_>| {
         let ctx = context.egui_ctx.clone();
-        theme::apply(&ctx);
         close_on_interrupt(ctx.clone());
         let wake: Wake = Arc::new(move || ctx.request_repaint());
-        let window = Window::new(Pipeline::start(setup, wake.clone())?, wake, run_for);
+        let window = Window::new(Pipeline::start(setup, wake.clone())?, wake, start);
         let app: Box<dyn eframe::App + '_> = Box::new(App {
             window,
             outcome: &mut outcome,

@@ -1,6 +1,9 @@
 //! What the window has to say: hints that pass, errors that stay until they are put away, and the state of the source.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 use egui::{Align2, Area, Color32, Frame, Id, Order, RichText, Stroke, Vec2};
 
@@ -25,6 +28,8 @@ struct Notice {
     severity: Severity,
     text: String,
     since: Instant,
+    /// What can be opened from here.
+    folder: Option<PathBuf>,
 }
 
 /// The notices on the screen.
@@ -36,7 +41,15 @@ pub struct Notices {
 impl Notices {
     /// Says something; what is on the screen already is not said twice.
     pub fn say(&mut self, severity: Severity, text: impl Into<String>) {
-        let text = text.into();
+        self.add(severity, text.into(), None);
+    }
+
+    /// Says something about files, whose folder can be opened from there.
+    pub fn say_of_folder(&mut self, text: String, folder: PathBuf) {
+        self.add(Severity::Hint, text, Some(folder));
+    }
+
+    fn add(&mut self, severity: Severity, text: String, folder: Option<PathBuf>) {
         self.notices.retain(|notice| notice.text != text);
         if self.notices.len() >= MOST_NOTICES {
             self.notices.remove(0);
@@ -45,6 +58,7 @@ impl Notices {
             severity,
             text,
             since: Instant::now(),
+            folder,
         });
     }
 
@@ -79,12 +93,13 @@ impl Notices {
 
 /// Draws one notice; whether it is to be put away.
 fn card(ui: &mut egui::Ui, notice: &Notice, width: f32) -> bool {
+    let colours = theme::colours(ui.ctx());
     let (title, colour) = match notice.severity {
-        Severity::Hint => ("Note", theme::ACCENT),
-        Severity::Error => ("Problem", theme::ERROR),
+        Severity::Hint => ("Note", colours.accent),
+        Severity::Error => ("Problem", colours.error),
     };
     let mut put_away = false;
-    card_frame(colour).show(ui, |ui| {
+    card_frame(colours, colour).show(ui, |ui| {
         ui.set_width(width - f32::from(theme::CARD_MARGIN.left + theme::CARD_MARGIN.right));
         ui.horizontal(|ui| {
             ui.label(RichText::new(title).color(colour).strong());
@@ -93,13 +108,23 @@ fn card(ui: &mut egui::Ui, notice: &Notice, width: f32) -> bool {
             });
         });
         ui.label(&notice.text);
+        if let Some(folder) = &notice.folder
+            && ui.button("Open folder").clicked()
+        {
+            open_folder(ui.ctx(), folder);
+        }
     });
     put_away
 }
 
-fn card_frame(colour: Color32) -> Frame {
+/// Has the desktop show a folder.
+pub fn open_folder(ctx: &egui::Context, folder: &Path) {
+    ctx.open_url(egui::OpenUrl::new_tab(format!("file://{}", folder.display())));
+}
+
+fn card_frame(colours: &theme::Colours, colour: Color32) -> Frame {
     Frame::new()
-        .fill(theme::RAISED)
+        .fill(colours.raised)
         .stroke(Stroke::new(1.0, colour.gamma_multiply(0.6)))
         .corner_radius(theme::ROUNDING)
         .inner_margin(theme::CARD_MARGIN)
@@ -107,7 +132,8 @@ fn card_frame(colour: Color32) -> Frame {
 
 /// Draws what keeps the picture waiting, in the middle of `area`.
 pub fn show_waiting(ui: &mut egui::Ui, area: egui::Rect, title: &str, why: Option<&str>) {
-    ui.painter().rect_filled(area, 0.0, theme::VEIL);
+    let colours = theme::colours(ui.ctx());
+    ui.painter().rect_filled(area, 0.0, colours.veil);
     Area::new(Id::unique("waiting"))
         .order(Order::Middle)
         .pivot(Align2::CENTER_CENTER)
@@ -116,11 +142,11 @@ pub fn show_waiting(ui: &mut egui::Ui, area: egui::Rect, title: &str, why: Optio
         .show(ui.ctx(), |ui| {
             ui.set_max_width(theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE));
             ui.vertical_centered(|ui| {
-                ui.add(egui::Spinner::new().color(theme::ACCENT));
+                ui.add(egui::Spinner::new().color(colours.accent));
                 ui.add_space(theme::SPACE);
                 ui.label(RichText::new(title).heading());
                 if let Some(why) = why {
-                    ui.label(RichText::new(why).color(theme::TEXT_WEAK));
+                    ui.label(RichText::new(why).weak());
                 }
             });
         });

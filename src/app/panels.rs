@@ -85,13 +85,13 @@ fn heading(ui: &mut Ui, title: &str, atlas: Option<&Atlas>) {
                 _ => channels.to_string(),
             };
             let what = format!("{} · {count} of {width}×{height}", atlas.layer);
-            ui.label(RichText::new(what).small().color(theme::TEXT_WEAK));
+            ui.label(RichText::new(what).small().weak());
         }
     });
 }
 
 fn hint(ui: &mut Ui, text: &str) {
-    ui.label(RichText::new(text).color(theme::TEXT_WEAK));
+    ui.label(RichText::new(text).weak());
 }
 
 /// Draws a picture as wide as there is room.

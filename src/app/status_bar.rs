@@ -1,5 +1,7 @@
 //! The line below the video: what is shown, how fast, and how late. Every number has its unit.
 
+use std::time::Duration;
+
 use egui::{RichText, Ui};
 
 use super::theme;
@@ -9,6 +11,8 @@ use super::theme;
 pub struct Status {
     /// The picture is held still.
     pub paused: bool,
+    /// How long the recording has been going on.
+    pub recording: Option<Duration>,
     /// The source's name.
     pub source: String,
     /// Width and height of the frames, pixels.
@@ -91,6 +95,15 @@ impl Status {
             let paused = item("", "paused".into(), "The picture is held still");
             items.insert(0, paused);
         }
+        if let Some(time) = self.recording {
+            let (minutes, seconds) = (time.as_secs() / 60, time.as_secs() % 60);
+            let recording = item(
+                "recording",
+                format!("{minutes}:{seconds:02}"),
+                "What is seen is being recorded",
+            );
+            items.insert(0, recording);
+        }
         items.push(item("net", net.to_owned(), "The net that finds the keypoints"));
         items.push(item("device", device.to_owned(), "Where the net runs"));
         items
@@ -100,16 +113,17 @@ impl Status {
     pub fn show(&self, ui: &mut Ui) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme::WIDE_SPACE;
+            let colours = theme::colours(ui.ctx());
             for item in self.items() {
                 // One label per item, so that a line never ends between a name and its value.
                 let mut text = egui::text::LayoutJob::default();
                 let small = egui::TextStyle::Small.resolve(ui.style());
                 let mono = egui::TextStyle::Monospace.resolve(ui.style());
-                text.append(item.name, 0.0, egui::TextFormat::simple(small, theme::TEXT_WEAK));
+                text.append(item.name, 0.0, egui::TextFormat::simple(small, colours.text_weak));
                 text.append(
                     &item.value,
                     theme::SPACE,
-                    egui::TextFormat::simple(mono, theme::TEXT),
+                    egui::TextFormat::simple(mono, colours.text),
                 );
                 text.wrap.max_rows = 1;
                 ui.add(egui::Label::new(text).extend())

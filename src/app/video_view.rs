@@ -3,81 +3,128 @@
 use std::sync::Arc;
 
 use egui::{
-    Color32, ColorImage, Pos2, Rect, Sense, Stroke, StrokeKind, TextureHandle, TextureOptions, Ui, Vec2,
+    Align2, Color32, ColorImage, FontId, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
+    TextureHandle, TextureOptions, Ui, Vec2,
 };
 
 use super::theme;
 use crate::{
     geometry::{self, Point},
-    overlay::{self, Shape, Style},
+    overlay::{self, Shape, Style, Trails},
     pipeline::Scene,
 };
 
-/// The newest frame on the graphics card.
+/// The newest frame on the graphics card, and where its faces came from.
 #[derive(Default)]
 pub struct VideoView {
     texture: Option<TextureHandle>,
+    trails: Trails,
+    /// Source and frame that the trails have come to.
+    trailed: Option<(u64, u64)>,
 }
 
-/// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`.
+/// How the video is to be shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What is drawn over it.
+    pub style: &'a Style,
+    /// As in a mirror.
+    pub mirrored: bool,
+    /// Marks the face that the panels look at.
+    pub mark_chosen: bool,
+    /// Draws what the last search found.
+    pub finds: bool,
+}
+
+/// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`, counted from the right where the
+/// frame is mirrored.
 #[derive(Debug, Clone, Copy)]
 struct Placement {
     rect: Rect,
     scale: f32,
+    mirrored: bool,
 }
 
 impl Placement {
     /// The largest place in `area` that keeps the frame's shape.
-    fn fit(area: Rect, width: u32, height: u32) -> Self {
+    fn fit(area: Rect, width: u32, height: u32, mirrored: bool) -> Self {
         let size = Vec2::new(width.max(1) as f32, height.max(1) as f32);
         let scale = (area.width() / size.x).min(area.height() / size.y);
         Self {
             rect: Rect::from_center_size(area.center(), size * scale),
             scale,
+            mirrored,
         }
     }
 
     fn on_screen(&self, point: Point) -> Pos2 {
-        self.rect.min + (Vec2::new(point.x, point.y) + Vec2::splat(0.5)) * self.scale
+        let from_corner = (Vec2::new(point.x, point.y) + Vec2::splat(0.5)) * self.scale;
+        if self.mirrored {
+            Pos2::new(self.rect.max.x - from_corner.x, self.rect.min.y + from_corner.y)
+        } else {
+            self.rect.min + from_corner
+        }
     }
 
     fn in_frame(&self, position: Pos2) -> Point {
-        let in_pixels = (position - self.rect.min) / self.scale;
-        Point::new(in_pixels.x - 0.5, in_pixels.y - 0.5)
+        let x = if self.mirrored {
+            self.rect.max.x - position.x
+        } else {
+            position.x - self.rect.min.x
+        };
+        let y = position.y - self.rect.min.y;
+        Point::new(x / self.scale - 0.5, y / self.scale - 0.5)
     }
 
     fn rect_on_screen(&self, rect: &geometry::Rect) -> Rect {
         let corner = Point::new(rect.x, rect.y);
-        Rect::from_min_size(
-            self.on_screen(corner),
-            Vec2::new(rect.width, rect.height) * self.scale,
-        )
+        let opposite = Point::new(rect.x + rect.width, rect.y + rect.height);
+        Rect::from_two_pos(self.on_screen(corner), self.on_screen(opposite))
     }
 }
 
 impl VideoView {
     /// Draws the scene into all of `ui`; the place in the frame that was clicked, if any.
-    pub fn show(&mut self, ui: &mut Ui, scene: &Scene, style: &Style, mark_chosen: bool) -> Option<Point> {
+    pub fn show(&mut self, ui: &mut Ui, scene: &Scene, shown: Shown<'_>) -> Option<Point> {
         let area = ui.available_rect_before_wrap();
         let picture = &scene.frame.picture;
-        let placement = Placement::fit(area, picture.width(), picture.height());
+        let placement = Placement::fit(area, picture.width(), picture.height(), shown.mirrored);
         let response = ui.allocate_rect(area, Sense::click());
         let painter = ui.painter_at(area);
         if let Some(texture) = &self.texture {
-            let whole = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
+            let (left, right) = if shown.mirrored { (1.0, 0.0) } else { (0.0, 1.0) };
+            let whole = Rect {
+                min: Pos2::new(left, 0.0),
+                max: Pos2::new(right, 1.0),
+            };
             painter.image(texture.id(), placement.rect, whole, Color32::WHITE);
         }
-        for shape in overlay::shapes(&scene.faces, style) {
+        if shown.style.trails {
+            self.follow(scene);
+            for shape in self.trails.shapes(shown.style) {
+                paint(&painter, &placement, &shape);
+            }
+        }
+        if let Some(searched) = scene.searched.as_ref().filter(|_| shown.finds) {
+            for shape in overlay::find_shapes(&searched.finds).chain(overlay::find_shapes(&searched.eyes)) {
+                paint(&painter, &placement, &shape);
+            }
+        }
+        let scheme = scene.net.as_ref().map(|net| &net.scheme);
+        for shape in overlay::shapes(&scene.faces, scheme, shown.style) {
             paint(&painter, &placement, &shape);
         }
         if let Some(face) = scene
             .chosen
-            .filter(|_| mark_chosen)
+            .filter(|_| shown.mark_chosen)
             .and_then(|i| scene.faces.get(i))
         {
-            let stroke = Stroke::new(theme::CHOSEN_BOX_WIDTH, theme::ACCENT);
+            let stroke = Stroke::new(theme::CHOSEN_BOX_WIDTH, theme::colours(ui.ctx()).accent);
             let rect = placement.rect_on_screen(&face.face_box);
             painter.rect_stroke(rect, theme::ROUNDING, stroke, StrokeKind::Outside);
+        }
+        if shown.style.points {
+            point_out(ui, &painter, &placement, scene, &response);
         }
         let clicked = response.clicked().then(|| response.interact_pointer_pos());
         clicked.flatten().map(|position| placement.in_frame(position))
@@ -90,22 +137,104 @@ impl VideoView {
             None => self.texture = Some(ctx.load_texture("video", pixels, TextureOptions::LINEAR)),
         }
     }
+
+    /// Takes the scene's faces into the trails, once.
+    fn follow(&mut self, scene: &Scene) {
+        let here = (scene.frame.opening, scene.frame.sequence);
+        if self.trailed == Some(here) {
+            return;
+        }
+        if self.trailed.is_none_or(|(opening, _)| opening != here.0) {
+            self.trails.clear();
+        }
+        self.trailed = Some(here);
+        self.trails.push(&scene.faces);
+    }
 }
 
-fn paint(painter: &egui::Painter, placement: &Placement, shape: &Shape) {
+/// Rings the keypoint that the pointer is at, and says which it is and where.
+fn point_out(ui: &Ui, painter: &Painter, placement: &Placement, scene: &Scene, video: &Response) {
+    let Some(pointer) = video.hover_pos() else { return };
+    let away = |point: Point| placement.on_screen(point).distance(pointer);
+    let points = scene.faces.iter().flat_map(|face| {
+        let points = face.points.iter().enumerate();
+        points.map(move |(index, &point)| (face, index, point))
+    });
+    let nearest = points.min_by(|a, b| away(a.2).total_cmp(&away(b.2)));
+    let Some((face, index, point)) = nearest.filter(|(_, _, point)| away(*point) <= theme::REACH) else {
+        return;
+    };
+    let stroke = Stroke::new(theme::BOX_WIDTH, theme::colours(ui.ctx()).accent);
+    painter.circle_stroke(placement.on_screen(point), theme::RING, stroke);
+    let name = scene
+        .net
+        .as_ref()
+        .map_or(String::new(), |net| net.scheme.name_of(index));
+    let mut text = format!(
+        "{index}  {name}\nx {:.1}, y {:.1} px of face {}",
+        point.x, point.y, face.id
+    );
+    if let Some(spread) = face.spread.get(index) {
+        text += &format!("\nexpected to be off by {spread:.1} px");
+    }
+    video.clone().on_hover_text_at_pointer(text);
+}
+
+fn paint(painter: &Painter, placement: &Placement, shape: &Shape) {
+    let faint = |colour, opacity: f32| theme::colour(colour).gamma_multiply(opacity);
     match shape {
-        Shape::Dot {
+        &Shape::Dot {
             centre,
             radius,
             colour,
+            opacity,
         } => {
             let radius = (radius * placement.scale).max(theme::SMALLEST_DOT);
-            painter.circle_filled(placement.on_screen(*centre), radius, theme::colour(*colour));
+            painter.circle_filled(placement.on_screen(centre), radius, faint(colour, opacity));
         }
-        Shape::Outline { rect, colour } => {
-            let stroke = Stroke::new(theme::BOX_WIDTH, theme::colour(*colour));
-            let rect = placement.rect_on_screen(rect);
+        Shape::Line {
+            points,
+            closed,
+            width,
+            colour,
+            opacity,
+        } => {
+            let width = (width * placement.scale).max(theme::SMALLEST_DOT);
+            let stroke = Stroke::new(width, faint(*colour, *opacity));
+            let points = points.iter().map(|&point| placement.on_screen(point)).collect();
+            painter.add(if *closed {
+                egui::Shape::closed_line(points, stroke)
+            } else {
+                egui::Shape::line(points, stroke)
+            });
+        }
+        &Shape::Outline { rect, colour } => {
+            let stroke = Stroke::new(theme::BOX_WIDTH, theme::colour(colour));
+            let rect = placement.rect_on_screen(&rect);
             painter.rect_stroke(rect, theme::ROUNDING, stroke, StrokeKind::Middle);
+        }
+        Shape::Text {
+            at,
+            text,
+            height,
+            colour,
+        } => {
+            let range = theme::OVERLAY_TEXT;
+            let height = (height * placement.scale).clamp(*range.start(), *range.end());
+            let font = FontId::proportional(height / theme::CAPITAL);
+            // Words are not mirrored, but they stay at the side where they were.
+            let align = if placement.mirrored {
+                Align2::RIGHT_BOTTOM
+            } else {
+                Align2::LEFT_BOTTOM
+            };
+            painter.text(
+                placement.on_screen(*at),
+                align,
+                text,
+                font,
+                theme::colour(*colour),
+            );
         }
     }
 }
@@ -117,7 +246,7 @@ mod tests {
     #[test]
     fn a_frame_keeps_its_shape_and_its_pixels_their_place() {
         let area = Rect::from_min_size(Pos2::new(10.0, 20.0), Vec2::new(800.0, 400.0));
-        let placement = Placement::fit(area, 640, 480);
+        let placement = Placement::fit(area, 640, 480, false);
         assert!((placement.rect.height() - 400.0).abs() < 1e-3);
         assert!((placement.rect.aspect_ratio() - 640.0 / 480.0).abs() < 1e-3);
         assert_eq!(placement.rect.center(), area.center());
@@ -128,5 +257,18 @@ mod tests {
         );
         let point = Point::new(123.0, 45.0);
         assert!(placement.in_frame(placement.on_screen(point)).distance(point) < 1e-3);
+    }
+
+    #[test]
+    fn a_mirrored_frame_has_its_left_on_the_right_and_clicks_find_what_they_show() {
+        let area = Rect::from_min_size(Pos2::new(10.0, 20.0), Vec2::new(640.0, 480.0));
+        let placement = Placement::fit(area, 640, 480, true);
+        assert_eq!(placement.on_screen(Point::new(-0.5, -0.5)), area.right_top());
+        let point = Point::new(123.0, 45.0);
+        let seen = placement.on_screen(point);
+        assert!(seen.x > area.center().x, "it is on the left of the frame");
+        assert!(placement.in_frame(seen).distance(point) < 1e-3);
+        let rect = placement.rect_on_screen(&geometry::Rect::new(10.0, 20.0, 30.0, 40.0));
+        assert!(rect.is_positive() && (rect.width() - 30.0).abs() < 1e-3);
     }
 }

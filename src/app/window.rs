@@ -1,5 +1,9 @@
 //! The window's contents: takes what the pipeline gives, draws it, and hands on what the user wants.
 
+mod events;
+mod perform;
+mod source_state;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -9,22 +13,36 @@ use std::{
 use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
 
 use super::{
-    commands::{self, Id},
-    dialogs::{Dialogs, Purpose},
-    menu::{self, Choice, MenuBar, View},
+    commands,
+    dialogs::Dialogs,
+    menu::{self, MenuBar},
     notices::{self, Notices, Severity},
+    palette::Palette,
     panels::Panels,
+    performance::{self, History, Now},
+    playback_bar::{self, Playback, Wish},
     prepare::{Prepared, Preparer},
+    settings::{Keeper, Place, Settings},
+    settings_panel,
     status_bar::Status,
-    theme,
-    video_view::VideoView,
+    theme::{self, Theme},
+    video_view::{Shown, VideoView},
 };
-use crate::{
-    model::catalogue,
-    overlay::Style,
-    pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Wake},
-    source::{SourceInfo, SourceSpec},
-};
+use crate::pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Wake};
+use source_state::SourceState;
+
+/// How a window starts.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// As they were kept, or as they are at first.
+    pub settings: Settings,
+    /// Where they are kept; `None`: not at all.
+    pub settings_file: Option<PathBuf>,
+    /// What is to be said at once.
+    pub notices: Vec<String>,
+    /// How long the window stays open; `None`: until it is closed.
+    pub run_for: Option<Duration>,
+}
 
 /// The window's contents and what lies behind them.
 pub struct Window {
@@ -34,8 +52,12 @@ pub struct Window {
     scene: Option<Arc<Scene>>,
     source: SourceState,
     loading_weights: bool,
-    view: View,
+    settings: Settings,
+    keeper: Keeper,
+    /// The theme that the window was dressed in.
+    dressed: Option<Theme>,
     menu: MenuBar,
+    palette: Palette,
     video: VideoView,
     panels: Panels,
     notices: Notices,
@@ -46,30 +68,11 @@ pub struct Window {
     pipeline_paused: bool,
     /// The end of the preparing thread was told.
     told_of_end: bool,
-}
-
-/// What is known of the source.
-#[derive(Debug, Default)]
-struct SourceState {
-    info: Option<SourceInfo>,
-    /// What the picture waits for.
-    waiting: Option<String>,
-    /// Since when.
-    waiting_since: Option<Instant>,
-    /// What kept the source from being opened the last time.
-    trouble: Option<String>,
-}
-
-impl SourceState {
-    fn wait_for(&mut self, what: String) {
-        self.waiting = Some(what);
-        self.waiting_since = Some(Instant::now());
-    }
-
-    fn stop_waiting(&mut self) {
-        self.waiting = None;
-        self.waiting_since = None;
-    }
+    /// When the recording began, while there is one.
+    recording: Option<Instant>,
+    /// Times as fast as they are that recordings are played.
+    speed: f64,
+    history: History,
 }
 
 /// What came of a run.
@@ -82,31 +85,49 @@ pub struct Outcome {
 }
 
 impl Window {
-    /// A window onto a pipeline; `wake` has it drawn anew, `run_for` closes it after a while.
-    pub fn new(pipeline: Pipeline, wake: Wake, run_for: Option<Duration>) -> Self {
-        let view = View::default();
-        pipeline.look_inside(view.maps);
+    /// A window onto a pipeline; `wake` has it drawn anew.
+    pub fn new(pipeline: Pipeline, wake: Wake, start: Start) -> Self {
+        let Start {
+            settings,
+            settings_file,
+            notices: to_say,
+            run_for,
+        } = start;
+        pipeline.look_inside(settings.view.maps);
+        pipeline.repeat(settings.view.repeats);
+        pipeline.search(settings.detection.searching());
+        let mut notices = Notices::default();
+        for text in to_say {
+            notices.say(Severity::Hint, text);
+        }
         Self {
             preparer: Preparer::start(pipeline.scenes(), wake),
             pipeline,
             scene: None,
             source: SourceState::default(),
             loading_weights: false,
-            view,
+            keeper: Keeper::start(settings_file, settings.clone()),
+            settings,
+            dressed: None,
             menu: MenuBar::default(),
+            palette: Palette::default(),
             video: VideoView::default(),
             panels: Panels::default(),
-            notices: Notices::default(),
+            notices,
             dialogs: Dialogs::default(),
             recorder: Arc::default(),
             closes_at: run_for.and_then(|time| Instant::now().checked_add(time)),
             pipeline_paused: false,
             told_of_end: false,
+            recording: None,
+            speed: 1.0,
+            history: History::default(),
         }
     }
 
     /// Takes in what happened; draws nothing.
     pub fn update(&mut self, ctx: &egui::Context) {
+        self.dress(ctx);
         let events: Vec<Event> = self.pipeline.events().collect();
         for event in events {
             self.take_in(event);
@@ -131,9 +152,14 @@ impl Window {
         }
         // What nobody sees costs nothing either.
         let seen = ctx.input(|input| input.viewport().visible().unwrap_or(true));
-        let pause = self.view.paused || !seen;
+        let pause = self.settings.view.paused || !seen;
         if pause != self.pipeline_paused && self.pipeline.pause(pause) {
             self.pipeline_paused = pause;
+        }
+        self.keep_settings(ctx);
+        if self.settings.view.performance {
+            let next = self.note_performance();
+            ctx.request_repaint_after(next);
         }
         if let Some(moment) = self.closes_at {
             match moment.checked_duration_since(Instant::now()) {
@@ -149,25 +175,56 @@ impl Window {
         if let Some(id) = commands::pressed(ui.ctx()) {
             self.perform(ui.ctx(), id);
         }
-        let bar = Frame::new().fill(theme::PANEL).inner_margin(theme::PANEL_MARGIN);
+        let colours = theme::colours(ui.ctx());
+        let bar = Frame::new().fill(colours.panel).inner_margin(theme::PANEL_MARGIN);
+        let now = menu::Now {
+            live: self.source.is_live(),
+            smoothing: self.pipeline.smoothing(),
+            view: &mut self.settings.view.clone(),
+            settings: &self.settings,
+        };
         let choice = Panel::top("menu")
             .frame(bar)
-            .show(ui, |ui| self.menu.show(ui, self.view, self.pipeline.smoothing()))
+            .show(ui, |ui| self.menu.show(ui, now))
             .inner;
-        match choice {
-            Some(Choice::Command(id)) => self.perform(ui.ctx(), id),
-            Some(Choice::Source(spec)) => self.open(spec),
-            Some(Choice::Smoothing(strength)) => self.pipeline.smooth(strength),
-            None => {}
+        if let Some(choice) = choice {
+            self.choose(ui.ctx(), choice);
         }
-        if self.view.status_bar {
+        if self.settings.view.status_bar {
             let status = self.status();
             Panel::bottom("status").frame(bar).show(ui, |ui| status.show(ui));
         }
+        if self.settings.view.performance {
+            let panel = Panel::bottom("performance")
+                .frame(bar)
+                .resizable(true)
+                .default_size(theme::PLOTS_HEIGHT)
+                .max_size(theme::PLOTS_SHARE * ui.ctx().content_rect().height());
+            if panel.show(ui, |ui| self.history.show(ui)).inner {
+                ui.ctx().copy_text(performance::report(&self.stats()));
+                self.notices
+                    .say(Severity::Hint, "The figures are in the clipboard.");
+            }
+        }
+        if let Some(playback) = self.playback() {
+            let wish = Panel::bottom("playback")
+                .frame(bar)
+                .show(ui, |ui| playback_bar::show(ui, playback))
+                .inner;
+            match wish {
+                Some(Wish::Command(id)) => self.perform(ui.ctx(), id),
+                Some(Wish::Seek(time)) => self.pipeline.seek(time),
+                Some(Wish::Speed(times)) => self.play_at(times),
+                None => {}
+            }
+        }
         self.show_panels(ui);
-        let video = CentralPanel::default().frame(Frame::new().fill(theme::BACKGROUND));
+        let video = CentralPanel::default().frame(Frame::new().fill(colours.background));
         let area = video.show(ui, |ui| self.show_video(ui)).inner;
-        menu::show_help(ui.ctx(), &mut self.view.help);
+        menu::show_help(ui.ctx(), &mut self.settings.view.help);
+        if let Some(id) = self.palette.show(ui.ctx(), &mut self.settings.view.palette) {
+            self.perform(ui.ctx(), id);
+        }
         if let Some((purpose, path)) = self.dialogs.show(ui.ctx()) {
             self.open_path(purpose, &path);
         }
@@ -178,6 +235,16 @@ impl Window {
     /// Stops the pipeline; what came of the run.
     pub fn finish(&mut self) -> Outcome {
         self.pipeline.stop();
+        let no_picture = self.pipeline.frames_captured() == 0;
+        let trouble = self.source.trouble.take();
+        Outcome {
+            stats: self.stats(),
+            never_came: trouble.filter(|_| no_picture),
+        }
+    }
+
+    /// The run so far in numbers.
+    fn stats(&self) -> Stats {
         let net = self.scene.as_ref().and_then(|scene| scene.net.clone());
         let facts = RunFacts {
             frames_captured: self.pipeline.frames_captured(),
@@ -189,132 +256,122 @@ impl Window {
                 .map_or_else(String::new, |info| info.name.clone()),
             weights: net.map(|net| net.path.display().to_string()),
         };
-        let no_picture = facts.frames_captured == 0;
-        let trouble = self.source.trouble.take();
-        Outcome {
-            stats: self.recorder().summary(facts),
-            never_came: trouble.filter(|_| no_picture),
-        }
+        self.recorder().summary(facts)
     }
 
-    fn take_in(&mut self, event: Event) {
-        match event {
-            Event::Opening(spec) => self.source.wait_for(format!("Starting {spec} …")),
-            Event::Opened { spec, info } => {
-                if spec == SourceSpec::FirstCamera && !info.live {
-                    let text = format!("There is no camera to show, so this is the {}.", info.name);
-                    self.notices.say(Severity::Hint, text);
-                }
-                self.source.wait_for(format!("Starting {} …", info.name));
-                self.source.info = Some(info);
-                self.source.trouble = None;
-            }
-            Event::Waiting { spec, why, retry_in } => {
-                let seconds = retry_in.as_secs_f32();
-                let text = format!("Waiting for {spec}, trying again in {seconds:.1} s");
-                self.source.wait_for(text);
-                self.source.trouble = Some(why);
-            }
-            Event::SourceFailed { why, .. } => {
-                self.source.stop_waiting();
-                self.source.trouble = Some(why.clone());
-                self.notices.say(Severity::Error, why);
-            }
-            Event::LoadingWeights(_) => self.loading_weights = true,
-            Event::WeightsLoaded(net) => {
-                self.loading_weights = false;
-                tracing::info!(net = net.name, device = net.device, "net loaded");
-            }
-            Event::WeightsFailed { why, .. } => {
-                self.loading_weights = false;
-                self.notices.say(Severity::Error, why);
-            }
-            Event::StageFailed { stage, why } => {
-                self.notices.say(Severity::Error, format!("{stage}: {why}"));
-            }
-        }
-    }
-
-    fn perform(&mut self, ctx: &egui::Context, id: Id) {
-        match id {
-            Id::OpenCamera => self.open(SourceSpec::FirstCamera),
-            Id::OpenDemo => self.open(SourceSpec::Demo),
-            Id::OpenFile => self.dialogs.ask(Purpose::Source),
-            Id::LoadWeights => self.dialogs.ask(Purpose::Weights),
-            Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
-            Id::Points | Id::Boxes | Id::Filters | Id::Maps | Id::StatusBar | Id::Help | Id::Pause => {
-                if let Some(switch) = self.view.switch(id) {
-                    *switch = !*switch;
-                }
-                if id == Id::Maps {
-                    self.pipeline.look_inside(self.view.maps);
-                }
-            }
-        }
-    }
-
-    /// Shows another source; whoever asks for one wants to see it, so a pause ends.
-    fn open(&mut self, source: SourceSpec) {
-        self.view.paused = false;
-        self.pipeline.open(source);
-    }
-
-    fn open_path(&mut self, purpose: Purpose, path: &str) {
-        let problem = match purpose {
-            Purpose::Source => path.parse().map(|spec| self.open(spec)).err(),
-            Purpose::Weights => catalogue::resolve(path)
-                .map(|path| self.pipeline.load_weights(path))
-                .map_err(|e| e.to_string())
-                .err(),
+    /// Takes a sample for the plots; when the next is due.
+    fn note_performance(&mut self) -> Duration {
+        let recorder = self.recorder();
+        let now = Now {
+            captured_fps: recorder.captured_fps(),
+            shown_fps: recorder.shown_fps(),
+            recent: recorder.recent(),
+            dropped: recorder.frames_dropped(),
         };
-        if let Some(problem) = problem {
-            self.notices.say(Severity::Error, problem);
+        drop(recorder);
+        self.history.note(Instant::now(), now)
+    }
+
+    /// Dresses the window in the theme that is chosen, and enlarges it as it was.
+    fn dress(&mut self, ctx: &egui::Context) {
+        let theme = self.settings.view.theme;
+        if self.dressed.is_none() {
+            ctx.set_zoom_factor(self.settings.zoom);
+        }
+        if self.dressed.replace(theme) != Some(theme) {
+            theme::apply(ctx, theme);
         }
     }
 
-    /// Files dropped onto the window: nets are loaded, everything else is shown.
-    fn open_dropped_files(&mut self, ui: &Ui) {
-        let paths: Vec<PathBuf> = ui.input(|input| {
-            let files = input.raw.dropped_files.iter();
-            files.map(|file| file.path().to_path_buf()).collect()
+    /// Notes where the window is, and has everything kept that is remembered.
+    fn keep_settings(&mut self, ctx: &egui::Context) {
+        let zoom = ctx.zoom_factor();
+        self.settings.zoom = zoom;
+        let (full_screen, place) = ctx.input(|input| {
+            let viewport = input.viewport();
+            let maximised = viewport.maximized.unwrap_or_default();
+            let place = viewport.inner_rect.map(|rect| Place {
+                width: rect.width() * zoom,
+                height: rect.height() * zoom,
+                maximised,
+            });
+            (viewport.fullscreen.unwrap_or_default(), place)
         });
-        for path in paths {
-            if path.extension().is_some_and(|e| e == "pt" || e == "pth") {
-                self.pipeline.load_weights(path);
-            } else {
-                self.open(SourceSpec::File(path));
-            }
+        self.settings.view.full_screen = full_screen;
+        // The size of a window that fills the screen is not the one to come back to.
+        match (place, &mut self.settings.window) {
+            (Some(place), Some(kept)) if place.maximised => kept.maximised = true,
+            (Some(place), kept) if !full_screen && !place.maximised => *kept = Some(place),
+            _ => {}
+        }
+        if let Some(time) = self.keeper.keep(self.settings.clone(), Instant::now()) {
+            ctx.request_repaint_after(time);
+        }
+        if let Some(why) = self.keeper.failure() {
+            self.notices.say(Severity::Error, why);
         }
     }
 
     fn show_panels(&mut self, ui: &mut Ui) {
-        let View { filters, maps, .. } = self.view;
-        if !filters && !maps {
-            return;
-        }
-        let most = (ui.available_width() * theme::SIDE_PANEL_SHARE).min(*theme::SIDE_PANEL_RANGE.end());
+        let view = &self.settings.view;
+        let (settings, inside) = (view.settings_panel, view.filters || view.maps);
+        // Two of them leave the video as much as one.
+        let share = theme::SIDE_PANEL_SHARE / f32::from(u8::from(settings) + u8::from(inside)).max(1.0);
+        let most = (ui.available_width() * share).min(*theme::SIDE_PANEL_RANGE.end());
         let least = theme::SIDE_PANEL_RANGE.start().min(most);
-        Panel::right("inside")
-            .frame(Frame::new().fill(theme::PANEL).inner_margin(theme::CARD_MARGIN))
-            .default_size(theme::SIDE_PANEL.min(most))
-            .size_range(least..=most)
-            .show(ui, |ui| {
-                self.panels.show(ui, self.scene.as_deref(), filters, maps);
+        let dressed = |panel: Panel| {
+            panel
+                .frame(
+                    Frame::new()
+                        .fill(theme::colours(ui.ctx()).panel)
+                        .inner_margin(theme::CARD_MARGIN),
+                )
+                .default_size(theme::SIDE_PANEL.min(most))
+                .size_range(least..=most)
+        };
+        let (left, right) = (dressed(Panel::left("settings")), dressed(Panel::right("inside")));
+        if settings {
+            let now = settings_panel::Now {
+                smoothing: self.pipeline.smoothing(),
+                live: self.source.is_live(),
+                searched: self.scene.as_ref().and_then(|scene| scene.searched.as_deref()),
+                net: self.scene.as_ref().and_then(|scene| scene.net.as_deref()),
+            };
+            let before = self.settings.detection.clone();
+            let wishes = left
+                .show(ui, |ui| settings_panel::show(ui, &mut self.settings, &now))
+                .inner;
+            if self.settings.detection != before {
+                self.pipeline.search(self.settings.detection.searching());
+            }
+            if let Some(strength) = wishes.smoothing {
+                self.smooth(strength);
+            }
+            if let Some(reading) = wishes.reading {
+                self.read_net_as(reading);
+            }
+        }
+        if inside {
+            let (filters, maps) = (self.settings.view.filters, self.settings.view.maps);
+            right.show(ui, |ui| {
+                self.panels.show(ui, self.scene.as_deref(), filters, maps)
             });
+        }
     }
 
     /// Draws the video or why there is none; the place that it has.
     fn show_video(&mut self, ui: &mut Ui) -> egui::Rect {
         let area = ui.available_rect_before_wrap();
         if let Some(scene) = &self.scene {
-            let style = Style {
-                points: self.view.points,
-                boxes: self.view.boxes,
-                ..Style::default()
-            };
             let several = scene.faces.len() > 1;
-            let mark_chosen = self.view.maps && several;
-            if let Some(point) = self.video.show(ui, scene, &style, mark_chosen) {
+            let view = &self.settings.view;
+            let shown = Shown {
+                style: &view.overlay,
+                mirrored: view.mirrors(self.source.is_live()),
+                mark_chosen: view.maps && several,
+                finds: self.settings.detection.show,
+            };
+            if let Some(point) = self.video.show(ui, scene, shown) {
                 self.pipeline.choose_face(point);
             }
         }
@@ -324,13 +381,27 @@ impl Window {
         area
     }
 
+    /// Where the recording is; `None` while there is none.
+    fn playback(&self) -> Option<Playback> {
+        let duration = self.source.info.as_ref()?.duration?;
+        let view = &self.settings.view;
+        Some(Playback {
+            position: self.scene.as_ref()?.frame.source_time.min(duration),
+            duration,
+            paused: view.paused,
+            repeats: view.repeats,
+            speed: self.speed,
+        })
+    }
+
     fn status(&self) -> Status {
         let recorder = self.recorder();
         let scene = self.scene.as_deref();
         let recent = recorder.recent();
         let net = scene.and_then(|scene| scene.net.as_ref());
         Status {
-            paused: self.view.paused,
+            paused: self.settings.view.paused,
+            recording: self.recording.map(|since| since.elapsed()),
             source: self
                 .source
                 .info

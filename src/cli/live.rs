@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::{
-    app,
+    app::{self, Settings, Start},
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     files,
     model::{DeviceChoice, catalogue},
@@ -20,28 +20,36 @@ pub const CAMERA_NEVER_CAME_STATUS: u8 = 3;
 /// What the live window shows and with which net.
 #[derive(Debug, Args)]
 pub struct LiveArgs {
-    /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo
-    #[arg(long, value_name = "SOURCE", default_value = "camera")]
-    source: SourceSpec,
-    /// The net: a TorchScript file, or the name of a net that comes with the program
-    #[arg(long, value_name = "FILE|NAME", default_value = catalogue::DEFAULT)]
-    weights: String,
+    /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo [default: what was shown
+    /// last, at first the first camera]
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<SourceSpec>,
+    /// The net: a TorchScript file, or the name of a net that comes with the program [default: the one used last, at first
+    /// pinkpoint]
+    #[arg(long, value_name = "FILE|NAME")]
+    weights: Option<String>,
     /// Where the net runs: auto, cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
     /// The face cascade [default: the frontal one that comes with the program]
     #[arg(long, value_name = "FILE")]
     cascade: Option<PathBuf>,
-    /// How much the points are steadied, 0 (off) to 1
-    #[arg(long, value_name = "STRENGTH", default_value_t = Strength::default().value())]
-    smooth: f32,
+    /// How much the points are steadied, 0 (off) to 1 [default: as it was last, at first 0.5]
+    #[arg(long, value_name = "STRENGTH")]
+    smooth: Option<f32>,
+    /// Keep settings in this file, and not in the user's own
+    #[arg(long, value_name = "FILE.json")]
+    settings: Option<PathBuf>,
+    /// Begin with everything as at first; the settings so far are kept under another name
+    #[arg(long)]
+    reset_settings: bool,
     /// Take no more than so many frames a second
     #[arg(long, value_name = "N", value_parser = above_zero)]
     max_fps: Option<f64>,
     /// Use no more than about this share of one core, in percent; frames are left out to keep to it
     #[arg(long, value_name = "PERCENT", value_parser = above_zero)]
     max_cpu: Option<f64>,
-    /// Close the window after so many seconds
+    /// Close the window after so many seconds; settings are neither used nor kept then, unless --settings names a file
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     run_for: Option<Duration>,
     /// Write counts, speeds and delays to this file when the window closes
@@ -74,9 +82,24 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// When a file named in the arguments is missing, there is no display, or the statistics cannot be written;
 /// [`CameraNeverCame`] when that is so.
 pub fn run(args: LiveArgs) -> anyhow::Result<()> {
-    if let SourceSpec::File(path) = &args.source {
-        path.metadata()
-            .with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
+    let mut start = remembered(&args)?;
+    let source = match args.source {
+        Some(source) => {
+            if let SourceSpec::File(path) = &source {
+                let there = path.metadata();
+                there
+                    .with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
+            }
+            source
+        }
+        None => last_source(&mut start),
+    };
+    let weights = match &args.weights {
+        Some(weights) => catalogue::resolve(weights)?,
+        None => last_weights(&mut start)?,
+    };
+    if let Some(strength) = args.smooth {
+        start.settings.smoothing = Strength::new(strength).value();
     }
     if let Some(path) = &args.stats {
         files::check(path)?;
@@ -88,20 +111,21 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         cascade: args.cascade,
         ..CascadeSettings::following()
     })?;
-    let is_file = matches!(args.source, SourceSpec::File(_));
+    let is_file = matches!(source, SourceSpec::File(_));
     let setup = Setup {
         opener: Box::new(source::open),
-        source: args.source,
+        source,
         detector: Box::new(detector),
-        weights: Some(catalogue::resolve(&args.weights)?),
+        reading: start.settings.reading(&weights),
+        weights: Some(weights),
         device: args.device,
-        smoothing: Strength::new(args.smooth),
+        smoothing: Strength::new(start.settings.smoothing),
         limits: Limits {
             fps: args.max_fps,
             cpu: args.max_cpu.map(|percent| percent / 100.0),
         },
     };
-    let outcome = app::run(setup, args.run_for)?;
+    let outcome = app::run(setup, start)?;
     if let Some(path) = &args.stats {
         files::replace_json(path, &outcome.stats)?;
     }
@@ -110,4 +134,63 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         Some(why) if args.run_for.is_some() => Err(CameraNeverCame { why }.into()),
         _ => Ok(()),
     }
+}
+
+/// How the window starts: with the settings that were kept, unless they are to be reset.
+fn remembered(args: &LiveArgs) -> anyhow::Result<Start> {
+    // A run that ends by itself is there to be measured or tested: it begins as at first, and changes nothing.
+    let usual = || Settings::usual_file().filter(|_| args.run_for.is_none());
+    let file = args.settings.clone().or_else(usual);
+    let mut start = Start {
+        run_for: args.run_for,
+        settings_file: file.clone(),
+        ..Start::default()
+    };
+    let Some(file) = file else {
+        return Ok(start);
+    };
+    if args.reset_settings && file.exists() {
+        let aside = app::set_aside(&file)
+            .with_context(|| format!("cannot set the settings aside: {}", file.display()))?;
+        let text = format!(
+            "Everything is as at first. The settings so far are kept as {}",
+            aside.display()
+        );
+        start.notices.push(text);
+    }
+    let (settings, trouble) = Settings::load(&file);
+    start.settings = settings;
+    start.notices.extend(trouble);
+    Ok(start)
+}
+
+/// What was shown last, where it is still there; else the first camera.
+fn last_source(start: &mut Start) -> SourceSpec {
+    let last = start
+        .settings
+        .source
+        .as_deref()
+        .and_then(|text| text.parse().ok());
+    match last {
+        Some(SourceSpec::File(path)) if !path.exists() => {
+            let text = format!("What was shown last is not there any more: {}", path.display());
+            start.notices.push(text);
+            SourceSpec::FirstCamera
+        }
+        Some(source) => source,
+        None => SourceSpec::FirstCamera,
+    }
+}
+
+/// The net that was used last, where it is still there; else the program's own.
+fn last_weights(start: &mut Start) -> anyhow::Result<PathBuf> {
+    if let Some(last) = start.settings.weights.clone() {
+        match catalogue::resolve(&last) {
+            Ok(path) => return Ok(path),
+            Err(_) => start.notices.push(format!(
+                "The net that was used last is not there any more: {last}"
+            )),
+        }
+    }
+    Ok(catalogue::resolve(catalogue::DEFAULT)?)
 }

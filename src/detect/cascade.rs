@@ -170,7 +170,24 @@ impl CascadeDetector {
     }
 }
 
-fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
+/// Names of the cascades that find faces, sorted: the bundled ones and those of OpenCV's own folder.
+pub fn face_cascades() -> Vec<String> {
+    let folders = resources::folders(Kind::Cascade);
+    let files = folders
+        .iter()
+        .filter_map(|folder| folder.read_dir().ok())
+        .flatten()
+        .flatten();
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".xml") && name.contains("face"))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+pub(super) fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
     let unusable = |why: String| DetectError::Cascade {
         path: path.to_path_buf(),
         why,

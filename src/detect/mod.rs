@@ -2,6 +2,7 @@
 
 mod cascade;
 mod cascade_file;
+mod eyes;
 mod search;
 pub mod smooth;
 pub mod track;
@@ -9,7 +10,8 @@ pub mod track;
 use image::GrayImage;
 
 use crate::{geometry::FaceBox, transform::TransformError};
-pub use cascade::{CascadeDetector, CascadeSettings, DEFAULT_CASCADE};
+pub use cascade::{CascadeDetector, CascadeSettings, DEFAULT_CASCADE, face_cascades};
+pub use eyes::EyeFinder;
 pub use search::{Finds, Planner, Search, Tilted};
 
 /// A face that was found.

@@ -61,6 +61,8 @@ pub struct Look {
     pub points: Vec<Point>,
     /// Whether it is a face, 0 to 1; `None` when the net does not say.
     pub confidence: Option<f32>,
+    /// By how much each keypoint's coordinates are expected to be off; empty when the net does not say.
+    pub spread: Vec<f32>,
     /// What the region looks like: a few values, mean 0 and length 1, to tell faces apart by; empty when not known.
     pub patch: Vec<f32>,
 }
@@ -133,6 +135,7 @@ struct Track {
     smooth_points: Vec<Point>,
     smoother: Smoother,
     confidence: Option<f32>,
+    spread: Vec<f32>,
     /// What it looked like over the last seconds, and in the last frame.
     patch: Vec<f32>,
     last_patch: Vec<f32>,
@@ -452,6 +455,7 @@ impl Tracker {
                     smooth_points: Vec::new(),
                     smoother: Smoother::new(&self.scheme),
                     confidence: None,
+                    spread: Vec::new(),
                     patch: Vec::new(),
                     last_patch: Vec::new(),
                     lost_at: None,
@@ -476,6 +480,7 @@ impl Tracker {
         track.smooth_points = track.smoother.smooth(&look.points, self.time, self.strength);
         track.points = look.points;
         track.confidence = look.confidence;
+        track.spread = look.spread;
         track.remember(look.patch);
     }
 
@@ -489,6 +494,7 @@ impl Tracker {
                 points: track.smooth_points.clone(),
                 raw_points: track.points.clone(),
                 confidence: track.confidence,
+                spread: track.spread.clone(),
             })
             .collect();
         faces.sort_by_key(|face| face.id);

@@ -14,6 +14,7 @@ use super::target::{WriteError, plain_file};
 pub struct Partial {
     target: PathBuf,
     path: PathBuf,
+    stays: bool,
 }
 
 impl Partial {
@@ -30,7 +31,16 @@ impl Partial {
             name.push(extension);
         }
         let path = target.with_file_name(name);
-        Ok(Self { target, path })
+        Ok(Self {
+            target,
+            path,
+            stays: false,
+        })
+    }
+
+    /// Has the file stay under its own name where it is not finished: what is in it is of use.
+    pub fn stay(&mut self) {
+        self.stays = true;
     }
 
     /// Where to write until it is finished.
@@ -47,7 +57,13 @@ impl Partial {
     ///
     /// # Errors
     /// When the disk is full or the old file cannot be replaced.
-    pub fn finish(self) -> Result<(), WriteError> {
+    pub fn finish(mut self) -> Result<(), WriteError> {
+        let renamed = self.rename();
+        self.stays |= renamed.is_ok();
+        renamed
+    }
+
+    fn rename(&self) -> Result<(), WriteError> {
         File::open(&self.path)
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(&self.path, &self.target))
@@ -57,7 +73,9 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // After `finish` there is nothing to remove, and a file that cannot be removed cannot be helped.
-        let _ = fs::remove_file(&self.path);
+        if !self.stays {
+            // A file that cannot be removed cannot be helped.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }

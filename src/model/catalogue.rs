@@ -46,6 +46,14 @@ pub fn resolve(text: &str) -> Result<PathBuf, UnknownNet> {
     })
 }
 
+/// The name of the bundled net that this file is; `None` for other files.
+pub fn bundled_name(path: &Path) -> Option<String> {
+    let name = path.file_stem()?.to_str()?;
+    let bundled = resources::find(Kind::Weights, &format!("{name}.{EXTENSION}")).ok()?;
+    let same = bundled == path || bundled.canonicalize().ok()? == path.canonicalize().ok()?;
+    same.then(|| name.to_owned())
+}
+
 /// Names of the nets that come with the program, sorted.
 pub fn bundled() -> Vec<String> {
     let folders = resources::folders(Kind::Weights);

@@ -89,6 +89,17 @@ pub struct CropRule {
     pub picture_fraction: Option<f32>,
 }
 
+/// How the numbers of a file that does not say so itself are read.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Side of the square input, pixels.
+    pub input_side: u32,
+    /// From the net's numbers to crop pixels.
+    pub output: OutputScale,
+    /// Which part of a picture the net was trained to see.
+    pub crop: CropRule,
+}
+
 /// Where weights come from; shown, not used.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Training {
@@ -126,6 +137,35 @@ impl Contract {
             confidence: false,
             training: Training::default(),
         }
+    }
+
+    /// How the net's numbers are read.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            input_side: self.input_side,
+            output: self.output,
+            crop: self.crop,
+        }
+    }
+
+    /// The same net, read in another way.
+    ///
+    /// # Errors
+    /// When no net can be read so.
+    pub fn read_as(self, reading: Reading) -> Result<Self, ContractError> {
+        let Reading {
+            input_side,
+            output,
+            crop,
+        } = reading;
+        let contract = Self {
+            input_side,
+            output,
+            crop,
+            ..self
+        };
+        contract.validate()?;
+        Ok(contract)
     }
 
     /// Reads and checks the JSON of an archive.
@@ -287,6 +327,25 @@ mod tests {
         }
         assert!(Contract::from_json(b"{}").is_err());
         assert!(Contract::from_json(b"\x00\xff").is_err());
+    }
+
+    #[test]
+    fn a_net_can_be_read_in_another_way_that_makes_sense() {
+        let reading = Reading {
+            input_side: 96,
+            output: OutputScale {
+                scale: 48.0,
+                offset: 47.5,
+            },
+            ..example().reading()
+        };
+        let read = example().read_as(reading).unwrap();
+        assert_eq!((read.reading(), read.scheme), (reading, example().scheme));
+        let nonsense = Reading {
+            input_side: 0,
+            ..reading
+        };
+        assert!(example().read_as(nonsense).is_err());
     }
 
     #[test]

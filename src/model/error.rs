@@ -29,6 +29,14 @@ pub enum ModelError {
         /// What libtorch said.
         why: String,
     },
+    /// The net cannot be read as it was said.
+    #[error("the net cannot be read so ({why}); set it in another way: {}", path.display())]
+    Reading {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// No square grey input works.
     #[error(
         "the net takes none of the square grey inputs that were tried ({tried} pixels; {why}); a net for keypoints takes \

@@ -5,7 +5,7 @@ use std::{cell::Cell, path::Path};
 use tch::{Device, Tensor};
 
 use super::{
-    Contract, DeviceChoice, ModelError,
+    Contract, DeviceChoice, ModelError, Reading,
     archive::{self, Archive},
     maps::{self, LayerMaps, Method},
     net::Net,
@@ -24,6 +24,8 @@ const THREADS: i32 = 1;
 pub struct KeypointModel {
     net: Net,
     contract: Contract,
+    /// The file does not say how it is to be read.
+    assumed: bool,
     parameters: Vec<(String, Tensor)>,
     maps_method: Method,
     passes: Cell<Passes>,
@@ -44,7 +46,15 @@ impl KeypointModel {
     /// # Errors
     /// Says what is wrong with the file and what to do.
     pub fn load(path: &Path, device: DeviceChoice) -> Result<Self, ModelError> {
-        Self::from_archive(path, archive::look_into(path)?, device)
+        Self::load_as(path, device, None)
+    }
+
+    /// Like [`Self::load`]; a file that does not say itself how it is to be read is read as somebody says who knows.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and when the file cannot be read so.
+    pub fn load_as(path: &Path, device: DeviceChoice, reading: Option<Reading>) -> Result<Self, ModelError> {
+        Self::of(path, archive::look_into(path)?, device, reading)
     }
 
     /// Loads a file that was looked into before; see [`Self::load`].
@@ -52,16 +62,31 @@ impl KeypointModel {
     /// # Errors
     /// Says what is wrong with the file and what to do.
     pub fn from_archive(path: &Path, archive: Archive, device: DeviceChoice) -> Result<Self, ModelError> {
+        Self::of(path, archive, device, None)
+    }
+
+    fn of(
+        path: &Path,
+        archive: Archive,
+        device: DeviceChoice,
+        reading: Option<Reading>,
+    ) -> Result<Self, ModelError> {
         tch::set_num_threads(THREADS);
         let net = Net::load(path, &archive.bytes, device.resolve()?)?;
-        let contract = match archive.contract {
-            Some(contract) => contract,
-            None => probe::contract(&net)?,
+        let assumed = archive.contract.is_none();
+        let contract = match (archive.contract, reading) {
+            (Some(contract), _) => contract,
+            (None, None) => probe::contract(&net)?,
+            (None, Some(reading)) => {
+                let probed = probe::contract_at(&net, reading.input_side)?;
+                read_as(path, probed, reading)?
+            }
         };
         let mut model = Self {
             parameters: net.parameters()?,
             net,
             contract,
+            assumed,
             maps_method: Method::Absent,
             passes: Cell::default(),
         };
@@ -89,6 +114,26 @@ impl KeypointModel {
     /// What the net needs and gives.
     pub fn contract(&self) -> &Contract {
         &self.contract
+    }
+
+    /// Whether the file does not say itself how it is to be read, so that this is what is usual, or what somebody said.
+    pub fn is_assumed(&self) -> bool {
+        self.assumed
+    }
+
+    /// Reads the numbers of a file that does not say so itself in another way, at the same input side.
+    ///
+    /// # Errors
+    /// When no net can be read so, or it is one that says how it is to be read, or of another side.
+    pub fn read_as(&mut self, reading: Reading) -> Result<(), ModelError> {
+        if !self.assumed || reading.input_side != self.contract.input_side {
+            return Err(ModelError::Reading {
+                path: self.net.path.clone(),
+                why: "it says itself how it is to be read, or has another input side".into(),
+            });
+        }
+        self.contract = read_as(&self.net.path, self.contract.clone(), reading)?;
+        Ok(())
     }
 
     /// Name of the device that it runs on, such as `cpu` or `cuda:0`.
@@ -278,6 +323,13 @@ impl KeypointModel {
         });
         input.map_err(|e| self.net.forward_error(&e))
     }
+}
+
+fn read_as(path: &Path, contract: Contract, reading: Reading) -> Result<Contract, ModelError> {
+    contract.read_as(reading).map_err(|error| ModelError::Reading {
+        path: path.to_path_buf(),
+        why: error.to_string(),
+    })
 }
 
 /// `count` crops of `length` pixels to try a net on: rising grey, no two alike, so that outputs can be told apart.

@@ -12,7 +12,7 @@ mod output;
 mod probe;
 
 pub use archive::{Archive, ArchiveError};
-pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Training};
+pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Reading, Training};
 pub use device::{CudaState, DeviceChoice, DeviceError, prepare_cuda};
 pub use error::ModelError;
 pub use keypoint_model::{KeypointModel, Passes};

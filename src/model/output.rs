@@ -18,7 +18,7 @@ pub struct Prediction {
 pub struct Certainty {
     /// That there is a face, 0 (none) to 1 (sure).
     pub confidence: f32,
-    /// The error to be expected of each keypoint's coordinates, crop pixels.
+    /// The error to be expected of each keypoint's coordinates, in the pixels of the points.
     pub spread: Vec<f32>,
 }
 

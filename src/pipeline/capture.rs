@@ -19,8 +19,8 @@ use super::{
     slot::Slot,
 };
 use crate::{
-    cpu_clock::process_cpu_time,
     frame::Frame,
+    process::process_cpu_time,
     source::{Source, SourceError, SourceSpec},
 };
 
@@ -44,6 +44,14 @@ pub(super) enum Command {
     Open(SourceSpec),
     /// Give no more pictures until told to.
     Pause(bool),
+    /// Go to this time of a recording.
+    Seek(Duration),
+    /// Give one more picture in a pause.
+    Step,
+    /// Play recordings so many times as fast.
+    Speed(f64),
+    /// Begin recordings again at their end.
+    Repeat(bool),
 }
 
 /// What the thread shares with the pipeline's handle.
@@ -69,6 +77,39 @@ pub(super) struct Capture {
     pub(super) under_way: Recycled<Frame>,
     pub(super) governor: Governor,
     pub(super) paused: bool,
+    /// How recordings are played.
+    pub(super) playback: Playback,
+}
+
+/// How recordings are played.
+#[derive(Debug)]
+pub(super) struct Playback {
+    /// Times as fast as they are.
+    speed: f64,
+    /// They begin again at their end.
+    repeats: bool,
+    /// Where the window wants to go.
+    seek: Option<Duration>,
+    /// One more picture is wanted in a pause.
+    step: bool,
+}
+
+impl Default for Playback {
+    fn default() -> Self {
+        Self {
+            speed: 1.0,
+            repeats: true,
+            seek: None,
+            step: false,
+        }
+    }
+}
+
+impl Playback {
+    /// Whether something is to be shown although there is a pause.
+    fn is_asked_for(&self) -> bool {
+        self.step || self.seek.is_some()
+    }
 }
 
 /// Why a source was left.
@@ -150,11 +191,24 @@ impl Capture {
         let mut given = 0_u64;
         let mut began = Instant::now();
         let mut told = HashSet::new();
+        // It was told that the recording is over, and is not begun again by itself.
+        let mut ended = false;
+        self.playback.seek = None;
         loop {
             if let Some(left) = self.next_command(Duration::ZERO) {
                 return left;
             }
-            if self.paused {
+            if let Some(time) = self.playback.seek.take() {
+                match source.seek(time) {
+                    Ok(true) => {
+                        (pace, ended) = (Pace::default(), false);
+                        self.playback.step = true;
+                    }
+                    Ok(false) => {}
+                    Err(error) => return Left::Failed(error),
+                }
+            }
+            if self.paused && !self.playback.step {
                 match self.stand_still(source.as_mut()) {
                     Ok(()) => pace = Pace::default(),
                     Err(left) => return left,
@@ -176,19 +230,20 @@ impl Capture {
                     let early = if live {
                         Duration::ZERO
                     } else {
-                        pace.early(grab.source_time)
+                        pace.early(grab.source_time, self.playback.speed)
                     };
                     if let Some(left) = self.wait(early) {
                         return left;
                     }
                     // What was read already waits as well.
-                    while self.paused && !live {
+                    while self.paused && !live && !self.playback.is_asked_for() {
                         if let Err(left) = self.stand_still(source.as_mut()) {
                             return left;
                         }
                         pace = Pace::default();
                     }
                     given += 1;
+                    self.playback.step = false;
                     if live || self.is_granted() {
                         self.give(grab.picture, grab.source_time);
                     } else {
@@ -206,12 +261,24 @@ impl Capture {
                     });
                 }
                 Ok(None) if given == 1 && source.info().frame_count == Some(1) => return self.hold(),
+                Ok(None) if !self.playback.repeats && !ended => {
+                    ended = true;
+                    self.paused = true;
+                    self.playback.step = false;
+                    self.events.send(Event::Ended);
+                }
                 Ok(None) => {
                     // The last picture is shown as long as the one before it was.
                     let round = LEAST_ROUND.saturating_sub(began.elapsed());
-                    if let Some(left) = self.wait(pace.until_end().max(round)) {
+                    let rest = if ended {
+                        Duration::ZERO
+                    } else {
+                        pace.until_end(self.playback.speed).max(round)
+                    };
+                    if let Some(left) = self.wait(rest) {
                         return left;
                     }
+                    ended = false;
                     match (self.opener)(spec) {
                         Ok(again) => {
                             source = again;
@@ -240,11 +307,27 @@ impl Capture {
     fn hold(&mut self) -> Left {
         loop {
             match self.commands.recv() {
-                Ok(Command::Open(spec)) => return Left::Another(spec),
-                Ok(Command::Pause(on)) => self.paused = on,
+                Ok(command) => {
+                    if let Some(left) = self.obey(command) {
+                        return left;
+                    }
+                }
                 Err(_) => return Left::Stop,
             }
         }
+    }
+
+    /// Does as the window wishes; another source ends the one that is played.
+    fn obey(&mut self, command: Command) -> Option<Left> {
+        match command {
+            Command::Open(spec) => return Some(Left::Another(spec)),
+            Command::Pause(on) => self.paused = on,
+            Command::Seek(time) => self.playback.seek = Some(time),
+            Command::Step => self.playback.step = true,
+            Command::Speed(times) => self.playback.speed = times,
+            Command::Repeat(on) => self.playback.repeats = on,
+        }
+        None
     }
 
     /// Lets a pause go by: a recording waits at its place; a camera goes on unseen, so that what it gives afterwards is new.
@@ -283,7 +366,7 @@ impl Capture {
             if let Some(left) = self.next_command(left) {
                 return Some(left);
             }
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline || self.playback.seek.is_some() {
                 return None;
             }
         }
@@ -296,11 +379,7 @@ impl Capture {
             return Some(Left::Stop);
         }
         match command {
-            Ok(Command::Open(spec)) => Some(Left::Another(spec)),
-            Ok(Command::Pause(on)) => {
-                self.paused = on;
-                None
-            }
+            Ok(command) => self.obey(command),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Left::Stop),
         }
@@ -339,25 +418,30 @@ struct Pace {
     last: Duration,
     /// How long the picture before that was shown.
     interval: Duration,
+    /// Times as fast as it is that the recording is played.
+    speed: f64,
 }
 
 impl Pace {
     /// How long to wait before the picture of `source_time` is due.
-    fn early(&mut self, source_time: Duration) -> Duration {
+    fn early(&mut self, source_time: Duration, speed: f64) -> Duration {
         self.interval = source_time.saturating_sub(self.last);
         self.last = source_time;
-        self.due_in(source_time)
+        self.due_in(source_time, speed)
     }
 
     /// How long the last picture stays before the recording begins again.
-    fn until_end(&mut self) -> Duration {
-        self.due_in(self.last + self.interval)
+    fn until_end(&mut self, speed: f64) -> Duration {
+        self.due_in(self.last + self.interval, speed)
     }
 
-    fn due_in(&mut self, source_time: Duration) -> Duration {
+    fn due_in(&mut self, source_time: Duration, speed: f64) -> Duration {
         let now = Instant::now();
+        if std::mem::replace(&mut self.speed, speed) != speed {
+            self.anchor = None;
+        }
         let (moment, time) = *self.anchor.get_or_insert((now, source_time));
-        let due = moment + source_time.saturating_sub(time);
+        let due = moment + source_time.saturating_sub(time).div_f64(speed);
         if now > due + MOST_BEHIND || due > now + LONGEST_STILL {
             self.anchor = Some((now, source_time));
             return Duration::ZERO;
@@ -373,18 +457,18 @@ mod tests {
     #[test]
     fn a_recording_that_is_late_is_not_hurried_after() {
         let mut pace = Pace::default();
-        assert_eq!(pace.early(Duration::from_secs(10)), Duration::ZERO);
-        assert!(pace.early(Duration::from_secs(60)) > Duration::from_secs(30));
+        assert_eq!(pace.early(Duration::from_secs(10), 1.0), Duration::ZERO);
+        assert!(pace.early(Duration::from_secs(60), 1.0) > Duration::from_secs(30));
         assert_eq!(
-            pace.early(Duration::from_secs(3600)),
+            pace.early(Duration::from_secs(3600), 1.0),
             Duration::ZERO,
             "a clock that jumps"
         );
         let long_ago = Instant::now() - Duration::from_secs(2);
         pace.anchor = Some((long_ago, Duration::from_secs(10)));
-        assert_eq!(pace.early(Duration::from_secs(11)), Duration::ZERO);
+        assert_eq!(pace.early(Duration::from_secs(11), 1.0), Duration::ZERO);
         assert!(
-            pace.early(Duration::from_secs(12)) > Duration::from_millis(500),
+            pace.early(Duration::from_secs(12), 1.0) > Duration::from_millis(500),
             "one second after the late one"
         );
     }

@@ -7,11 +7,14 @@ use std::{
 
 use image::GrayImage;
 
+use super::scene::Searched;
 use super::{
     events::{Event, EventSender},
     slot::{Slot, Taken},
 };
-use crate::detect::{Detection, FaceDetector, Search};
+use crate::detect::{
+    CascadeDetector, CascadeSettings, DetectError, Detection, EyeFinder, FaceDetector, Search,
+};
 
 /// How often the thread looks up when there is nothing to do; closing the slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,18 +28,38 @@ pub(super) struct Wanted {
     pub(super) number: u64,
 }
 
+/// How the user wants pictures searched.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Searching {
+    /// In this way and no other; `None`: as the program sees fit.
+    pub by_hand: Option<CascadeSettings>,
+    /// Look for eyes in the faces that are found as well.
+    pub eyes: bool,
+}
+
 /// What came of a search.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) faces: Vec<Detection>,
+    /// The same for people to look at.
+    pub(super) searched: Arc<Searched>,
     pub(super) cost: Duration,
     /// Which search it is of.
     pub(super) number: u64,
 }
 
+/// What is used in place of the usual detector, and beside it.
+#[derive(Default)]
+struct Chosen {
+    by_hand: Option<CascadeDetector>,
+    eyes: Option<EyeFinder>,
+}
+
 /// The thread's belongings.
 pub(super) struct Detect {
     pub(super) detector: Box<dyn FaceDetector>,
+    /// How to search from now on: the newest wins.
+    pub(super) searching: Arc<Slot<Searching>>,
     pub(super) events: EventSender,
     pub(super) wanted: Arc<Slot<Wanted>>,
     pub(super) found: Arc<Slot<Found>>,
@@ -53,32 +76,72 @@ impl Detect {
     /// Runs until the slot of wishes is closed. A search that fails finds nothing.
     pub(super) fn run(mut self) {
         let mut failing = false;
+        let mut chosen = Chosen::default();
         loop {
             let Wanted { grey, search, number } = match self.wanted.take(PATIENCE) {
                 Taken::Value(wanted) => wanted,
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             };
+            if let Some(searching) = self.searching.take_now() {
+                chosen = self.chosen(&searching);
+            }
             let start = Instant::now();
-            let faces = match self.detector.search(&grey, &search) {
-                Ok(faces) => {
+            let searched = match &mut chosen.by_hand {
+                Some(detector) => detector.detect(&grey),
+                None => self.detector.search(&grey, &search),
+            };
+            let cost = start.elapsed();
+            let looked = searched.and_then(|faces| {
+                let eyes = match &mut chosen.eyes {
+                    Some(finder) => finder.eyes(&grey, &faces)?,
+                    None => Vec::new(),
+                };
+                Ok((faces, eyes))
+            });
+            let (faces, eyes) = match looked {
+                Ok(looked) => {
                     failing = false;
-                    faces
+                    looked
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        self.events.send(Event::StageFailed {
-                            stage: "finding faces",
-                            why: error.to_string(),
-                        });
+                        self.fail(&error);
                     }
-                    Vec::new()
+                    (Vec::new(), Vec::new())
                 }
             };
             // Given back before the result: who gets it can use the memory again.
             drop(grey);
-            let cost = start.elapsed();
-            self.found.put(Found { faces, cost, number });
+            let searched = Arc::new(Searched {
+                finds: faces.iter().map(|found| found.face_box.bounds()).collect(),
+                eyes,
+                cost,
+            });
+            self.found.put(Found {
+                faces,
+                searched,
+                cost,
+                number,
+            });
         }
+    }
+
+    /// The detectors that the user wishes for; without one that cannot be loaded it goes on as usual.
+    fn chosen(&self, searching: &Searching) -> Chosen {
+        let told = |error| self.fail(&error);
+        let by_hand = searching.by_hand.clone().map(CascadeDetector::open);
+        let eyes = searching.eyes.then(EyeFinder::open);
+        Chosen {
+            by_hand: by_hand.and_then(|opened| opened.map_err(told).ok()),
+            eyes: eyes.and_then(|opened| opened.map_err(told).ok()),
+        }
+    }
+
+    fn fail(&self, error: &DetectError) {
+        self.events.send(Event::StageFailed {
+            stage: "finding faces",
+            why: error.to_string(),
+        });
     }
 }

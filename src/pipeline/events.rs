@@ -38,6 +38,8 @@ pub enum Event {
         /// What is wrong and what to do.
         why: String,
     },
+    /// A recording is over, and stands at its last picture until told to go on.
+    Ended,
     /// Weights are being loaded; the net before, if any, goes on.
     LoadingWeights(PathBuf),
     /// From the next scene on this net makes the points.
@@ -46,6 +48,18 @@ pub enum Event {
     WeightsFailed {
         /// The file.
         path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A recording or a snapshot is finished.
+    Saved {
+        /// Its files; none when there was nothing to record.
+        files: Vec<PathBuf>,
+        /// What it is.
+        about: String,
+    },
+    /// A recording or a snapshot could not be written.
+    SaveFailed {
         /// What is wrong and what to do.
         why: String,
     },

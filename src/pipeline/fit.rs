@@ -12,7 +12,7 @@ use crate::{
     detect::track::{Look, unit},
     face::Face,
     geometry::{CropTransform, FaceBox, Point},
-    model::{Contract, KeypointModel, LayerMaps, ModelError, Prediction},
+    model::{Contract, KeypointModel, LayerMaps, ModelError, Prediction, Reading},
     transform::{
         TransformError,
         crop::{self, CropBatch},
@@ -65,6 +65,14 @@ impl KeypointFitter {
         &self.model
     }
 
+    /// Reads the net's numbers in another way.
+    ///
+    /// # Errors
+    /// When it cannot be read so.
+    pub fn read_as(&mut self, reading: Reading) -> Result<(), ModelError> {
+        self.model.read_as(reading)
+    }
+
     /// What the net needs and gives.
     pub fn contract(&self) -> &Contract {
         self.model.contract()
@@ -96,6 +104,7 @@ impl KeypointFitter {
             raw_points: look.points.clone(),
             points: look.points,
             confidence: look.confidence,
+            spread: look.spread,
         });
         Ok(faces.collect())
     }
@@ -112,15 +121,18 @@ impl KeypointFitter {
     ) -> Result<(Vec<Look>, Option<LayerMaps>), FitError> {
         let crops: Vec<CropTransform> = boxes.iter().map(|b| self.contract().crop_of_face(b)).collect();
         let (predictions, maps) = self.predictions(grey, &crops, looked_at)?;
-        let looks = predictions
-            .into_iter()
-            .enumerate()
-            .map(|(index, prediction)| Look {
+        let looks = predictions.into_iter().enumerate().map(|(index, prediction)| {
+            let (confidence, spread) = prediction
+                .certainty
+                .map_or((None, Vec::new()), |sure| (Some(sure.confidence), sure.spread));
+            Look {
                 region: boxes[index],
                 points: prediction.points,
-                confidence: prediction.certainty.map(|certainty| certainty.confidence),
+                confidence,
+                spread,
                 patch: unit(self.batch.fields(index, PATCH_SIDE)),
-            });
+            }
+        });
         Ok((looks.collect(), maps))
     }
 
@@ -165,7 +177,7 @@ impl KeypointFitter {
             .collect())
     }
 
-    /// What the net says of every crop, with keypoints in frame pixels, and the first layer's maps for crop `looked_at`.
+    /// What the net says of every crop, with keypoints and their spread in frame pixels, and the first layer's maps for crop `looked_at`.
     fn predictions(
         &mut self,
         grey: &GrayImage,
@@ -194,6 +206,9 @@ impl KeypointFitter {
         for (prediction, crop) in predictions.iter_mut().zip(crops) {
             for point in &mut prediction.points {
                 *point = crop.frame_from_crop(*point);
+            }
+            for spread in prediction.certainty.iter_mut().flat_map(|sure| &mut sure.spread) {
+                *spread *= crop.scale();
             }
         }
         self.infer_time += cut.elapsed();

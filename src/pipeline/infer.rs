@@ -14,8 +14,9 @@ use super::{
     events::{Event, EventSender},
     fit::KeypointFitter,
     follow::{Followed, Follower},
+    output::Tap,
     recycle::Recycled,
-    scene::{Atlas, Inside, NetInfo, Scene, StageTimes},
+    scene::{Atlas, Inside, NetInfo, Scene, Searched, StageTimes},
     slot::{Slot, Taken},
     weights::LoadedNet,
 };
@@ -24,7 +25,7 @@ use crate::{
     face::Face,
     frame::Frame,
     geometry::Point,
-    model::LayerMaps,
+    model::{LayerMaps, Reading},
     transform::crop,
 };
 
@@ -51,6 +52,8 @@ pub(super) enum Command {
     LookInside(bool),
     /// Smooth the points so much.
     Smooth(Strength),
+    /// Read the net's numbers so.
+    ReadAs(Reading),
 }
 
 /// The thread's belongings.
@@ -62,6 +65,8 @@ pub(super) struct Infer {
     pub(super) found: Arc<Slot<Found>>,
     pub(super) loaded: Arc<Slot<LoadedNet>>,
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
+    /// Where scenes are recorded.
+    pub(super) tap: Tap,
     /// How much points are smoothed at first.
     pub(super) smoothing: Strength,
 }
@@ -95,6 +100,8 @@ struct State {
     /// The faces of the last frame.
     faces: Vec<Face>,
     failing: bool,
+    /// What the last search found, to look at.
+    searched: Option<Arc<Searched>>,
     /// The insides of the last scenes: memory for the next.
     insides: Recycled<Inside>,
 }
@@ -117,8 +124,9 @@ impl Infer {
                 Taken::Closed => return,
             }
             if let Some(frame) = &last {
-                let scene = self.scene(&mut state, frame);
-                self.scenes.put(Arc::new(scene));
+                let scene = Arc::new(self.scene(&mut state, frame));
+                self.tap.offer(&scene);
+                self.scenes.put(scene);
                 self.warm_up(&mut state);
             }
         }
@@ -136,6 +144,7 @@ impl Infer {
                         follower.set_strength(strength);
                     }
                 }
+                Command::ReadAs(reading) => self.read_as(state, reading),
                 Command::Choose(point) => {
                     let hit = state
                         .faces
@@ -149,6 +158,25 @@ impl Infer {
             }
         }
         changed
+    }
+
+    /// Reads the net's numbers in another way; who shows them learns of it by the scenes.
+    fn read_as(&self, state: &mut State, reading: Reading) {
+        let Some((follower, info)) = &mut state.net else {
+            return;
+        };
+        match follower.fitter().read_as(reading) {
+            Ok(()) => {
+                *info = Arc::new(NetInfo {
+                    assumed: Some(reading),
+                    ..NetInfo::clone(info)
+                });
+            }
+            Err(error) => self.events.send(Event::StageFailed {
+                stage: "reading the net",
+                why: error.to_string(),
+            }),
+        }
     }
 
     /// Takes a net that was loaded meanwhile, unless it fails in this thread.
@@ -166,6 +194,8 @@ impl Infer {
             name: model.contract().name.clone(),
             path,
             device: model.device(),
+            assumed: model.is_assumed().then(|| model.contract().reading()),
+            scheme: model.contract().scheme.clone(),
             filters: model
                 .first_filters()
                 .as_ref()
@@ -222,6 +252,7 @@ impl Infer {
             faces: state.faces.clone(),
             chosen,
             inside,
+            searched: state.searched.clone(),
             net: state.net.as_ref().map(|(_, info)| info.clone()),
             times,
         }
@@ -346,6 +377,7 @@ impl State {
             chosen: None,
             faces: Vec::new(),
             failing: false,
+            searched: None,
             insides: Recycled::default(),
         }
     }
@@ -358,6 +390,7 @@ impl State {
         self.outdated = self.searches;
         self.searching = false;
         self.faces.clear();
+        self.searched = None;
         if let Some((follower, _)) = &mut self.net {
             follower.forget();
         }
@@ -377,6 +410,7 @@ impl State {
             return None;
         }
         self.planner.took(found.cost);
+        self.searched = Some(found.searched.clone());
         Some(found)
     }
 
@@ -442,10 +476,12 @@ mod tests {
             found: Arc::default(),
             loaded: Arc::default(),
             scenes: Arc::default(),
+            tap: Tap::channel().0,
             smoothing: Strength::default(),
         };
         let detect = Detect {
             detector: Box::new(OneFace),
+            searching: Arc::default(),
             events,
             wanted: infer.wanted.clone(),
             found: infer.found.clone(),

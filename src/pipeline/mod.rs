@@ -20,6 +20,7 @@ mod fit;
 mod follow;
 mod govern;
 mod infer;
+mod output;
 mod recycle;
 mod scene;
 mod slot;
@@ -40,17 +41,25 @@ use crossbeam_channel::{Receiver, Sender};
 
 pub use crate::detect::smooth::Strength;
 pub use capture::Opener;
+pub use detect::Searching;
 pub use events::Event;
 pub use fit::{FitError, KeypointFitter};
 pub use follow::{Followed, Follower};
 pub use govern::Limits;
+pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
-pub use scene::{Atlas, Inside, NetInfo, Scene, StageTimes};
+pub use scene::{Atlas, Inside, NetInfo, Scene, Searched, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 pub use verify::verified;
 
-use crate::{detect::FaceDetector, frame::Frame, geometry::Point, model::DeviceChoice, source::SourceSpec};
+use crate::{
+    detect::FaceDetector,
+    frame::Frame,
+    geometry::Point,
+    model::{DeviceChoice, Reading},
+    source::SourceSpec,
+};
 
 /// Called whenever there is something new; must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -73,6 +82,8 @@ pub struct Setup {
     pub detector: Box<dyn FaceDetector>,
     /// The first net; without one there are boxes and no points.
     pub weights: Option<PathBuf>,
+    /// How its numbers are read, where its file does not say so; `None` is as the course's.
+    pub reading: Option<Reading>,
     /// Where nets run.
     pub device: DeviceChoice,
     /// How much points are smoothed at first.
@@ -89,8 +100,10 @@ pub struct Pipeline {
     smoothing: Strength,
     frames: Arc<Slot<Arc<Frame>>>,
     wanted: Arc<Slot<detect::Wanted>>,
+    searching: Arc<Slot<Searching>>,
     scenes: Arc<Slot<Arc<Scene>>>,
-    wanted_weights: Arc<Slot<PathBuf>>,
+    wanted_weights: Arc<Slot<weights::WantedNet>>,
+    output: Option<Sender<output::Command>>,
     events: Receiver<Event>,
     capture_thread: Option<JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -105,6 +118,8 @@ impl Pipeline {
         let (event_sender, events) = events::EventSender::channel(wake);
         let (capture, capture_commands) = crossbeam_channel::bounded(COMMANDS);
         let (infer, infer_commands) = crossbeam_channel::bounded(COMMANDS);
+        let (output_sender, output_commands) = crossbeam_channel::bounded(COMMANDS);
+        let (tap, scenes_to_record, recording) = output::Tap::channel();
         let loaded = Arc::new(Slot::default());
         let mut pipeline = Self {
             capture: Some(capture),
@@ -113,8 +128,10 @@ impl Pipeline {
             smoothing: setup.smoothing,
             frames: Arc::default(),
             wanted: Arc::default(),
+            searching: Arc::default(),
             scenes: Arc::default(),
             wanted_weights: Arc::default(),
+            output: Some(output_sender),
             events,
             capture_thread: None,
             threads: Vec::new(),
@@ -135,9 +152,17 @@ impl Pipeline {
             found: found.clone(),
             loaded,
             scenes: pipeline.scenes.clone(),
+            tap,
+        };
+        let output = output::Output {
+            commands: output_commands,
+            scenes: scenes_to_record,
+            shared: recording,
+            events: event_sender.clone(),
         };
         let detect = detect::Detect {
             detector: setup.detector,
+            searching: pipeline.searching.clone(),
             events: event_sender.clone(),
             wanted: pipeline.wanted.clone(),
             found,
@@ -152,11 +177,13 @@ impl Pipeline {
             under_way: recycle::Recycled::default(),
             governor: govern::Governor::new(setup.limits),
             paused: false,
+            playback: capture::Playback::default(),
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
         let spawn = |name, run| spawn(name, died.clone(), run);
-        let threads: [(_, Work); 3] = [
+        let threads: [(_, Work); 4] = [
+            ("output", Box::new(move || output.run())),
             ("weights", Box::new(move || load_weights.run())),
             ("infer", Box::new(move || infer.run())),
             ("detect", Box::new(move || detect.run())),
@@ -166,7 +193,7 @@ impl Pipeline {
         }
         pipeline.capture_thread = Some(spawn("capture", Box::new(move || capture.run(setup.source)))?);
         if let Some(weights) = setup.weights {
-            pipeline.load_weights(weights);
+            pipeline.load_weights(weights, setup.reading);
         }
         Ok(pipeline)
     }
@@ -188,23 +215,53 @@ impl Pipeline {
 
     /// Shows another source.
     pub fn open(&self, source: SourceSpec) {
-        if let Some(capture) = &self.capture {
-            let _ = capture.try_send(capture::Command::Open(source));
-        }
+        self.ask_capture(capture::Command::Open(source));
     }
 
     /// Gives no more frames until told to: a recording stays where it is, a camera's pictures go by unseen.
     /// Whether the wish was taken: a source that does not answer may have too many wishes waiting.
     pub fn pause(&self, on: bool) -> bool {
-        let wish = capture::Command::Pause(on);
+        self.ask_capture(capture::Command::Pause(on))
+    }
+
+    /// Goes to this time of a recording, also in a pause.
+    pub fn seek(&self, time: Duration) {
+        self.ask_capture(capture::Command::Seek(time));
+    }
+
+    /// Gives one more picture in a pause.
+    pub fn step(&self) {
+        self.ask_capture(capture::Command::Step);
+    }
+
+    /// Plays recordings so many times as fast as they are, 0.1 to 10.
+    pub fn play_at(&self, times: f64) {
+        if times.is_finite() {
+            self.ask_capture(capture::Command::Speed(times.clamp(0.1, 10.0)));
+        }
+    }
+
+    /// Whether recordings begin again at their end; at first they do.
+    pub fn repeat(&self, on: bool) {
+        self.ask_capture(capture::Command::Repeat(on));
+    }
+
+    /// Whether the wish was taken.
+    fn ask_capture(&self, wish: capture::Command) -> bool {
         self.capture
             .as_ref()
             .is_some_and(|capture| capture.try_send(wish).is_ok())
     }
 
-    /// Loads another net; the one in use goes on until the new one has proved to work.
-    pub fn load_weights(&self, path: PathBuf) {
-        self.wanted_weights.put(path);
+    /// Loads another net; the one in use goes on until the new one has proved to work. A file that does not say how its numbers
+    /// are read is read by `reading`. When the file changes, it is loaded again.
+    pub fn load_weights(&self, path: PathBuf, reading: Option<Reading>) {
+        self.wanted_weights.put(weights::WantedNet { path, reading });
+    }
+
+    /// Reads the numbers of the net in use in another way, at the same input side.
+    pub fn read_as(&self, reading: Reading) {
+        let _ = self.infer.try_send(infer::Command::ReadAs(reading));
     }
 
     /// Looks at the face at `point_in_frame`, if there is one.
@@ -215,6 +272,11 @@ impl Pipeline {
     /// Puts the look inside the net into the scenes, or leaves it out.
     pub fn look_inside(&self, on: bool) {
         let _ = self.infer.try_send(infer::Command::LookInside(on));
+    }
+
+    /// Searches pictures so from now on.
+    pub fn search(&self, searching: Searching) {
+        self.searching.put(searching);
     }
 
     /// Smooths the points so much from now on.
@@ -228,6 +290,27 @@ impl Pipeline {
         self.smoothing
     }
 
+    /// Records what is seen from now on, until told to stop. Whether the wish was taken.
+    pub fn record(&self, recording: Recording) -> bool {
+        self.ask_output(output::Command::Record(recording))
+    }
+
+    /// Ends the recording; an event says where it is. Whether the wish was taken.
+    pub fn stop_recording(&self) -> bool {
+        self.ask_output(output::Command::Stop)
+    }
+
+    /// Writes a scene down; an event says where. Whether the wish was taken.
+    pub fn snapshot(&self, scene: Arc<Scene>, snapshot: Snapshot) -> bool {
+        self.ask_output(output::Command::Snapshot(scene, snapshot))
+    }
+
+    fn ask_output(&self, command: output::Command) -> bool {
+        self.output
+            .as_ref()
+            .is_some_and(|output| output.try_send(command).is_ok())
+    }
+
     /// Frames that came out of the sources so far.
     pub fn frames_captured(&self) -> u64 {
         self.capture_shared.captured.load(Ordering::Relaxed)
@@ -237,6 +320,7 @@ impl Pipeline {
     pub fn stop(&mut self) {
         self.capture_shared.stop.store(true, Ordering::Relaxed);
         self.capture = None;
+        self.output = None;
         self.frames.close();
         self.wanted.close();
         self.scenes.close();

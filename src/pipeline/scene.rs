@@ -7,8 +7,10 @@ use image::RgbaImage;
 use crate::{
     face::Face,
     frame::Frame,
+    geometry::Rect,
+    keypoints::PointScheme,
     look::{self, Palette},
-    model::LayerMaps,
+    model::{LayerMaps, Reading},
 };
 
 /// One frame and what belongs to it. Never changed once published; shared by `Arc`.
@@ -22,10 +24,23 @@ pub struct Scene {
     pub chosen: Option<usize>,
     /// What the net sees in the chosen face, when a panel asks for it.
     pub inside: Option<Arc<Inside>>,
+    /// What the last search found, which ended before this frame and may be of an earlier one; `None` before the first.
+    pub searched: Option<Arc<Searched>>,
     /// The net that made the points; `None` before one is loaded.
     pub net: Option<Arc<NetInfo>>,
     /// Time spent on this frame.
     pub times: StageTimes,
+}
+
+/// What came of a search, to look at; frame pixels.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Searched {
+    /// Boxes that a face's keypoints are expected to fill. Not all of them are faces.
+    pub finds: Vec<Rect>,
+    /// Eyes in them, where they are looked for.
+    pub eyes: Vec<Rect>,
+    /// How long it took.
+    pub cost: Duration,
 }
 
 /// What a face looks like from inside the net.
@@ -94,6 +109,10 @@ pub struct NetInfo {
     pub path: PathBuf,
     /// Where it runs, such as `cpu`.
     pub device: String,
+    /// How its numbers are read, where the file does not say so itself.
+    pub assumed: Option<Reading>,
+    /// What its points mean.
+    pub scheme: PointScheme,
     /// Kernels of the first convolution; `None` when the file does not show them.
     pub filters: Option<Atlas>,
 }

@@ -76,6 +76,7 @@ pub fn verified(
             raw_points: look.points.clone(),
             points: look.points,
             confidence: look.confidence,
+            spread: look.spread,
         });
     }
     faces.sort_by(|a, b| b.face_box.long_side().total_cmp(&a.face_box.long_side()));

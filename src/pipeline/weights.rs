@@ -1,15 +1,27 @@
-//! The thread that loads nets beside the one that runs.
+//! The thread that loads nets beside the one that runs, and again when their files change.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::{
     events::{Event, EventSender},
     slot::{Slot, Taken},
 };
-use crate::model::{DeviceChoice, KeypointModel};
+use crate::model::{DeviceChoice, KeypointModel, Reading};
 
-/// How often the thread looks up when nothing is asked of it; closing the slot wakes it at once.
+/// How often the file of the net is looked at while nothing is asked of the thread; closing the slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A net that is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct WantedNet {
+    pub(super) path: PathBuf,
+    /// How its numbers are read, where the file does not say so.
+    pub(super) reading: Option<Reading>,
+}
 
 /// A net that was loaded and has not run on the inference thread yet.
 #[derive(Debug)]
@@ -23,28 +35,77 @@ pub(super) struct LoadWeights {
     pub(super) device: DeviceChoice,
     pub(super) events: EventSender,
     /// Files asked for: the newest wins.
-    pub(super) wanted: Arc<Slot<PathBuf>>,
+    pub(super) wanted: Arc<Slot<WantedNet>>,
     /// Nets for the inference thread: the newest wins.
     pub(super) loaded: Arc<Slot<LoadedNet>>,
 }
 
+/// Tells one state of a file from the next.
+type Stamp = (SystemTime, u64);
+
 impl LoadWeights {
     /// Runs until the slot of wishes is closed.
     pub(super) fn run(self) {
+        let mut last: Option<(WantedNet, Option<Stamp>)> = None;
         loop {
-            let path = match self.wanted.take(PATIENCE) {
-                Taken::Value(path) => path,
-                Taken::Nothing => continue,
+            let wanted = match self.wanted.take(PATIENCE) {
+                Taken::Value(wanted) => wanted,
+                Taken::Nothing => {
+                    let again = last
+                        .as_mut()
+                        .filter(|(wanted, known)| changed(&wanted.path, *known));
+                    let Some((wanted, _)) = again else { continue };
+                    wanted.clone()
+                }
                 Taken::Closed => return,
             };
-            self.events.send(Event::LoadingWeights(path.clone()));
-            match KeypointModel::load(&path, self.device) {
-                Ok(model) => drop(self.loaded.put(LoadedNet { path, model })),
-                Err(error) => self.events.send(Event::WeightsFailed {
-                    path,
-                    why: error.to_string(),
-                }),
-            }
+            // Before it is read: a file that changes meanwhile is read again.
+            let stamp = stamp_of(&wanted.path);
+            self.load(&wanted);
+            last = Some((wanted, stamp));
         }
+    }
+
+    fn load(&self, WantedNet { path, reading }: &WantedNet) {
+        self.events.send(Event::LoadingWeights(path.clone()));
+        match KeypointModel::load_as(path, self.device, *reading) {
+            Ok(model) => {
+                let path = path.clone();
+                self.loaded.put(LoadedNet { path, model });
+            }
+            Err(error) => self.events.send(Event::WeightsFailed {
+                path: path.clone(),
+                why: error.to_string(),
+            }),
+        }
+    }
+}
+
+/// Whether the file is another one than was known. One that is gone for a moment, as while it is replaced, has not changed.
+fn changed(path: &Path, known: Option<Stamp>) -> bool {
+    stamp_of(path).is_some_and(|now| known != Some(now))
+}
+
+fn stamp_of(path: &Path) -> Option<Stamp> {
+    let metadata = path.metadata().ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_changed_when_it_is_another_one_and_not_while_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("net.pt");
+        std::fs::write(&path, "one").unwrap();
+        let known = stamp_of(&path);
+        assert!(!changed(&path, known));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!changed(&path, known));
+        std::fs::write(&path, "another").unwrap();
+        assert!(changed(&path, known));
+        assert!(!changed(&path, stamp_of(&path)));
     }
 }

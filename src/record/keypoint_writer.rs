@@ -142,6 +142,11 @@ impl KeypointWriter {
         Ok(writer)
     }
 
+    /// Has the file stay as it is where it is not finished.
+    pub fn stay(&mut self) {
+        self.partial.stay();
+    }
+
     /// Adds rows as [`KeypointRows::of`] gives them.
     ///
     /// # Errors
@@ -188,6 +193,7 @@ mod tests {
             points: vec![Point::new(0.5, -1.25), Point::new(f32::NAN, 7.0)],
             raw_points: vec![Point::new(0.75, -1.0), Point::new(2.0, 8.0)],
             confidence: None,
+            spread: Vec::new(),
         }
     }
 

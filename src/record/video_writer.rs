@@ -1,4 +1,4 @@
-//! Video as a file: MP4 through OpenCV's FFmpeg back end.
+//! Video as a file through OpenCV's FFmpeg back end: MP4 to pass on, Matroska for what must survive a crash.
 
 use std::{io, path::Path};
 
@@ -13,10 +13,40 @@ use opencv::{
 use super::RecordError;
 use crate::files::Partial;
 
-/// Codecs, best first: H.264 plays everywhere; MPEG-4 part 2 is in every FFmpeg.
-const CODECS: [[char; 4]; 2] = [['a', 'v', 'c', '1'], ['m', 'p', '4', 'v']];
+/// A kind of file and how videos are stored in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Container {
+    /// Needs its end to be played.
+    Mp4,
+    /// Every picture by itself, so that it can be played up to where it was cut off. FFmpeg keeps back 256 KB at most, less
+    /// than a second of it.
+    Matroska,
+}
 
-/// A video that is being written. Until [`Self::finish`] it is called `NAME.partial.mp4`; without `finish` it is removed.
+impl Container {
+    fn of(path: &Path) -> Result<Self, RecordError> {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        match extension.as_deref() {
+            Some("mp4") => Ok(Self::Mp4),
+            Some("mkv") => Ok(Self::Matroska),
+            _ => Err(RecordError::Extension {
+                path: path.to_path_buf(),
+                allowed: ".mp4 or .mkv",
+            }),
+        }
+    }
+
+    /// Codecs, best first: H.264 plays everywhere; MPEG-4 part 2 is in every FFmpeg, and so is motion JPEG.
+    fn codecs(self) -> &'static [[char; 4]] {
+        match self {
+            Self::Mp4 => &[['a', 'v', 'c', '1'], ['m', 'p', '4', 'v']],
+            Self::Matroska => &[['M', 'J', 'P', 'G']],
+        }
+    }
+}
+
+/// A video that is being written. Until [`Self::finish`] it is called `NAME.partial.EXT`; without `finish` an MP4 is removed,
+/// which nobody could play, and a Matroska file stays.
 #[derive(Debug)]
 pub struct VideoFile {
     writer: VideoWriter,
@@ -26,23 +56,21 @@ pub struct VideoFile {
 }
 
 impl VideoFile {
-    /// Begins a video of `width` x `height` pixels at a constant rate. Both codecs store even sizes only, so the last
-    /// column or row of an odd size is cut off.
+    /// Begins a video of `width` x `height` pixels at a constant rate. In MP4 files sizes are even, so the last column or row
+    /// of an odd size is cut off.
     ///
     /// # Errors
-    /// When the file cannot be created, is not called `.mp4`, or no encoder takes the size and rate.
+    /// When the file cannot be created, is called neither `.mp4` nor `.mkv`, or no encoder takes the size and rate.
     pub fn create(path: &Path, width: u32, height: u32, fps: f64) -> Result<Self, RecordError> {
-        if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
-            return Err(RecordError::Extension {
-                path: path.to_path_buf(),
-                allowed: ".mp4",
-            });
+        let container = Container::of(path)?;
+        let mut partial = Partial::beside(path)?;
+        if container == Container::Matroska {
+            partial.stay();
         }
-        let partial = Partial::beside(path)?;
         // OpenCV does not say why it cannot write; creating the file first does.
         std::fs::File::create(partial.path()).map_err(|e| partial.error(e))?;
         let size = Size::new(width as i32, height as i32);
-        for [a, b, c, d] in CODECS {
+        for &[a, b, c, d] in container.codecs() {
             let fourcc = VideoWriter::fourcc(a, b, c, d)?;
             let writer = VideoWriter::new_with_backend(partial.path(), CAP_FFMPEG, fourcc, fps, size, true)?;
             if writer.is_opened()? {

@@ -112,6 +112,7 @@ impl CameraSource {
             height: capture.get(CAP_PROP_FRAME_HEIGHT).map_err(refused)? as u32,
             fps: (fps.is_finite() && fps > 0.0).then_some(fps),
             frame_count: None,
+            duration: None,
             live: true,
             reopen_as: Some(camera.spec()),
         };

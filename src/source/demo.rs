@@ -74,6 +74,7 @@ impl DemoSource {
                 height: SIZE.1,
                 fps: Some(f64::from(FPS)),
                 frame_count: None,
+                duration: None,
                 live: false,
                 reopen_as: None,
             },

@@ -97,6 +97,8 @@ pub struct SourceInfo {
     pub fps: Option<f64>,
     /// Frames it has, where that is known.
     pub frame_count: Option<u64>,
+    /// How long it lasts, where one can go to any place in it; `None` for cameras, streams and the demo.
+    pub duration: Option<Duration>,
     /// Cameras and streams: frames come in their own time. Others give the next frame whenever they are asked,
     /// and whoever shows them keeps to their `source_time`.
     pub live: bool,
@@ -136,6 +138,14 @@ pub trait Source: Send {
     fn skip_picture(&mut self) -> Result<bool, SourceError> {
         let skipped = self.next_picture()?.map(|grab| self.take_back(grab.picture));
         Ok(skipped.is_some())
+    }
+
+    /// Goes to `time`, from which on pictures come next; whether that can be done.
+    ///
+    /// # Errors
+    /// When the file is damaged there.
+    fn seek(&mut self, _time: Duration) -> Result<bool, SourceError> {
+        Ok(false)
     }
 
     /// Takes back a picture that nobody needs any more: a later one may be put into its memory.

@@ -15,12 +15,13 @@ const SECONDS_PER_PICTURE: u64 = 2;
 /// One or several pictures.
 #[derive(Debug)]
 pub struct PicturesSource {
-    paths: std::vec::IntoIter<PathBuf>,
+    paths: Vec<PathBuf>,
+    /// Which of them comes next.
+    next: usize,
     /// The first readable picture, read ahead for its size.
     first: Option<Grab>,
     /// What stands before it and cannot be read.
     unreadable: std::vec::IntoIter<SourceError>,
-    shown: u64,
     info: SourceInfo,
 }
 
@@ -78,15 +79,16 @@ impl PicturesSource {
             vec![path.to_path_buf()]
         };
         let count = paths.len() as u64;
-        let mut paths = paths.into_iter();
         let mut failures = Vec::new();
+        let mut next = 0;
         let first = loop {
-            let Some(next) = paths.next() else {
+            let Some(path) = paths.get(next) else {
                 return Err(failures.into_iter().next().unwrap_or_else(|| {
                     unreadable("there is no picture in this folder; JPEG, PNG, BMP and WebP are read".into())
                 }));
             };
-            match read(&next, 0) {
+            next += 1;
+            match read(path, next - 1) {
                 Ok(grab) => break grab,
                 Err(error) => failures.push(error),
             }
@@ -98,21 +100,27 @@ impl PicturesSource {
                 height: first.picture.height(),
                 fps: None,
                 frame_count: Some(count - failures.len() as u64),
+                duration: (count > 1).then(|| time_of(count)),
                 live: false,
                 reopen_as: None,
             },
             paths,
+            next,
             first: Some(first),
             unreadable: failures.into_iter(),
-            shown: 0,
         })
     }
 }
 
-fn read(path: &Path, position: u64) -> Result<Grab, SourceError> {
+/// When the picture at a place is shown.
+fn time_of(place: u64) -> Duration {
+    Duration::from_secs(place * SECONDS_PER_PICTURE)
+}
+
+fn read(path: &Path, place: usize) -> Result<Grab, SourceError> {
     Ok(Grab {
         picture: picture::read(path)?,
-        source_time: Duration::from_secs(position * SECONDS_PER_PICTURE),
+        source_time: time_of(place as u64),
         origin: path.display().to_string(),
         index: 0,
     })
@@ -129,12 +137,22 @@ impl Source for PicturesSource {
         }
         let grab = match self.first.take() {
             Some(first) => first,
-            None => match self.paths.next() {
-                Some(path) => read(&path, self.shown)?,
-                None => return Ok(None),
-            },
+            None => {
+                let Some(path) = self.paths.get(self.next) else {
+                    return Ok(None);
+                };
+                // Also where it cannot be read: the one after it comes next.
+                self.next += 1;
+                read(path, self.next - 1)?
+            }
         };
-        self.shown += 1;
         Ok(Some(grab))
+    }
+
+    fn seek(&mut self, time: Duration) -> Result<bool, SourceError> {
+        self.first = None;
+        self.next = (time.as_secs() / SECONDS_PER_PICTURE) as usize;
+        self.next = self.next.min(self.paths.len().saturating_sub(1));
+        Ok(true)
     }
 }

@@ -10,8 +10,8 @@ use opencv::{
     prelude::*,
     videoio::{
         CAP_FFMPEG, CAP_PROP_FPS, CAP_PROP_FRAME_COUNT, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH,
-        CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_ORIENTATION_META, CAP_PROP_POS_MSEC,
-        CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture,
+        CAP_PROP_OPEN_TIMEOUT_MSEC, CAP_PROP_ORIENTATION_AUTO, CAP_PROP_ORIENTATION_META,
+        CAP_PROP_POS_FRAMES, CAP_PROP_POS_MSEC, CAP_PROP_READ_TIMEOUT_MSEC, VideoCapture,
     },
 };
 
@@ -139,6 +139,9 @@ impl VideoSource {
             height: 0,
             fps: SENSIBLE_FPS.contains(&fps).then_some(fps),
             frame_count: (frames >= 1.0).then_some(frames as u64),
+            duration: Duration::try_from_secs_f64(frames / rate_of(fps))
+                .ok()
+                .filter(|_| frames > 1.0),
             // A film on a server is a recording and comes as fast as it is read; only a stream has no length.
             live: live && frames < 1.0,
             reopen_as: None,
@@ -189,6 +192,11 @@ impl VideoSource {
         Ok(Some(grab))
     }
 
+    /// From one frame to the next.
+    fn step(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.info.fps.unwrap_or(ASSUMED_FPS))
+    }
+
     /// The frame's time as the video says; one frame after the last where it says nothing that can be true, as OpenCV 4.6
     /// does of the last frames of a video whose frames are stored out of order.
     fn time_of_frame(&self, millis: f64) -> Duration {
@@ -196,9 +204,18 @@ impl VideoSource {
         if self.count == 0 {
             return said.unwrap_or_default();
         }
-        let step = Duration::from_secs_f64(1.0 / self.info.fps.unwrap_or(ASSUMED_FPS));
+        let step = self.step();
         said.filter(|&time| time > self.last_time)
             .unwrap_or(self.last_time + step)
+    }
+}
+
+/// Frames a second as a header says, where it can be true.
+fn rate_of(fps: f64) -> f64 {
+    if SENSIBLE_FPS.contains(&fps) {
+        fps
+    } else {
+        ASSUMED_FPS
     }
 }
 
@@ -229,6 +246,25 @@ impl Source for VideoSource {
             }),
             grab => Ok(grab),
         }
+    }
+
+    fn seek(&mut self, time: Duration) -> Result<bool, SourceError> {
+        let Some(frames) = self.info.frame_count.filter(|_| !self.info.live) else {
+            return Ok(false);
+        };
+        let frame = (time.as_secs_f64() / self.step().as_secs_f64()).round() as u64;
+        let frame = frame.min(frames.saturating_sub(1));
+        let moved = self.capture.set(CAP_PROP_POS_FRAMES, frame as f64);
+        let moved = moved.map_err(|e| SourceError::Unreadable {
+            path: self.origin.clone(),
+            why: format!("cannot go to frame {frame}: {e}"),
+        })?;
+        if moved {
+            self.first = None;
+            self.count = frame;
+            self.last_time = self.step().mul_f64(frame as f64).saturating_sub(self.step());
+        }
+        Ok(moved)
     }
 
     fn take_back(&mut self, picture: RgbaImage) {

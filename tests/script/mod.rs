@@ -44,6 +44,7 @@ pub fn grey_of(number: u64) -> u8 {
     (number * 53 % 200) as u8
 }
 
+#[allow(dead_code, reason = "not every test looks at it")]
 /// The grey of the picture in which `steady-64.pt` saw a face: its nose tip goes to the right with it.
 pub fn grey_seen(face: &Face) -> f32 {
     let points = &face.raw_points;
@@ -128,6 +129,7 @@ impl Script {
                 height: WIDTH,
                 fps: None,
                 frame_count: (!script.live).then_some(script.announced.unwrap_or(script.pictures)),
+                duration: None,
                 live: script.live,
                 reopen_as: None,
             };
@@ -139,12 +141,14 @@ impl Script {
             source: SourceSpec::Camera(0),
             detector: Box::new(detector),
             weights: None,
+            reading: None,
             device: DeviceChoice::Cpu,
             smoothing: Default::default(),
             limits: Default::default(),
         }
     }
 
+    #[allow(dead_code, reason = "not every test begins so")]
     pub fn start(&self) -> Pipeline {
         super::start(self.setup(OneFace::default()))
     }
@@ -181,5 +185,10 @@ impl Source for ScriptedSource {
         };
         self.given += 1;
         Ok(Some(grab))
+    }
+
+    fn seek(&mut self, time: Duration) -> Result<bool, SourceError> {
+        self.given = (time.as_micros() / self.script.interval.as_micros()) as u64;
+        Ok(!self.script.live)
     }
 }

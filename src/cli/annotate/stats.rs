@@ -8,8 +8,8 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    cpu_clock::process_cpu_time,
     evaluate::{mean, median},
+    process::process_cpu_time,
 };
 
 /// The stages, in the order of a frame's way; also the order of [`Stats::add`]'s times.
@@ -150,7 +150,7 @@ fn cpu_time_of(thread: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu_clock::thread_cpu_time;
+    use crate::process::thread_cpu_time;
 
     #[test]
     fn figures_are_per_frame() {

@@ -15,12 +15,12 @@ use super::{
     stats::{DecoderThreads, STAGES, alone},
 };
 use crate::{
-    cpu_clock::thread_cpu_time,
     detect::{CascadeDetector, CascadeSettings, FaceDetector, Planner, smooth::Strength},
     geometry::FaceBox,
     model::{Archive, DeviceChoice, KeypointModel},
     overlay::{self, Style},
     pipeline::{Follower, KeypointFitter, verified},
+    process::thread_cpu_time,
     record::{self, KeypointFormat, KeypointRows, VideoFile},
     source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
     transform::crop,
@@ -116,7 +116,7 @@ impl Worker {
             planner: setup.planner.clone(),
             follower: Follower::new(fitter, setup.strength),
             rows: setup.format.map(|format| KeypointRows::new(format, points)),
-            style: setup.style,
+            style: setup.style.clone(),
         })
     }
 
@@ -222,7 +222,14 @@ impl Worker {
         let start = Instant::now();
         let mut picture = grab.picture;
         if job.output.is_some() {
-            record::paint(&mut picture, &overlay::shapes(&faces, &self.style))?;
+            record::paint(
+                &mut picture,
+                &overlay::shapes(
+                    &faces,
+                    Some(&self.follower.fitter().contract().scheme),
+                    &self.style,
+                ),
+            )?;
         }
         let draw = start.elapsed();
         let start = Instant::now();

@@ -117,6 +117,7 @@ mod tests {
             },
             points,
             confidence,
+            spread: Vec::new(),
             patch: Vec::new(),
         }
     }

@@ -1,0 +1,107 @@
+//! What the pipeline tells, taken in: the state of the source, nets that came or did not, things to say.
+
+use std::path::{Path, PathBuf};
+
+use super::Window;
+use crate::{
+    app::{notices::Severity, settings::absolute},
+    model::catalogue,
+    pipeline::Event,
+    source::SourceSpec,
+};
+
+impl Window {
+    pub(super) fn take_in(&mut self, event: Event) {
+        match event {
+            Event::Opening(spec) => self.source.wait_for(format!("Starting {spec} …")),
+            Event::Opened { spec, info } => {
+                if spec == SourceSpec::FirstCamera && !info.live {
+                    let text = format!("There is no camera to show, so this is the {}.", info.name);
+                    self.notices.say(Severity::Hint, text);
+                }
+                self.remember_source(&spec);
+                self.source.wait_for(format!("Starting {} …", info.name));
+                self.source.info = Some(info);
+                self.source.trouble = None;
+            }
+            Event::Waiting { spec, why, retry_in } => {
+                let seconds = retry_in.as_secs_f32();
+                let text = format!("Waiting for {spec}, trying again in {seconds:.1} s");
+                self.source.wait_for(text);
+                self.source.trouble = Some(why);
+            }
+            Event::SourceFailed { why, .. } => {
+                self.source.stop_waiting();
+                self.source.trouble = Some(why.clone());
+                self.notices.say(Severity::Error, why);
+            }
+            Event::Ended => self.settings.view.paused = true,
+            Event::LoadingWeights(_) => self.loading_weights = true,
+            Event::WeightsLoaded(net) => {
+                self.loading_weights = false;
+                self.remember_weights(&net.path);
+                if net.assumed.is_some() && self.settings.reading(&net.path).is_none() {
+                    let text = format!(
+                        "{} does not say how its numbers are read, so they are read as the course's. Where points lie \
+                         wrongly, that is set in the settings, under Net (key O).",
+                        net.name
+                    );
+                    self.notices.say(Severity::Hint, text);
+                }
+                tracing::info!(net = net.name, device = net.device, "net loaded");
+            }
+            Event::WeightsFailed { why, .. } => {
+                self.loading_weights = false;
+                self.notices.say(Severity::Error, why);
+            }
+            Event::Saved { files, about } => {
+                self.recording = None;
+                match &files[..] {
+                    [] => self.notices.say(Severity::Hint, "There was nothing to record."),
+                    [first, further @ ..] => {
+                        let folder = first.parent().unwrap_or(first);
+                        let name = |file: &PathBuf| {
+                            file.file_name()
+                                .unwrap_or_default()
+                                .to_string_lossy()
+                                .into_owned()
+                        };
+                        let names: Vec<String> = std::iter::once(first).chain(further).map(name).collect();
+                        let text = format!("{about}: {} in {}", names.join(", "), folder.display());
+                        self.notices.say_of_folder(text, folder.to_path_buf());
+                    }
+                }
+            }
+            Event::SaveFailed { why } => {
+                self.recording = None;
+                self.notices.say(Severity::Error, why);
+            }
+            Event::StageFailed { stage, why } => {
+                self.notices.say(Severity::Error, format!("{stage}: {why}"));
+            }
+        }
+    }
+
+    /// The source is shown again the next time, and files and streams are offered again.
+    fn remember_source(&mut self, spec: &SourceSpec) {
+        let text = match spec {
+            // From another folder the next time, perhaps.
+            SourceSpec::File(path) => absolute(path),
+            _ => spec.to_string(),
+        };
+        if matches!(spec, SourceSpec::File(_) | SourceSpec::Url(_)) {
+            self.settings.opened(&text);
+        }
+        self.settings.source = Some(text);
+    }
+
+    /// The net is used again the next time, and files are offered again.
+    fn remember_weights(&mut self, path: &Path) {
+        let bundled = catalogue::bundled_name(path);
+        let text = bundled.clone().unwrap_or_else(|| absolute(path));
+        if bundled.is_none() {
+            self.settings.loaded(&text);
+        }
+        self.settings.weights = Some(text);
+    }
+}

@@ -1,0 +1,234 @@
+//! What the user asked for, done: commands, choices of the menus, files that were dropped onto the window.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use egui::{Ui, ViewportCommand};
+use jiff::Zoned;
+
+use super::Window;
+use crate::{
+    app::{
+        commands::Id,
+        dialogs::Purpose,
+        menu::Choice,
+        notices::{self, Severity},
+        playback_bar::next_speed,
+        theme,
+    },
+    model::{Reading, catalogue},
+    pipeline::Strength,
+    source::SourceSpec,
+};
+
+/// How far the arrow keys go.
+const SKIP: Duration = Duration::from_secs(5);
+/// How long a picture of a folder is shown.
+const PICTURE: Duration = Duration::from_secs(2);
+/// Why something cannot be saved now.
+const STILL_WRITING: &str = "the disk is still busy with what was saved before; try again in a moment";
+
+impl Window {
+    pub(super) fn choose(&mut self, ctx: &egui::Context, choice: Choice) {
+        match choice {
+            Choice::Command(id) => self.perform(ctx, id),
+            Choice::Source(spec) => self.open(spec),
+            Choice::RecentSource(path) => self.open_path(Purpose::Source, &path),
+            Choice::Weights(name) => self.open_path(Purpose::Weights, &name),
+            Choice::Smoothing(strength) => self.smooth(strength),
+        }
+    }
+
+    pub(super) fn perform(&mut self, ctx: &egui::Context, id: Id) {
+        let live = self.source.is_live();
+        match id {
+            Id::OpenCamera => self.open(SourceSpec::FirstCamera),
+            Id::OpenDemo => self.open(SourceSpec::Demo),
+            Id::OpenFile => self.dialogs.ask(Purpose::Source),
+            Id::LoadWeights => self.dialogs.ask(Purpose::Weights),
+            Id::Snapshot => self.take_snapshot(),
+            Id::Record => self.start_or_stop_recording(),
+            Id::ShowFolder => self.show_folder(ctx),
+            Id::StepOn | Id::StepBack => self.step(id == Id::StepOn),
+            Id::Forwards => self.skip(true),
+            Id::Backwards => self.skip(false),
+            Id::Faster | Id::Slower => self.play_at(next_speed(self.speed, id == Id::Faster)),
+            Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
+            Id::NextPoints => self.settings.view.next_points(),
+            Id::NextTheme => self.settings.view.next_theme(),
+            Id::Enlarge => self.zoom(ctx, ctx.zoom_factor() + theme::ZOOM_STEP),
+            Id::Shrink => self.zoom(ctx, ctx.zoom_factor() - theme::ZOOM_STEP),
+            Id::UsualSize => self.zoom(ctx, 1.0),
+            Id::UsualView => {
+                self.settings.view.reset();
+                self.smooth(Strength::default());
+                self.zoom(ctx, 1.0);
+            }
+            _ => {
+                if let Some(switch) = self.settings.view.switch(id, live) {
+                    *switch = !*switch;
+                }
+            }
+        }
+        if matches!(id, Id::Maps | Id::UsualView) {
+            self.pipeline.look_inside(self.settings.view.maps);
+        }
+        if id == Id::Repeat || id == Id::UsualView {
+            self.pipeline.repeat(self.settings.view.repeats);
+        }
+        if id == Id::FullScreen {
+            ctx.send_viewport_cmd(ViewportCommand::Fullscreen(self.settings.view.full_screen));
+        }
+    }
+
+    /// Loads a net, to be read as it was last.
+    pub(super) fn load_weights(&self, path: PathBuf) {
+        let reading = self.settings.reading(&path);
+        self.pipeline.load_weights(path, reading);
+    }
+
+    /// Reads the net in use in another way, and remembers that; `None`: as is usual.
+    pub(super) fn read_net_as(&mut self, reading: Option<Reading>) {
+        let Some(net) = self.scene.as_ref().and_then(|scene| scene.net.clone()) else {
+            return;
+        };
+        self.settings.read_as(&net.path, reading);
+        match (reading, net.assumed) {
+            (Some(reading), Some(now)) if reading.input_side == now.input_side => {
+                self.pipeline.read_as(reading)
+            }
+            _ => self.pipeline.load_weights(net.path.clone(), reading),
+        }
+    }
+
+    pub(super) fn smooth(&mut self, strength: Strength) {
+        self.settings.smoothing = strength.value();
+        self.pipeline.smooth(strength);
+    }
+
+    pub(super) fn play_at(&mut self, times: f64) {
+        self.speed = times;
+        self.pipeline.play_at(times);
+    }
+
+    /// Holds a recording still and shows the frame after or before the one that is shown.
+    fn step(&mut self, on: bool) {
+        let Some(playback) = self.playback() else { return };
+        self.settings.view.paused = true;
+        if on {
+            self.pipeline.step();
+        } else {
+            let fps = self.source.info.as_ref().and_then(|info| info.fps);
+            let frame = fps.map_or(PICTURE, |fps| Duration::from_secs_f64(1.0 / fps));
+            self.pipeline.seek(playback.position.saturating_sub(frame));
+        }
+    }
+
+    /// Goes some seconds on or back in a recording.
+    fn skip(&mut self, on: bool) {
+        let Some(playback) = self.playback() else { return };
+        let to = if on {
+            playback.position + SKIP
+        } else {
+            playback.position.saturating_sub(SKIP)
+        };
+        self.pipeline.seek(to.min(playback.duration));
+    }
+
+    fn take_snapshot(&mut self) {
+        let Some(scene) = &self.scene else {
+            return self
+                .notices
+                .say(Severity::Hint, "There is no picture to save yet.");
+        };
+        let style = &self.settings.view.overlay;
+        match self
+            .settings
+            .saving
+            .snapshot(&Zoned::now(), style, &self.source.name())
+        {
+            Ok(snapshot) => {
+                if !self.pipeline.snapshot(scene.clone(), snapshot) {
+                    self.notices.say(Severity::Error, STILL_WRITING);
+                }
+            }
+            Err(why) => self.notices.say(Severity::Error, why),
+        }
+    }
+
+    fn start_or_stop_recording(&mut self) {
+        if self.recording.is_some() {
+            if !self.pipeline.stop_recording() {
+                self.notices.say(Severity::Error, STILL_WRITING);
+            }
+            return;
+        }
+        let (saving, style) = (&self.settings.saving, &self.settings.view.overlay);
+        let fps = self.source.info.as_ref().and_then(|info| info.fps);
+        match saving.recording(&Zoned::now(), style, &self.source.name(), fps) {
+            Ok(Some(recording)) => {
+                if self.pipeline.record(recording) {
+                    self.recording = Some(Instant::now());
+                } else {
+                    self.notices.say(Severity::Error, STILL_WRITING);
+                }
+            }
+            Ok(None) => {
+                let text = "Neither video nor keypoints are to be recorded; choose one in the settings.";
+                self.notices.say(Severity::Hint, text);
+            }
+            Err(why) => self.notices.say(Severity::Error, why),
+        }
+    }
+
+    fn show_folder(&mut self, ctx: &egui::Context) {
+        let folder = self.settings.saving.folder();
+        if folder.is_dir() {
+            notices::open_folder(ctx, &folder);
+        } else {
+            let text = format!("Nothing was saved yet; files will be in {}", folder.display());
+            self.notices.say(Severity::Hint, text);
+        }
+    }
+
+    fn zoom(&mut self, ctx: &egui::Context, factor: f32) {
+        let range = theme::ZOOM;
+        ctx.set_zoom_factor(factor.clamp(*range.start(), *range.end()));
+    }
+
+    /// Shows another source; whoever asks for one wants to see it, so a pause ends.
+    pub(super) fn open(&mut self, source: SourceSpec) {
+        self.settings.view.paused = false;
+        self.pipeline.open(source);
+    }
+
+    pub(super) fn open_path(&mut self, purpose: Purpose, path: &str) {
+        let problem = match purpose {
+            Purpose::Source => path.parse().map(|spec| self.open(spec)).err(),
+            Purpose::Weights => catalogue::resolve(path)
+                .map(|path| self.load_weights(path))
+                .map_err(|e| e.to_string())
+                .err(),
+        };
+        if let Some(problem) = problem {
+            self.notices.say(Severity::Error, problem);
+        }
+    }
+
+    /// Files dropped onto the window: nets are loaded, everything else is shown.
+    pub(super) fn open_dropped_files(&mut self, ui: &Ui) {
+        let paths: Vec<PathBuf> = ui.input(|input| {
+            let files = input.raw.dropped_files.iter();
+            files.map(|file| file.path().to_path_buf()).collect()
+        });
+        for path in paths {
+            if path.extension().is_some_and(|e| e == "pt" || e == "pth") {
+                self.load_weights(path);
+            } else {
+                self.open(SourceSpec::File(path));
+            }
+        }
+    }
+}

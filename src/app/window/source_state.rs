@@ -1,0 +1,41 @@
+//! What the window knows of its source: what it is, or what is waited for, and why.
+
+use std::time::Instant;
+
+use crate::source::SourceInfo;
+
+/// What is known of the source.
+#[derive(Debug, Default)]
+pub(super) struct SourceState {
+    pub(super) info: Option<SourceInfo>,
+    /// What the picture waits for.
+    pub(super) waiting: Option<String>,
+    /// Since when.
+    pub(super) waiting_since: Option<Instant>,
+    /// What kept the source from being opened the last time.
+    pub(super) trouble: Option<String>,
+}
+
+impl SourceState {
+    pub(super) fn wait_for(&mut self, what: String) {
+        self.waiting = Some(what);
+        self.waiting_since = Some(Instant::now());
+    }
+
+    pub(super) fn stop_waiting(&mut self) {
+        self.waiting = None;
+        self.waiting_since = None;
+    }
+
+    /// Its name; none before the first source is open.
+    pub(super) fn name(&self) -> String {
+        self.info
+            .as_ref()
+            .map_or_else(String::new, |info| info.name.clone())
+    }
+
+    /// Whether pictures come in their own time; nothing is known of that before the first source is open.
+    pub(super) fn is_live(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.live)
+    }
+}

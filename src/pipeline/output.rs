@@ -1,0 +1,350 @@
+//! The thread that writes down what is seen: recordings of scenes as they come, and snapshots. Nobody waits for it: what
+//! comes faster than it can be written is left out, and counted.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+
+use super::{
+    events::{Event, EventSender},
+    scene::Scene,
+};
+use crate::{
+    overlay::{self, Style},
+    record::{self, KeypointFormat, KeypointRows, KeypointWriter, RecordError, VideoFile, write_picture},
+};
+
+/// Scenes that wait to be written: a quarter of a second, for which their frames cannot be used again.
+const WAITING: usize = 8;
+/// A gap in the source is filled with the last picture for so long at most; what comes after a longer one follows at once.
+const LONGEST_GAP: Duration = Duration::from_secs(2);
+/// Rates that recordings have, frames a second; what a source announces beyond them is not believed.
+const RATES: std::ops::RangeInclusive<f64> = 1.0..=120.0;
+/// The rate where a source announces none.
+const USUAL_RATE: f64 = 30.0;
+
+/// What is to be recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recording {
+    /// A video, `.mkv` or `.mp4`, with what is drawn over it; its rate, where the source announces one.
+    pub video: Option<(PathBuf, Option<Style>)>,
+    /// The rate that the source announces.
+    pub fps: Option<f64>,
+    /// A file of keypoints, `.csv` or `.jsonl`.
+    pub keypoints: Option<PathBuf>,
+    /// What rows of keypoints name as their source.
+    pub source: String,
+}
+
+/// Where the parts of a snapshot go: pictures `.png`, keypoints `.csv` or `.jsonl`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The picture as it came.
+    pub plain: PathBuf,
+    /// The picture with what is drawn over it.
+    pub drawn: PathBuf,
+    /// The keypoints of its faces.
+    pub keypoints: PathBuf,
+    /// What is drawn.
+    pub style: Style,
+    /// What rows of keypoints name as their source.
+    pub source: String,
+}
+
+/// What is asked of the thread.
+pub(super) enum Command {
+    Record(Recording),
+    Stop,
+    Snapshot(Arc<Scene>, Snapshot),
+}
+
+/// The end that scenes are put into.
+#[derive(Debug)]
+pub(super) struct Tap {
+    scenes: Sender<Arc<Scene>>,
+    shared: Arc<Shared>,
+}
+
+/// What both ends know.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Whether something is being recorded.
+    on: AtomicBool,
+    /// Scenes that found no room since the recording began.
+    left_out: AtomicU64,
+}
+
+impl Tap {
+    /// Both ends.
+    pub(super) fn channel() -> (Self, Receiver<Arc<Scene>>, Arc<Shared>) {
+        let (scenes, receiver) = crossbeam_channel::bounded(WAITING);
+        let shared = Arc::<Shared>::default();
+        let tap = Self {
+            scenes,
+            shared: shared.clone(),
+        };
+        (tap, receiver, shared)
+    }
+
+    /// Has the scene recorded, where there is a recording.
+    pub(super) fn offer(&self, scene: &Arc<Scene>) {
+        if !self.shared.on.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(TrySendError::Full(_)) = self.scenes.try_send(scene.clone()) {
+            self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The thread's belongings.
+pub(super) struct Output {
+    pub(super) commands: Receiver<Command>,
+    pub(super) scenes: Receiver<Arc<Scene>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) events: EventSender,
+}
+
+impl Output {
+    /// Runs until nobody can ask for anything any more; a recording is ended then.
+    pub(super) fn run(self) {
+        let mut tape: Option<Tape> = None;
+        loop {
+            crossbeam_channel::select_biased! {
+                recv(self.scenes) -> scene => match scene {
+                    Ok(scene) => self.write(&mut tape, &scene),
+                    Err(_) => break,
+                },
+                recv(self.commands) -> command => match command {
+                    Ok(command) => self.obey(command, &mut tape),
+                    Err(_) => break,
+                },
+            }
+        }
+        self.end(tape);
+    }
+
+    fn obey(&self, command: Command, tape: &mut Option<Tape>) {
+        match command {
+            Command::Record(recording) => {
+                self.end(tape.take());
+                self.shared.left_out.store(0, Ordering::Relaxed);
+                *tape = Some(Tape::new(recording));
+                self.shared.on.store(true, Ordering::Relaxed);
+            }
+            Command::Stop => self.end(tape.take()),
+            Command::Snapshot(scene, snapshot) => {
+                let files = vec![
+                    snapshot.plain.clone(),
+                    snapshot.drawn.clone(),
+                    snapshot.keypoints.clone(),
+                ];
+                let event = match take(&scene, snapshot) {
+                    Ok(()) => Event::Saved {
+                        files,
+                        about: "Snapshot".into(),
+                    },
+                    Err(error) => Event::SaveFailed {
+                        why: error.to_string(),
+                    },
+                };
+                self.events.send(event);
+            }
+        }
+    }
+
+    fn write(&self, tape: &mut Option<Tape>, scene: &Scene) {
+        if let Some(Err(error)) = tape.as_mut().map(|tape| tape.write(scene)) {
+            self.events.send(Event::SaveFailed {
+                why: error.to_string(),
+            });
+            self.end(tape.take());
+        }
+    }
+
+    /// Ends a recording, and tells where it is.
+    fn end(&self, tape: Option<Tape>) {
+        self.shared.on.store(false, Ordering::Relaxed);
+        // What waits is of before the end, and is recorded; what comes later is not offered any more.
+        let Some(mut tape) = tape else { return };
+        while let Ok(scene) = self.scenes.try_recv() {
+            if tape.write(&scene).is_err() {
+                break;
+            }
+        }
+        let left_out = self.shared.left_out.load(Ordering::Relaxed);
+        let event = match tape.finish() {
+            Ok((files, frames)) => Event::Saved {
+                files,
+                about: match left_out {
+                    0 => format!("Recording of {frames} frames"),
+                    _ => format!("Recording of {frames} frames; {left_out} more came too fast to be written"),
+                },
+            },
+            Err(error) => Event::SaveFailed {
+                why: error.to_string(),
+            },
+        };
+        self.events.send(event);
+    }
+}
+
+/// A recording under way. Its files begin with the first scene, whose size and points they take.
+struct Tape {
+    recording: Recording,
+    video: Option<VideoFile>,
+    keypoints: Option<(KeypointRows, KeypointWriter)>,
+    /// Position in the source of the first scene, and which opening of a source it is of.
+    began: Option<(u64, Duration)>,
+    /// Position at which the scenes of this opening begin in the recording.
+    offset: Duration,
+    /// Position of the last scene in the recording.
+    last: Duration,
+    /// Pictures in the video so far.
+    pictures: u64,
+    frames: u64,
+}
+
+impl Tape {
+    fn new(recording: Recording) -> Self {
+        Self {
+            recording,
+            video: None,
+            keypoints: None,
+            began: None,
+            offset: Duration::ZERO,
+            last: Duration::ZERO,
+            pictures: 0,
+            frames: 0,
+        }
+    }
+
+    fn fps(&self) -> f64 {
+        let announced = self.recording.fps.filter(|fps| RATES.contains(fps));
+        announced.unwrap_or(USUAL_RATE)
+    }
+
+    fn write(&mut self, scene: &Scene) -> Result<(), RecordError> {
+        let time = self.place(scene);
+        self.write_keypoints(scene, time)?;
+        self.write_picture(scene, time)?;
+        self.last = time;
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// Where the scene lies in the recording: as far from the one before as in the source, or right behind it where the source
+    /// is another one, or jumped.
+    fn place(&mut self, scene: &Scene) -> Duration {
+        let (opening, there) = (scene.frame.opening, scene.frame.source_time);
+        let one_frame = Duration::from_secs_f64(1.0 / self.fps());
+        if let Some((began_in, began)) = self.began.filter(|(began_in, _)| *began_in == opening) {
+            let place = there.checked_sub(began).map(|since| self.offset + since);
+            let near = place.filter(|place| *place >= self.last && *place - self.last <= LONGEST_GAP);
+            if let Some(place) = near {
+                return place;
+            }
+            self.began = Some((began_in, there));
+        } else {
+            self.began = Some((opening, there));
+        }
+        self.offset = if self.frames == 0 {
+            Duration::ZERO
+        } else {
+            self.last + one_frame
+        };
+        self.offset
+    }
+
+    fn write_keypoints(&mut self, scene: &Scene, time: Duration) -> Result<(), RecordError> {
+        let Some(path) = &self.recording.keypoints else {
+            return Ok(());
+        };
+        if self.keypoints.is_none() {
+            let Some(net) = &scene.net else { return Ok(()) };
+            let rows = KeypointRows::new(KeypointFormat::of(path)?, net.scheme.count);
+            let mut writer = KeypointWriter::create(path, &rows)?;
+            writer.stay();
+            self.keypoints = Some((rows, writer));
+        }
+        if let Some((rows, writer)) = &mut self.keypoints {
+            let text = rows.of(&self.recording.source, self.frames, time, &scene.faces);
+            writer.append(text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Writes the scene's picture as often as its place in time asks for, not at all where another has that place.
+    fn write_picture(&mut self, scene: &Scene, time: Duration) -> Result<(), RecordError> {
+        let Some((path, style)) = &self.recording.video else {
+            return Ok(());
+        };
+        let picture = &scene.frame.picture;
+        let fps = self.fps();
+        let video = match &mut self.video {
+            Some(video) => video,
+            None => self
+                .video
+                .insert(VideoFile::create(path, picture.width(), picture.height(), fps)?),
+        };
+        let upto = (time.as_secs_f64() * fps).round() as u64 + 1;
+        if upto <= self.pictures {
+            return Ok(());
+        }
+        let drawn = match style {
+            Some(style) => Some(drawn(scene, style)?),
+            None => None,
+        };
+        while self.pictures < upto {
+            video.write(drawn.as_ref().unwrap_or(picture))?;
+            self.pictures += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the files; which they are, and how many frames are in them.
+    fn finish(self) -> Result<(Vec<PathBuf>, u64), RecordError> {
+        let mut files = Vec::new();
+        if let (Some(video), Some((path, _))) = (self.video, self.recording.video) {
+            video.finish()?;
+            files.push(path);
+        }
+        if let (Some((_, writer)), Some(path)) = (self.keypoints, self.recording.keypoints) {
+            writer.finish()?;
+            files.push(path);
+        }
+        Ok((files, self.frames))
+    }
+}
+
+fn drawn(scene: &Scene, style: &Style) -> Result<image::RgbaImage, RecordError> {
+    let mut picture = scene.frame.picture.clone();
+    let scheme = scene.net.as_ref().map(|net| &net.scheme);
+    record::paint(&mut picture, &overlay::shapes(&scene.faces, scheme, style))?;
+    Ok(picture)
+}
+
+fn take(scene: &Scene, snapshot: Snapshot) -> Result<(), RecordError> {
+    write_picture(&snapshot.plain, scene.frame.picture.clone())?;
+    write_picture(&snapshot.drawn, drawn(scene, &snapshot.style)?)?;
+    write_points(scene, &snapshot.keypoints, &snapshot.source)
+}
+
+fn write_points(scene: &Scene, path: &Path, source: &str) -> Result<(), RecordError> {
+    let points = scene.net.as_ref().map_or(0, |net| net.scheme.count);
+    let rows = KeypointRows::new(KeypointFormat::of(path)?, points);
+    let mut writer = KeypointWriter::create(path, &rows)?;
+    let frame = scene.frame.sequence;
+    writer.append(
+        rows.of(source, frame, scene.frame.source_time, &scene.faces)
+            .as_bytes(),
+    )?;
+    writer.finish()
+}
