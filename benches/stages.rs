@@ -147,7 +147,7 @@ fn search(bencher: Bencher<'_, '_>, what: &str) {
 fn paint_the_overlay(bencher: Bencher<'_, '_>) {
     let faces = faces(&grey());
     let picture = picture();
-    let shapes = overlay::shapes(&faces, &Style::default());
+    let shapes = overlay::shapes(&faces, None, &Style::default());
     bencher
         .with_inputs(|| picture.clone())
         .bench_local_values(|mut picture| record::paint(&mut picture, &shapes).unwrap());

@@ -62,14 +62,13 @@ fn main() {
         smoothing: Default::default(),
         limits: Default::default(),
     };
-    let outcome = app::run(
-        setup,
-        Start {
-            run_for: Some(RUN),
-            ..Start::default()
-        },
-    )
-    .unwrap();
+    let mut as_it_is = Start {
+        run_for: Some(RUN),
+        ..Start::default()
+    };
+    // The time is read from left to right.
+    as_it_is.settings.view.mirror_cameras = false;
+    let outcome = app::run(setup, as_it_is).unwrap();
     done.store(true, Ordering::Relaxed);
     let seen = watching.join().unwrap();
     assert!(seen.len() >= LEAST_SEEN, "{} pictures were seen", seen.len());
