@@ -192,6 +192,26 @@ pub fn row_of(id: Id) -> &'static Command {
     TABLE.iter().find(|command| command.id == id).unwrap_or(&TABLE[0])
 }
 
+/// Keys as they stand in menus and help: signs by themselves and not by name.
+pub fn keys_of(ctx: &egui::Context, command: &Command) -> String {
+    let named = ctx.format_shortcut(&command.shortcut);
+    let (modifiers, key) = named.rsplit_once('+').unwrap_or(("", &named));
+    let sign = match key {
+        "Comma" => ",",
+        "Period" => ".",
+        "OpenBracket" => "[",
+        "CloseBracket" => "]",
+        "Plus" => "+",
+        "Minus" => "-",
+        other => other,
+    };
+    if modifiers.is_empty() {
+        sign.to_owned()
+    } else {
+        format!("{modifiers}+{sign}")
+    }
+}
+
 /// The command whose keys were pressed. While a text field has the keyboard, only keys that it has no use for count.
 pub fn pressed(ctx: &egui::Context) -> Option<Id> {
     let typing = ctx.egui_wants_keyboard_input();

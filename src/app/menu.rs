@@ -90,7 +90,7 @@ impl MenuBar {
         }
         let button = Button::new(command.name)
             .selected(now.view.switch(command.id, now.live).is_some_and(|on| *on))
-            .shortcut_text(ui.ctx().format_shortcut(&command.shortcut));
+            .shortcut_text(commands::keys_of(ui.ctx(), command));
         if ui.add(button).on_hover_text(command.help).clicked() {
             *choice = Some(Choice::Command(command.id));
         }
@@ -205,7 +205,7 @@ pub fn show_help(ctx: &egui::Context, open: &mut bool) {
                 let grid = egui::Grid::new(menu.title()).num_columns(2);
                 grid.min_col_width(theme::KEYS_WIDTH).show(ui, |ui| {
                     for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
-                        let keys = ui.ctx().format_shortcut(&command.shortcut);
+                        let keys = commands::keys_of(ui.ctx(), command);
                         ui.label(
                             RichText::new(keys)
                                 .monospace()

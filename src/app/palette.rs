@@ -86,7 +86,7 @@ impl Palette {
 }
 
 fn row(ui: &mut egui::Ui, command: &Command, chosen: bool) -> egui::Response {
-    let keys = ui.ctx().format_shortcut(&command.shortcut);
+    let keys = commands::keys_of(ui.ctx(), command);
     let button = egui::Button::new(command.name)
         .selected(chosen)
         .frame_when_inactive(false)

@@ -94,7 +94,7 @@ pub fn show(ui: &mut Ui, now: Playback) -> Option<Wish> {
 fn button(ui: &mut Ui, sign: &str, on: bool, id: Id) -> bool {
     let command = commands::row_of(id);
     let button = ui.add(Button::new(sign).selected(on));
-    let keys = ui.ctx().format_shortcut(&command.shortcut);
+    let keys = commands::keys_of(ui.ctx(), command);
     // Signs are nothing to be read out.
     button.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, command.name));
     button

@@ -63,6 +63,14 @@ fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
         .show(ui, contents);
 }
 
+/// A slider below its name, as wide as the panel lets it; whether it was moved.
+fn slider(ui: &mut Ui, name: &str, slider: Slider<'_>, help: &str) -> bool {
+    let label = ui.label(name);
+    ui.spacing_mut().slider_width = (ui.available_width() - theme::VALUE_WIDTH).max(theme::VALUE_WIDTH / 2.0);
+    let moved = ui.add(slider).labelled_by(label.id).on_hover_text(help);
+    moved.changed()
+}
+
 fn overlay(ui: &mut Ui, view: &mut View, smoothing: Strength, live: bool) -> Option<Strength> {
     for command in commands::TABLE
         .iter()
@@ -89,14 +97,10 @@ fn overlay(ui: &mut Ui, view: &mut View, smoothing: Strength, live: bool) -> Opt
         }
     });
     let mut strength = smoothing.value();
-    let slider = Slider::new(&mut strength, 0.0..=1.0)
-        .text("smoothing")
-        .step_by(0.05);
-    let changed = ui.add(slider).on_hover_text(SMOOTHING_HELP).changed();
-    let size = Slider::new(&mut view.overlay.size, theme::POINT_SIZE)
-        .text("size")
-        .logarithmic(true);
-    ui.add(size).on_hover_text("Of points and lines; 1 is usual.");
+    let strength_slider = Slider::new(&mut strength, 0.0..=1.0).step_by(0.05);
+    let changed = slider(ui, "smoothing", strength_slider, SMOOTHING_HELP);
+    let size = Slider::new(&mut view.overlay.size, theme::POINT_SIZE).logarithmic(true);
+    slider(ui, "size", size, "Of points and lines; 1 is usual.");
     ui.horizontal(|ui| {
         ui.color_edit_button_srgb(&mut view.overlay.colour)
             .on_hover_text("Colour of points and lines");
@@ -106,7 +110,7 @@ fn overlay(ui: &mut Ui, view: &mut View, smoothing: Strength, live: bool) -> Opt
         let what = if live {
             "mirror cameras"
         } else {
-            "mirror recordings and pictures"
+            "mirror recordings"
         };
         ui.checkbox(mirror, what)
             .on_hover_text("Only on the screen: nothing that is saved is mirrored.");
@@ -211,24 +215,28 @@ fn detection(ui: &mut Ui, detection: &mut Detection, searched: Option<&Searched>
                 }
             });
         cascades.response.labelled_by(label.id);
-        let scale = Slider::new(&mut detection.scale_factor, SCALE_FACTOR)
-            .text("scale factor")
-            .fixed_decimals(2);
-        ui.add(scale)
-            .on_hover_text("From one size of face to the next; nearer to 1 finds more and takes longer.");
-        let neighbours = Slider::new(&mut detection.min_neighbours, NEIGHBOURS).text("neighbours");
-        ui.add(neighbours)
-            .on_hover_text("Finds at one place that make a face; more are surer and miss more.");
+        let scale = Slider::new(&mut detection.scale_factor, SCALE_FACTOR).fixed_decimals(2);
+        let help = "From one size of face to the next; nearer to 1 finds more and takes longer.";
+        slider(ui, "scale factor", scale, help);
+        let neighbours = Slider::new(&mut detection.min_neighbours, NEIGHBOURS);
+        let help = "Finds at one place that make a face; more are surer and miss more.";
+        slider(ui, "neighbours", neighbours, help);
         let size = Slider::new(&mut detection.min_size, MIN_SIZE)
-            .text("smallest")
-            .custom_formatter(|share, _| format!("{:.0} %", 100.0 * share));
-        ui.add(size)
-            .on_hover_text("Smallest face, of the picture's short side.");
-        let width = Slider::new(&mut detection.working_width, WORKING_WIDTH)
-            .text("width")
-            .suffix(" px");
-        ui.add(width)
-            .on_hover_text("Long side of the copy that is searched.");
+            .custom_formatter(|share, _| format!("{:.0} %", 100.0 * share))
+            .custom_parser(|text| {
+                text.trim_end_matches(['%', ' '])
+                    .parse()
+                    .ok()
+                    .map(|percent: f64| percent / 100.0)
+            });
+        slider(ui, "smallest face", size, "Of the picture's short side.");
+        let width = Slider::new(&mut detection.working_width, WORKING_WIDTH).suffix(" px");
+        slider(
+            ui,
+            "working width",
+            width,
+            "Long side of the copy that is searched.",
+        );
         ui.checkbox(&mut detection.leaning, "leaning faces")
             .on_hover_text("Two more searches each time.");
     });

@@ -87,8 +87,8 @@ static HIGH_CONTRAST: Colours = Colours {
     panel: Color32::BLACK,
     raised: Color32::BLACK,
     line: Color32::WHITE,
-    control: Color32::BLACK,
-    control_hovered: Color32::from_rgb(64, 64, 64),
+    control: Color32::from_rgb(44, 44, 44),
+    control_hovered: Color32::from_rgb(80, 80, 80),
     control_line: Color32::WHITE,
     text: Color32::WHITE,
     text_weak: Color32::from_rgb(224, 224, 224),
@@ -156,6 +156,8 @@ pub const PLOTS_SHARE: f32 = 0.35;
 pub const AXIS_WIDTH: f32 = 34.0;
 /// Width of notices, messages and dialogs.
 pub const CARD_WIDTH: f32 = 420.0;
+/// Room for the number beside a slider.
+pub const VALUE_WIDTH: f32 = 76.0;
 /// Height of the list in the palette of commands, and how far below the top it opens, of the window's height.
 pub const PALETTE_HEIGHT: f32 = 320.0;
 /// See [`PALETTE_HEIGHT`].
