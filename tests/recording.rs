@@ -64,8 +64,8 @@ fn with_a_face(pipeline: &Pipeline) -> Arc<Scene> {
 fn saved(pipeline: &Pipeline) -> Result<(Vec<PathBuf>, String), String> {
     until(|| {
         pipeline.events().find_map(|event| match event {
-            Event::Saved { files, about } => Some(Ok((files, about))),
-            Event::SaveFailed { why } => Some(Err(why)),
+            Event::Saved { files, about, .. } => Some(Ok((files, about))),
+            Event::SaveFailed { why, .. } => Some(Err(why)),
             _ => None,
         })
     })

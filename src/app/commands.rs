@@ -215,9 +215,23 @@ pub fn keys_of(ctx: &egui::Context, command: &Command) -> String {
 /// The command whose keys were pressed. While a text field has the keyboard, only keys that it has no use for count.
 pub fn pressed(ctx: &egui::Context) -> Option<Id> {
     let typing = ctx.egui_wants_keyboard_input();
-    let meant = |command: &&Command| !typing || !goes_into_text(&command.shortcut);
+    let held = ctx.input(|input| {
+        let again = |event: &egui::Event| matches!(event, egui::Event::Key { repeat: true, .. });
+        input.events.iter().any(again)
+    });
+    let meant = |command: &&Command| {
+        (!typing || !goes_into_text(&command.shortcut)) && (!held || goes_on(command.id))
+    };
     let hit = |command: &&Command| ctx.input_mut(|input| input.consume_shortcut(&command.shortcut));
     TABLE.iter().filter(meant).find(hit).map(|command| command.id)
+}
+
+/// Whether a command is done again and again while its keys are held.
+fn goes_on(id: Id) -> bool {
+    matches!(
+        id,
+        Id::StepOn | Id::StepBack | Id::Forwards | Id::Backwards | Id::Enlarge | Id::Shrink
+    )
 }
 
 /// Whether a text field has a use for these keys.

@@ -111,15 +111,28 @@ fn card(ui: &mut egui::Ui, notice: &Notice, width: f32) -> bool {
         if let Some(folder) = &notice.folder
             && ui.button("Open folder").clicked()
         {
-            open_folder(ui.ctx(), folder);
+            open_folder(folder);
         }
     });
     put_away
 }
 
-/// Has the desktop show a folder.
-pub fn open_folder(ctx: &egui::Context, folder: &Path) {
-    ctx.open_url(egui::OpenUrl::new_tab(format!("file://{}", folder.display())));
+/// Has the desktop show a folder. Its program is waited for by a thread of its own, which knows nothing of the rest.
+pub fn open_folder(folder: &Path) {
+    /// What shows folders on every Linux desktop.
+    const OPENER: &str = "xdg-open";
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let run = move || match std::process::Command::new(OPENER).arg(&folder).status() {
+        Ok(status) if status.success() => {}
+        Ok(status) => tracing::warn!("{OPENER} cannot show {}: {status}", folder.display()),
+        Err(error) => tracing::warn!(
+            "{OPENER} cannot be run ({error}); the folder is {}",
+            folder.display()
+        ),
+    };
+    if let Err(error) = std::thread::Builder::new().name("show folder".into()).spawn(run) {
+        tracing::warn!("the system gives no thread to show a folder: {error}");
+    }
 }
 
 fn card_frame(colours: &theme::Colours, colour: Color32) -> Frame {

@@ -19,7 +19,8 @@ pub struct Palette {
 impl Palette {
     /// Draws the palette while `open`; the command that was chosen, which closes it.
     pub fn show(&mut self, ctx: &Context, open: &mut bool) -> Option<Id> {
-        let opened_now = *open && !std::mem::replace(&mut self.was_open, *open);
+        let was_open = std::mem::replace(&mut self.was_open, *open);
+        let opened_now = *open && !was_open;
         if !*open {
             return None;
         }

@@ -65,6 +65,11 @@ impl History {
         {
             return left;
         }
+        // What was before the panel was closed is not joined to what is now.
+        let since = since.filter(|&since| since <= 2 * EVERY);
+        if since.is_none() {
+            self.samples.clear();
+        }
         self.last = Some(moment);
         let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
         // A stage that had nothing to do yet says nothing.
@@ -80,7 +85,7 @@ impl History {
             latency_ms: time(|recent| recent.latency_ms),
             net_ms: time(|recent| recent.infer_ms),
             search_ms: time(|recent| recent.detect_ms),
-            dropped: since.map_or(f64::NAN, |_| new_drops as f64 / EVERY.as_secs_f64()),
+            dropped: since.map_or(f64::NAN, |since| new_drops as f64 / since.as_secs_f64()),
             memory_mb: usage.memory_mb,
             threads: f64::from(usage.threads),
         });

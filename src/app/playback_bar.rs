@@ -79,11 +79,13 @@ pub fn show(ui: &mut Ui, now: Playback) -> Option<Wish> {
             ui.spacing_mut().slider_width = ui.available_width() - theme::SPACE;
             let mut seconds = now.position.as_secs_f64();
             let slider = Slider::new(&mut seconds, 0.0..=now.duration.as_secs_f64()).show_value(false);
-            if ui
+            let moved = ui
                 .add(slider)
                 .on_hover_text("Where the recording is, in seconds")
-                .changed()
-            {
+                .changed();
+            // A held slider is set back to where the recording is in every pass; only what moves it is a wish.
+            let at_rest = ui.input(|input| input.pointer.primary_down() && !input.pointer.is_moving());
+            if moved && !at_rest {
                 wish = Duration::try_from_secs_f64(seconds).ok().map(Wish::Seek);
             }
         });

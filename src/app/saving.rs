@@ -120,7 +120,7 @@ impl Saving {
                 folder.display()
             )
         })?;
-        let stem = now.strftime("pinkpoint-%Y-%m-%d-%H-%M-%S").to_string();
+        let stem = now.strftime("pinkpoint-%Y-%m-%d-%H-%M-%S-%3f").to_string();
         let taken = |name: &Path| {
             extensions
                 .iter()
@@ -166,11 +166,15 @@ mod tests {
         };
         let now: Zoned = "2026-11-25T18:12:30[UTC]".parse().unwrap();
         let first = saving.snapshot(&now, &Style::default(), "demo").unwrap();
-        assert!(first.plain.ends_with("new/pinkpoint-2026-11-25-18-12-30.png"));
-        assert!(first.drawn.ends_with("pinkpoint-2026-11-25-18-12-30.points.png"));
+        assert!(first.plain.ends_with("new/pinkpoint-2026-11-25-18-12-30-000.png"));
+        assert!(
+            first
+                .drawn
+                .ends_with("pinkpoint-2026-11-25-18-12-30-000.points.png")
+        );
         std::fs::write(&first.drawn, "").unwrap();
         let second = saving.snapshot(&now, &Style::default(), "demo").unwrap();
-        assert!(second.plain.ends_with("pinkpoint-2026-11-25-18-12-30-2.png"));
+        assert!(second.plain.ends_with("pinkpoint-2026-11-25-18-12-30-000-2.png"));
         let recording = saving
             .recording(&now, &Style::default(), "demo", None)
             .unwrap()
@@ -179,7 +183,7 @@ mod tests {
             recording
                 .keypoints
                 .unwrap()
-                .ends_with("pinkpoint-2026-11-25-18-12-30.csv")
+                .ends_with("pinkpoint-2026-11-25-18-12-30-000.csv")
         );
     }
 

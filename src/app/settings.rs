@@ -108,13 +108,7 @@ impl Settings {
                 Err(error) => format!("the file is damaged: {error}"),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (Self::default(), None),
-            Err(error) => {
-                let text = format!(
-                    "the settings cannot be read ({error}), so everything is as at first: {}",
-                    file.display()
-                );
-                return (Self::default(), Some(text));
-            }
+            Err(error) => format!("the file cannot be read: {error}"),
         };
         let text = match set_aside(file) {
             Ok(aside) => format!(

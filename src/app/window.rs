@@ -28,6 +28,7 @@ use super::{
     theme::{self, Theme},
     video_view::{Shown, VideoView},
 };
+use crate::model::Reading;
 use crate::pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Wake};
 use source_state::SourceState;
 
@@ -73,6 +74,10 @@ pub struct Window {
     /// Times as fast as they are that recordings are played.
     speed: f64,
     history: History,
+    /// Keypoints of a face that the net in use gives.
+    points: Option<usize>,
+    /// A net that is being loaded to be read so.
+    wanted_reading: Option<(PathBuf, Option<Reading>)>,
 }
 
 /// What came of a run.
@@ -122,6 +127,8 @@ impl Window {
             recording: None,
             speed: 1.0,
             history: History::default(),
+            points: None,
+            wanted_reading: None,
         }
     }
 
@@ -150,9 +157,9 @@ impl Window {
             let text = "no more pictures can be shown; start the program again";
             self.notices.say(Severity::Error, text);
         }
-        // What nobody sees costs nothing either.
+        // What nobody sees costs nothing either, unless it is recorded.
         let seen = ctx.input(|input| input.viewport().visible().unwrap_or(true));
-        let pause = self.settings.view.paused || !seen;
+        let pause = self.settings.view.paused || (!seen && self.recording.is_none());
         if pause != self.pipeline_paused && self.pipeline.pause(pause) {
             self.pipeline_paused = pause;
         }
@@ -290,18 +297,20 @@ impl Window {
         let (full_screen, place) = ctx.input(|input| {
             let viewport = input.viewport();
             let maximised = viewport.maximized.unwrap_or_default();
-            let place = viewport.inner_rect.map(|rect| Place {
-                width: rect.width() * zoom,
-                height: rect.height() * zoom,
+            // What is laid out: Wayland does not tell a window's place.
+            let size = input.content_rect().size() * zoom;
+            let place = Place {
+                width: size.x,
+                height: size.y,
                 maximised,
-            });
+            };
             (viewport.fullscreen.unwrap_or_default(), place)
         });
         self.settings.view.full_screen = full_screen;
         // The size of a window that fills the screen is not the one to come back to.
         match (place, &mut self.settings.window) {
-            (Some(place), Some(kept)) if place.maximised => kept.maximised = true,
-            (Some(place), kept) if !full_screen && !place.maximised => *kept = Some(place),
+            (place, Some(kept)) if place.maximised => kept.maximised = true,
+            (place, kept) if !full_screen && !place.maximised => *kept = Some(place),
             _ => {}
         }
         if let Some(time) = self.keeper.keep(self.settings.clone(), Instant::now()) {
@@ -383,7 +392,12 @@ impl Window {
 
     /// Where the recording is; `None` while there is none.
     fn playback(&self) -> Option<Playback> {
-        let duration = self.source.info.as_ref()?.duration?;
+        let duration = self
+            .source
+            .info
+            .as_ref()?
+            .duration
+            .filter(|_| self.source.waiting.is_none())?;
         let view = &self.settings.view;
         Some(Playback {
             position: self.scene.as_ref()?.frame.source_time.min(duration),

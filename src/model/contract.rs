@@ -118,6 +118,18 @@ pub struct ContractError {
     why: String,
 }
 
+impl Reading {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// When no net can be read so.
+    pub fn check(self) -> Result<(), ContractError> {
+        Contract::assumed(String::new(), self.input_side, 1)
+            .read_as(self)
+            .map(drop)
+    }
+}
+
 impl Contract {
     /// What to assume of a file that says nothing: the course's normalisation, scaled to its input side, and
     /// a crop as wide as the pictures of the course.

@@ -174,7 +174,8 @@ impl Capture {
                         why: error.to_string(),
                         retry_in: retry,
                     });
-                    if let Some(left) = self.wait(retry) {
+                    // Nothing can be gone to in what is not there.
+                    if let Some(left) = self.wait(retry, false) {
                         return left;
                     }
                     retry = (retry * 2).min(LONGEST_RETRY);
@@ -202,6 +203,8 @@ impl Capture {
                 match source.seek(time) {
                     Ok(true) => {
                         (pace, ended) = (Pace::default(), false);
+                        // Nothing behind that place means its end, not that there is no picture at all.
+                        given = given.max(2);
                         self.playback.step = true;
                     }
                     Ok(false) => {}
@@ -232,7 +235,7 @@ impl Capture {
                     } else {
                         pace.early(grab.source_time, self.playback.speed)
                     };
-                    if let Some(left) = self.wait(early) {
+                    if let Some(left) = self.wait(early, true) {
                         return left;
                     }
                     // What was read already waits as well.
@@ -275,7 +278,7 @@ impl Capture {
                     } else {
                         pace.until_end(self.playback.speed).max(round)
                     };
-                    if let Some(left) = self.wait(rest) {
+                    if let Some(left) = self.wait(rest, true) {
                         return left;
                     }
                     ended = false;
@@ -358,28 +361,39 @@ impl Capture {
         self.frames.put(frame);
     }
 
-    /// Waits for all of `time`, unless the window asks for another source, which ends the one that is played.
-    fn wait(&mut self, time: Duration) -> Option<Left> {
+    /// Waits for all of `time`, unless the window asks for another source, which ends the one that is played, or, where it
+    /// `may_be_cut_short`, for another place in it.
+    fn wait(&mut self, time: Duration, may_be_cut_short: bool) -> Option<Left> {
         let deadline = Instant::now() + time;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if let Some(left) = self.next_command(left) {
                 return Some(left);
             }
-            if Instant::now() >= deadline || self.playback.seek.is_some() {
+            let cut_short = may_be_cut_short && self.playback.is_asked_for();
+            if cut_short || Instant::now() >= deadline {
                 return None;
             }
         }
     }
 
-    /// Obeys the window's next command, if one comes in `time`.
+    /// Obeys the window's next command, if one comes in `time`, and all that wait behind it.
     fn next_command(&mut self, time: Duration) -> Option<Left> {
         let command = self.commands.recv_timeout(time);
         if self.shared.stop.load(Ordering::Relaxed) {
             return Some(Left::Stop);
         }
         match command {
-            Ok(command) => self.obey(command),
+            Ok(command) => {
+                let mut left = self.obey(command);
+                while left.is_none() {
+                    let Ok(command) = self.commands.try_recv() else {
+                        break;
+                    };
+                    left = self.obey(command);
+                }
+                left
+            }
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Left::Stop),
         }
@@ -415,7 +429,7 @@ struct Pace {
     /// A moment and the time in the source that belongs to it.
     anchor: Option<(Instant, Duration)>,
     /// Time in the source of the last picture.
-    last: Duration,
+    last: Option<Duration>,
     /// How long the picture before that was shown.
     interval: Duration,
     /// Times as fast as it is that the recording is played.
@@ -425,14 +439,16 @@ struct Pace {
 impl Pace {
     /// How long to wait before the picture of `source_time` is due.
     fn early(&mut self, source_time: Duration, speed: f64) -> Duration {
-        self.interval = source_time.saturating_sub(self.last);
-        self.last = source_time;
+        self.interval = self
+            .last
+            .map_or(Duration::ZERO, |last| source_time.saturating_sub(last));
+        self.last = Some(source_time);
         self.due_in(source_time, speed)
     }
 
     /// How long the last picture stays before the recording begins again.
     fn until_end(&mut self, speed: f64) -> Duration {
-        self.due_in(self.last + self.interval, speed)
+        self.due_in(self.last.unwrap_or_default() + self.interval, speed)
     }
 
     fn due_in(&mut self, source_time: Duration, speed: f64) -> Duration {

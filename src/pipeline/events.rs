@@ -57,11 +57,15 @@ pub enum Event {
         files: Vec<PathBuf>,
         /// What it is.
         about: String,
+        /// Whether a recording ended with it.
+        recording: bool,
     },
     /// A recording or a snapshot could not be written.
     SaveFailed {
         /// What is wrong and what to do.
         why: String,
+        /// Whether a recording ended with it.
+        recording: bool,
     },
     /// A stage failed on a frame; told once until it works again.
     StageFailed {

@@ -103,6 +103,7 @@ pub struct Pipeline {
     searching: Arc<Slot<Searching>>,
     scenes: Arc<Slot<Arc<Scene>>>,
     wanted_weights: Arc<Slot<weights::WantedNet>>,
+    reading: Arc<Slot<Reading>>,
     output: Option<Sender<output::Command>>,
     events: Receiver<Event>,
     capture_thread: Option<JoinHandle<()>>,
@@ -131,6 +132,7 @@ impl Pipeline {
             searching: Arc::default(),
             scenes: Arc::default(),
             wanted_weights: Arc::default(),
+            reading: Arc::default(),
             output: Some(output_sender),
             events,
             capture_thread: None,
@@ -140,6 +142,7 @@ impl Pipeline {
             device: setup.device,
             events: event_sender.clone(),
             wanted: pipeline.wanted_weights.clone(),
+            reading: pipeline.reading.clone(),
             loaded: loaded.clone(),
         };
         let found = Arc::new(Slot::default());
@@ -261,6 +264,7 @@ impl Pipeline {
 
     /// Reads the numbers of the net in use in another way, at the same input side.
     pub fn read_as(&self, reading: Reading) {
+        self.reading.put(reading);
         let _ = self.infer.try_send(infer::Command::ReadAs(reading));
     }
 

@@ -2,6 +2,7 @@
 //! comes faster than it can be written is left out, and counted.
 
 use std::{
+    borrow::Cow,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -11,13 +12,14 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
+use image::RgbaImage;
 
 use super::{
     events::{Event, EventSender},
     scene::Scene,
 };
 use crate::{
-    overlay::{self, Style},
+    overlay::{self, Style, Trails},
     record::{self, KeypointFormat, KeypointRows, KeypointWriter, RecordError, VideoFile, write_picture},
 };
 
@@ -41,6 +43,18 @@ pub struct Recording {
     pub keypoints: Option<PathBuf>,
     /// What rows of keypoints name as their source.
     pub source: String,
+}
+
+impl Recording {
+    /// One of nothing.
+    fn nothing() -> Self {
+        Self {
+            video: None,
+            fps: None,
+            keypoints: None,
+            source: String::new(),
+        }
+    }
 }
 
 /// Where the parts of a snapshot go: pictures `.png`, keypoints `.csv` or `.jsonl`.
@@ -117,13 +131,14 @@ impl Output {
     pub(super) fn run(self) {
         let mut tape: Option<Tape> = None;
         loop {
+            // Commands first: while scenes come faster than they can be written, they would never be read otherwise.
             crossbeam_channel::select_biased! {
-                recv(self.scenes) -> scene => match scene {
-                    Ok(scene) => self.write(&mut tape, &scene),
-                    Err(_) => break,
-                },
                 recv(self.commands) -> command => match command {
                     Ok(command) => self.obey(command, &mut tape),
+                    Err(_) => break,
+                },
+                recv(self.scenes) -> scene => match scene {
+                    Ok(scene) => self.write(&mut tape, &scene),
                     Err(_) => break,
                 },
             }
@@ -134,12 +149,16 @@ impl Output {
     fn obey(&self, command: Command, tape: &mut Option<Tape>) {
         match command {
             Command::Record(recording) => {
-                self.end(tape.take());
+                if tape.is_some() {
+                    self.end(tape.take());
+                }
                 self.shared.left_out.store(0, Ordering::Relaxed);
                 *tape = Some(Tape::new(recording));
                 self.shared.on.store(true, Ordering::Relaxed);
             }
-            Command::Stop => self.end(tape.take()),
+            Command::Stop => self.end(Some(
+                tape.take().unwrap_or_else(|| Tape::new(Recording::nothing())),
+            )),
             Command::Snapshot(scene, snapshot) => {
                 let files = vec![
                     snapshot.plain.clone(),
@@ -150,9 +169,11 @@ impl Output {
                     Ok(()) => Event::Saved {
                         files,
                         about: "Snapshot".into(),
+                        recording: false,
                     },
                     Err(error) => Event::SaveFailed {
                         why: error.to_string(),
+                        recording: false,
                     },
                 };
                 self.events.send(event);
@@ -160,10 +181,11 @@ impl Output {
         }
     }
 
-    fn write(&self, tape: &mut Option<Tape>, scene: &Scene) {
+    fn write(&self, tape: &mut Option<Tape>, scene: &Arc<Scene>) {
         if let Some(Err(error)) = tape.as_mut().map(|tape| tape.write(scene)) {
             self.events.send(Event::SaveFailed {
                 why: error.to_string(),
+                recording: true,
             });
             self.end(tape.take());
         }
@@ -172,8 +194,8 @@ impl Output {
     /// Ends a recording, and tells where it is.
     fn end(&self, tape: Option<Tape>) {
         self.shared.on.store(false, Ordering::Relaxed);
-        // What waits is of before the end, and is recorded; what comes later is not offered any more.
         let Some(mut tape) = tape else { return };
+        // What waits is of before the end, and is recorded; what comes later is not offered any more.
         while let Ok(scene) = self.scenes.try_recv() {
             if tape.write(&scene).is_err() {
                 break;
@@ -187,9 +209,11 @@ impl Output {
                     0 => format!("Recording of {frames} frames"),
                     _ => format!("Recording of {frames} frames; {left_out} more came too fast to be written"),
                 },
+                recording: true,
             },
             Err(error) => Event::SaveFailed {
                 why: error.to_string(),
+                recording: true,
             },
         };
         self.events.send(event);
@@ -210,6 +234,11 @@ struct Tape {
     /// Pictures in the video so far.
     pictures: u64,
     frames: u64,
+    /// The last scene that was written.
+    newest: Option<Arc<Scene>>,
+    /// Keypoints of a face in the file of keypoints.
+    points: Option<usize>,
+    trails: Trails,
 }
 
 impl Tape {
@@ -223,6 +252,9 @@ impl Tape {
             last: Duration::ZERO,
             pictures: 0,
             frames: 0,
+            newest: None,
+            points: None,
+            trails: Trails::default(),
         }
     }
 
@@ -231,10 +263,16 @@ impl Tape {
         announced.unwrap_or(USUAL_RATE)
     }
 
-    fn write(&mut self, scene: &Scene) -> Result<(), RecordError> {
+    /// Writes a scene, unless it is one more of the frame that was written last.
+    fn write(&mut self, scene: &Arc<Scene>) -> Result<(), RecordError> {
+        let number = |scene: &Arc<Scene>| (scene.frame.opening, scene.frame.sequence);
+        if self.newest.as_ref().map(number) == Some(number(scene)) {
+            return Ok(());
+        }
         let time = self.place(scene);
         self.write_keypoints(scene, time)?;
         self.write_picture(scene, time)?;
+        self.newest = Some(scene.clone());
         self.last = time;
         self.frames += 1;
         Ok(())
@@ -272,16 +310,23 @@ impl Tape {
             let rows = KeypointRows::new(KeypointFormat::of(path)?, net.scheme.count);
             let mut writer = KeypointWriter::create(path, &rows)?;
             writer.stay();
+            self.points = Some(net.scheme.count);
             self.keypoints = Some((rows, writer));
         }
-        if let Some((rows, writer)) = &mut self.keypoints {
+        // Faces of a net with other points do not fit the columns; the window ends the recording when such a net comes.
+        let fits = scene
+            .net
+            .as_ref()
+            .is_none_or(|net| Some(net.scheme.count) == self.points);
+        if let Some((rows, writer)) = self.keypoints.as_mut().filter(|_| fits) {
             let text = rows.of(&self.recording.source, self.frames, time, &scene.faces);
             writer.append(text.as_bytes())?;
         }
         Ok(())
     }
 
-    /// Writes the scene's picture as often as its place in time asks for, not at all where another has that place.
+    /// Writes the scene's picture at its place in time, after filling the way there with the one before; not at all where another
+    /// has that place.
     fn write_picture(&mut self, scene: &Scene, time: Duration) -> Result<(), RecordError> {
         let Some((path, style)) = &self.recording.video else {
             return Ok(());
@@ -290,20 +335,23 @@ impl Tape {
         let fps = self.fps();
         let video = match &mut self.video {
             Some(video) => video,
-            None => self
-                .video
-                .insert(VideoFile::create(path, picture.width(), picture.height(), fps)?),
+            None => {
+                let video = VideoFile::create(path, picture.width(), picture.height(), fps)?;
+                self.video.insert(video)
+            }
         };
-        let upto = (time.as_secs_f64() * fps).round() as u64 + 1;
-        if upto <= self.pictures {
-            return Ok(());
+        let place = (time.as_secs_f64() * fps).round() as u64;
+        if let Some(before) = self.newest.as_ref().filter(|_| self.pictures < place) {
+            let picture = drawn(before, style.as_ref(), &self.trails)?;
+            while self.pictures < place {
+                video.write(&picture)?;
+                self.pictures += 1;
+            }
         }
-        let drawn = match style {
-            Some(style) => Some(drawn(scene, style)?),
-            None => None,
-        };
-        while self.pictures < upto {
-            video.write(drawn.as_ref().unwrap_or(picture))?;
+        self.trails.push(&scene.faces);
+        if place >= self.pictures {
+            let picture = drawn(scene, style.as_ref(), &self.trails)?;
+            video.write(&picture)?;
             self.pictures += 1;
         }
         Ok(())
@@ -312,28 +360,47 @@ impl Tape {
     /// Ends the files; which they are, and how many frames are in them.
     fn finish(self) -> Result<(Vec<PathBuf>, u64), RecordError> {
         let mut files = Vec::new();
+        // What is wrong with one of them does not spoil the other.
+        let mut outcome = Ok(());
         if let (Some(video), Some((path, _))) = (self.video, self.recording.video) {
-            video.finish()?;
+            outcome = video.finish();
             files.push(path);
         }
         if let (Some((_, writer)), Some(path)) = (self.keypoints, self.recording.keypoints) {
-            writer.finish()?;
+            let finished = writer.finish();
+            outcome = outcome.and(finished);
             files.push(path);
         }
-        Ok((files, self.frames))
+        outcome.map(|()| (files, self.frames))
     }
 }
 
-fn drawn(scene: &Scene, style: &Style) -> Result<image::RgbaImage, RecordError> {
-    let mut picture = scene.frame.picture.clone();
+/// The scene's picture, with what `style` draws over it.
+fn drawn<'a>(
+    scene: &'a Scene,
+    style: Option<&Style>,
+    trails: &Trails,
+) -> Result<Cow<'a, RgbaImage>, RecordError> {
+    let picture = &scene.frame.picture;
+    let Some(style) = style else {
+        return Ok(Cow::Borrowed(picture));
+    };
+    let mut shapes = if style.trails {
+        trails.shapes(style)
+    } else {
+        Vec::new()
+    };
     let scheme = scene.net.as_ref().map(|net| &net.scheme);
-    record::paint(&mut picture, &overlay::shapes(&scene.faces, scheme, style))?;
-    Ok(picture)
+    shapes.extend(overlay::shapes(&scene.faces, scheme, style));
+    let mut picture = picture.clone();
+    record::paint(&mut picture, &shapes)?;
+    Ok(Cow::Owned(picture))
 }
 
 fn take(scene: &Scene, snapshot: Snapshot) -> Result<(), RecordError> {
     write_picture(&snapshot.plain, scene.frame.picture.clone())?;
-    write_picture(&snapshot.drawn, drawn(scene, &snapshot.style)?)?;
+    let drawn = drawn(scene, Some(&snapshot.style), &Trails::default())?;
+    write_picture(&snapshot.drawn, drawn.into_owned())?;
     write_points(scene, &snapshot.keypoints, &snapshot.source)
 }
 

@@ -36,6 +36,8 @@ pub(super) struct LoadWeights {
     pub(super) events: EventSender,
     /// Files asked for: the newest wins.
     pub(super) wanted: Arc<Slot<WantedNet>>,
+    /// How the net in use is read by now, for when its file changes.
+    pub(super) reading: Arc<Slot<Reading>>,
     /// Nets for the inference thread: the newest wins.
     pub(super) loaded: Arc<Slot<LoadedNet>>,
 }
@@ -46,37 +48,51 @@ type Stamp = (SystemTime, u64);
 impl LoadWeights {
     /// Runs until the slot of wishes is closed.
     pub(super) fn run(self) {
-        let mut last: Option<(WantedNet, Option<Stamp>)> = None;
+        // The net that was loaded last, and its file as it was then.
+        let mut current: Option<(WantedNet, Option<Stamp>)> = None;
         loop {
-            let wanted = match self.wanted.take(PATIENCE) {
-                Taken::Value(wanted) => wanted,
+            match self.wanted.take(PATIENCE) {
+                Taken::Value(wanted) => {
+                    // Before it is read: a file that changes meanwhile is read again.
+                    let stamp = stamp_of(&wanted.path);
+                    if self.load(&wanted) {
+                        // What was set before was of another net.
+                        self.reading.take_now();
+                        current = Some((wanted, stamp));
+                    }
+                }
                 Taken::Nothing => {
-                    let again = last
+                    let again = current
                         .as_mut()
                         .filter(|(wanted, known)| changed(&wanted.path, *known));
-                    let Some((wanted, _)) = again else { continue };
-                    wanted.clone()
+                    let Some((wanted, known)) = again else { continue };
+                    *known = stamp_of(&wanted.path);
+                    wanted.reading = self.reading.take_now().or(wanted.reading);
+                    self.load(wanted);
                 }
                 Taken::Closed => return,
-            };
-            // Before it is read: a file that changes meanwhile is read again.
-            let stamp = stamp_of(&wanted.path);
-            self.load(&wanted);
-            last = Some((wanted, stamp));
+            }
         }
     }
 
-    fn load(&self, WantedNet { path, reading }: &WantedNet) {
+    /// Whether the net was loaded. One that does not work as somebody said is read as is usual.
+    fn load(&self, WantedNet { path, reading }: &WantedNet) -> bool {
         self.events.send(Event::LoadingWeights(path.clone()));
-        match KeypointModel::load_as(path, self.device, *reading) {
+        let loaded = KeypointModel::load_as(path, self.device, *reading).or_else(|error| {
+            let as_usual = reading.and_then(|_| KeypointModel::load(path, self.device).ok());
+            as_usual.ok_or(error)
+        });
+        let path = path.clone();
+        match loaded {
             Ok(model) => {
-                let path = path.clone();
                 self.loaded.put(LoadedNet { path, model });
+                true
             }
-            Err(error) => self.events.send(Event::WeightsFailed {
-                path: path.clone(),
-                why: error.to_string(),
-            }),
+            Err(error) => {
+                let why = error.to_string();
+                self.events.send(Event::WeightsFailed { path, why });
+                false
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::Window;
 use crate::{
     app::{notices::Severity, settings::absolute},
     model::catalogue,
-    pipeline::Event,
+    pipeline::{Event, NetInfo},
     source::SourceSpec,
 };
 
@@ -39,6 +39,9 @@ impl Window {
             Event::LoadingWeights(_) => self.loading_weights = true,
             Event::WeightsLoaded(net) => {
                 self.loading_weights = false;
+                self.end_recording_before(net.scheme.count);
+                self.points = Some(net.scheme.count);
+                self.remember_reading(&net);
                 self.remember_weights(&net.path);
                 if net.assumed.is_some() && self.settings.reading(&net.path).is_none() {
                     let text = format!(
@@ -54,8 +57,14 @@ impl Window {
                 self.loading_weights = false;
                 self.notices.say(Severity::Error, why);
             }
-            Event::Saved { files, about } => {
-                self.recording = None;
+            Event::Saved {
+                files,
+                about,
+                recording,
+            } => {
+                if recording {
+                    self.recording = None;
+                }
                 match &files[..] {
                     [] => self.notices.say(Severity::Hint, "There was nothing to record."),
                     [first, further @ ..] => {
@@ -72,13 +81,35 @@ impl Window {
                     }
                 }
             }
-            Event::SaveFailed { why } => {
-                self.recording = None;
+            Event::SaveFailed { why, recording } => {
+                if recording {
+                    self.recording = None;
+                }
                 self.notices.say(Severity::Error, why);
             }
             Event::StageFailed { stage, why } => {
                 self.notices.say(Severity::Error, format!("{stage}: {why}"));
             }
+        }
+    }
+
+    /// A table of keypoints has one number of them: a net with another number ends it.
+    fn end_recording_before(&mut self, points: usize) {
+        if self.recording.is_some() && self.points.is_some_and(|before| before != points) {
+            self.stop_recording();
+            let text = "The recording ends here, since this net gives another number of keypoints.";
+            self.notices.say(Severity::Hint, text);
+        }
+    }
+
+    /// Keeps how the net is read, once it has proved to work so; what was kept and did not work is forgotten.
+    fn remember_reading(&mut self, net: &NetInfo) {
+        if let Some((path, reading)) = self.wanted_reading.take_if(|(path, _)| *path == net.path) {
+            self.settings.read_as(&path, reading);
+        }
+        let kept = self.settings.reading(&net.path);
+        if kept.is_some_and(|kept| net.assumed.is_none_or(|now| now.input_side != kept.input_side)) {
+            self.settings.read_as(&net.path, None);
         }
     }
 

@@ -50,7 +50,7 @@ impl Window {
             Id::LoadWeights => self.dialogs.ask(Purpose::Weights),
             Id::Snapshot => self.take_snapshot(),
             Id::Record => self.start_or_stop_recording(),
-            Id::ShowFolder => self.show_folder(ctx),
+            Id::ShowFolder => self.show_folder(),
             Id::StepOn | Id::StepBack => self.step(id == Id::StepOn),
             Id::Forwards => self.skip(true),
             Id::Backwards => self.skip(false),
@@ -94,12 +94,19 @@ impl Window {
         let Some(net) = self.scene.as_ref().and_then(|scene| scene.net.clone()) else {
             return;
         };
-        self.settings.read_as(&net.path, reading);
+        if let Some(Err(why)) = reading.map(Reading::check) {
+            return self.notices.say(Severity::Error, why.to_string());
+        }
         match (reading, net.assumed) {
             (Some(reading), Some(now)) if reading.input_side == now.input_side => {
-                self.pipeline.read_as(reading)
+                self.settings.read_as(&net.path, Some(reading));
+                self.pipeline.read_as(reading);
             }
-            _ => self.pipeline.load_weights(net.path.clone(), reading),
+            // Kept once the net works so.
+            _ => {
+                self.wanted_reading = Some((net.path.clone(), reading));
+                self.pipeline.load_weights(net.path.clone(), reading);
+            }
         }
     }
 
@@ -117,6 +124,8 @@ impl Window {
     fn step(&mut self, on: bool) {
         let Some(playback) = self.playback() else { return };
         self.settings.view.paused = true;
+        // Before the step, which would be one of a running recording otherwise.
+        self.pipeline_paused = self.pipeline.pause(true);
         if on {
             self.pipeline.step();
         } else {
@@ -160,10 +169,7 @@ impl Window {
 
     fn start_or_stop_recording(&mut self) {
         if self.recording.is_some() {
-            if !self.pipeline.stop_recording() {
-                self.notices.say(Severity::Error, STILL_WRITING);
-            }
-            return;
+            return self.stop_recording();
         }
         let (saving, style) = (&self.settings.saving, &self.settings.view.overlay);
         let fps = self.source.info.as_ref().and_then(|info| info.fps);
@@ -183,10 +189,16 @@ impl Window {
         }
     }
 
-    fn show_folder(&mut self, ctx: &egui::Context) {
+    pub(super) fn stop_recording(&mut self) {
+        if !self.pipeline.stop_recording() {
+            self.notices.say(Severity::Error, STILL_WRITING);
+        }
+    }
+
+    fn show_folder(&mut self) {
         let folder = self.settings.saving.folder();
         if folder.is_dir() {
-            notices::open_folder(ctx, &folder);
+            notices::open_folder(&folder);
         } else {
             let text = format!("Nothing was saved yet; files will be in {}", folder.display());
             self.notices.say(Severity::Hint, text);
@@ -201,6 +213,12 @@ impl Window {
     /// Shows another source; whoever asks for one wants to see it, so a pause ends.
     pub(super) fn open(&mut self, source: SourceSpec) {
         self.settings.view.paused = false;
+        if self.recording.is_some() {
+            // Rows of keypoints name one source.
+            self.stop_recording();
+            self.notices
+                .say(Severity::Hint, "The recording ends with its source.");
+        }
         self.pipeline.open(source);
     }
 
