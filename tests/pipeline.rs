@@ -531,25 +531,6 @@ fn a_recording_that_does_not_repeat_stays_at_its_end_until_it_goes_on() {
 }
 
 #[test]
-fn recordings_are_played_as_fast_as_is_wished() {
-    let pipeline = start(recording(1000).setup(OneFace::default()));
-    pipeline.play_at(10.0);
-    let (from, begun) = (shown(&pipeline), Instant::now());
-    until(|| (shown(&pipeline) >= from + 50).then_some(()));
-    // Five seconds of the recording take half a second, or longer on a busy machine, but not five.
-    assert!(
-        begun.elapsed() < Duration::from_millis(4500),
-        "{:?}",
-        begun.elapsed()
-    );
-    assert!(
-        begun.elapsed() > Duration::from_millis(300),
-        "{:?}",
-        begun.elapsed()
-    );
-}
-
-#[test]
 fn the_look_inside_is_there_when_it_is_asked_for() {
     let mut setup = Script::camera().setup(OneFace::default());
     setup.weights = Some(net("steady-64.pt"));

@@ -488,4 +488,17 @@ mod tests {
             "one second after the late one"
         );
     }
+
+    #[test]
+    fn a_recording_is_due_as_fast_as_is_wished() {
+        let mut pace = Pace::default();
+        let second = Duration::from_secs;
+        assert_eq!(pace.early(second(10), 10.0), Duration::ZERO);
+        let wait = pace.early(second(20), 10.0);
+        assert!(wait <= second(1) && wait > Duration::from_millis(500), "{wait:?}");
+        // Another speed counts from here.
+        assert_eq!(pace.early(second(21), 0.5), Duration::ZERO);
+        let wait = pace.early(second(26), 0.5);
+        assert!(wait <= second(10) && wait > second(9), "{wait:?}");
+    }
 }
