@@ -5,9 +5,9 @@
 //!                          │   ^
 //!                Slot<Wanted>  Slot<Found>
 //!                          v   │
-//!                         detect              weights ──Slot<LoadedNet>──> infer
+//!                         detect              weights ──Slot<LoadedNet>──> infer ──scenes──> output
 //!
-//! commands: window ──> capture, infer     wishes: window ──> weights     events: all threads ──> window
+//! commands: window ──> capture, infer, output     wishes: window ──> weights     events: all threads ──> window
 //! ```
 //!
 //! A slot holds one value and the newest wins: however slow a stage is, delay does not grow. The picture and the
