@@ -89,6 +89,23 @@ pub fn folders(kind: Kind) -> Vec<PathBuf> {
     folders
 }
 
+/// Names of the files of a kind that lie in any of its folders and are called so, sorted, each once.
+pub fn names(kind: Kind, called_so: impl Fn(&str) -> bool) -> Vec<String> {
+    let folders = folders(kind);
+    let files = folders
+        .iter()
+        .filter_map(|folder| folder.read_dir().ok())
+        .flatten()
+        .flatten();
+    let mut names: Vec<String> = files
+        .filter_map(|file| file.file_name().into_string().ok())
+        .filter(|name| called_so(name))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,24 +21,10 @@ use pinkpoint::{
     record::VideoFile,
     source::{self, SourceSpec},
 };
-use script::{OneFace, Script, number_in, picture_of};
-
-/// Far longer than anything takes on a busy machine: only a hang reaches it.
-const LONG: Duration = Duration::from_secs(60);
+use script::{OneFace, Script, number_in, picture_of, until};
 
 fn start(setup: Setup) -> Pipeline {
     Pipeline::start(setup, Arc::new(|| ())).unwrap()
-}
-
-fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + LONG;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "nothing came");
-        std::thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// A recording of the test's own pictures, looked at by a net that sees a face wherever it looks.

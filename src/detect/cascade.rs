@@ -172,19 +172,9 @@ impl CascadeDetector {
 
 /// Names of the cascades that find faces, sorted: the bundled ones and those of OpenCV's own folder.
 pub fn face_cascades() -> Vec<String> {
-    let folders = resources::folders(Kind::Cascade);
-    let files = folders
-        .iter()
-        .filter_map(|folder| folder.read_dir().ok())
-        .flatten()
-        .flatten();
-    let mut names: Vec<String> = files
-        .filter_map(|file| file.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".xml") && name.contains("face"))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+    resources::names(Kind::Cascade, |name| {
+        name.ends_with(".xml") && name.contains("face")
+    })
 }
 
 pub(super) fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {

@@ -56,19 +56,11 @@ pub fn bundled_name(path: &Path) -> Option<String> {
 
 /// Names of the nets that come with the program, sorted.
 pub fn bundled() -> Vec<String> {
-    let folders = resources::folders(Kind::Weights);
-    let files = folders
-        .iter()
-        .filter_map(|folder| folder.read_dir().ok())
-        .flatten()
-        .flatten();
-    let mut names: Vec<String> = files
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|e| e == EXTENSION))
-        .filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
-        .collect();
+    let stem = |name: &str| Some(name.strip_suffix(EXTENSION)?.strip_suffix('.')?.to_owned());
+    let files = resources::names(Kind::Weights, |name| stem(name).is_some());
+    let mut names: Vec<String> = files.iter().filter_map(|name| stem(name)).collect();
+    // Not as the files are: there a name comes after those that go on from it.
     names.sort();
-    names.dedup();
     names
 }
 

@@ -20,6 +20,22 @@ use pinkpoint::{
 };
 
 const WIDTH: u32 = 64;
+/// Far longer than anything takes on a busy machine: only a hang reaches it.
+#[allow(dead_code, reason = "not every test waits so")]
+const LONG: Duration = Duration::from_secs(60);
+
+/// What `found` finds, asked again and again until it does.
+#[allow(dead_code, reason = "not every test waits so")]
+pub fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + LONG;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "nothing came");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
 
 /// A picture that carries `number` in its first row, one bit a pixel, and is evenly grey below, as [`grey_of`] says.
 pub fn picture_of(number: u64) -> RgbaImage {
