@@ -269,7 +269,11 @@ mod tests {
         let pixels: Vec<f32> = input.flatten(0, -1).try_into().unwrap();
         let points = model.predict(&pixels, 2).unwrap();
         let points: Vec<_> = points.into_iter().flat_map(|p| p.points).collect();
-        assert_eq!(points, model.contract().points(&expected));
+        let expected = model.contract().points(&expected);
+        assert_eq!(points.len(), expected.len());
+        // Sums that are made in another order round differently.
+        let apart = points.iter().zip(&expected).map(|(a, b)| a.distance(*b));
+        assert!(apart.fold(0.0, f32::max) < 1e-3, "{points:?} and {expected:?}");
         pixels
     }
 

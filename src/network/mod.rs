@@ -74,7 +74,7 @@ impl Architecture {
 
     /// Whether the net computes in bfloat16 when its input is of that kind.
     pub fn computes_in_bf16(self) -> bool {
-        self == Self::Pinkpoint
+        self != Self::Course
     }
 
     /// What the finished weights file will say of itself.

@@ -3,9 +3,11 @@
 //! initialisation are as published; theirs gives one point, this one gives all.
 
 use tch::{
-    Tensor,
+    Kind, Tensor,
     nn::{self, Module},
 };
+
+use super::pinkpoint_net::channels_last;
 
 /// Side of the square input, pixels.
 pub const INPUT_SIDE: u32 = 96;
@@ -21,6 +23,8 @@ const HIDDEN: i64 = 1000;
 const DROPOUTS: [f64; 6] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6];
 
 /// `[n, 1, 96, 96]` to `[n, 2 * points]`.
+///
+/// Its convolutions compute in the precision of their input, with parameters in single precision.
 #[derive(Debug)]
 pub struct NaimishNet {
     convolutions: Vec<nn::Conv2D>,
@@ -64,8 +68,10 @@ impl NaimishNet {
     pub fn blocks(&self, input: &Tensor, train: bool) -> Vec<Tensor> {
         let mut outputs: Vec<Tensor> = Vec::with_capacity(self.convolutions.len());
         for (convolution, chance) in self.convolutions.iter().zip(DROPOUTS) {
-            let maps = convolution.forward(outputs.last().unwrap_or(input));
-            outputs.push(maps.elu().max_pool2d_default(2).dropout(chance, train));
+            let maps = convolve(convolution, outputs.last().unwrap_or(input));
+            // Pooling first is the same, since ELU only grows, and leaves it a quarter of the values.
+            let pooled = channels_last(&maps).max_pool2d_default(2);
+            outputs.push(pooled.elu().dropout(chance, train));
         }
         outputs
     }
@@ -74,13 +80,20 @@ impl NaimishNet {
 impl nn::ModuleT for NaimishNet {
     fn forward_t(&self, input: &Tensor, train: bool) -> Tensor {
         let blocks = self.blocks(input, train);
-        let flat = blocks.last().unwrap_or(input).flatten(1, -1);
+        let flat = blocks.last().unwrap_or(input).to_kind(Kind::Float).flatten(1, -1);
         let [first, second, last] = [0, 1, 2].map(|layer| &self.dense[layer]);
         let [.., after_first, after_second] = DROPOUTS;
         let hidden = first.forward(&flat).elu().dropout(after_first, train);
         // The second linear layer has no activation in the paper.
         last.forward(&second.forward(&hidden).dropout(after_second, train))
     }
+}
+
+/// One unpadded convolution, in the precision of its input.
+fn convolve(convolution: &nn::Conv2D, input: &Tensor) -> Tensor {
+    let cast = |parameters: &Tensor| parameters.to_kind(input.kind());
+    let bias = convolution.bs.as_ref().map(cast);
+    input.conv2d(&cast(&convolution.ws), bias, [1; 2], [0; 2], [1; 2], 1)
 }
 
 fn uniform_within(bound: f64) -> nn::Init {
