@@ -20,7 +20,7 @@ use pinkpoint::{
     pipeline::{Pipeline, Recorder, RunFacts, Setup, Stats},
     process::process_cpu_time,
     resources::{self, Kind},
-    source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
+    source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 use plotters::{
     prelude::*,
@@ -120,7 +120,7 @@ fn main() {
 fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String, at: f64) -> Measured {
     let pictures: Arc<Vec<RgbaImage>> =
         Arc::new((0..SWING).map(|step| composed(size, faces, step)).collect());
-    let open = move |_: &SourceSpec| {
+    let open = move |_: &SourceSpec, _: &CameraWishes| {
         let info = SourceInfo {
             name: "scale".into(),
             width: size.0,
@@ -130,6 +130,7 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
             duration: None,
             live: false,
             reopen_as: None,
+            camera: None,
         };
         let (pictures, spare) = (pictures.clone(), Vec::new());
         let swaying = Swaying {
@@ -143,6 +144,7 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
     };
     let setup = Setup {
         opener: Box::new(open),
+        wishes: Default::default(),
         source: SourceSpec::Demo,
         detector: Box::new(CascadeDetector::open(CascadeSettings::following()).unwrap()),
         weights: Some(catalogue::resolve(&args.weights).unwrap()),

@@ -21,6 +21,7 @@ pub mod files;
 pub mod frame;
 pub mod geometry;
 pub mod keypoints;
+pub mod log;
 pub mod look;
 pub mod model;
 pub mod network;

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use pinkpoint::cli::{self, Cli};
-use tracing_subscriber::EnvFilter;
-
-/// Without RUST_LOG: what went wrong here, and nothing from the libraries below.
-const LOG_FILTER: &str = "error,pinkpoint=warn";
+use pinkpoint::{
+    cli::{self, Cli},
+    log,
+};
 
 /// Exit status after a panic: `EX_SOFTWARE` of sysexits.h.
 const PANIC_STATUS: u8 = 70;
@@ -16,11 +15,7 @@ fn main() -> ExitCode {
     // Bad usage ends here with clap's message and status 2.
     let arguments = Cli::parse();
     pinkpoint::source::settle_opencv();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    log::start();
     match std::panic::catch_unwind(|| cli::run(arguments)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {

@@ -25,6 +25,9 @@ pub const FIND_ORANGE: Colour = [255, 150, 48];
 /// Points as the net gave them, beside smoothed ones.
 pub const RAW_YELLOW: Colour = [255, 208, 80];
 
+/// Points of a second net, beside the first one's.
+pub const COMPARED_AQUA: Colour = [64, 224, 208];
+
 /// Radius of a point relative to the long side of its face's points, so that small faces stay visible.
 const POINT_RADIUS_PER_FACE: f32 = 0.011;
 /// Smallest and largest radius of a point, in frame pixels.
@@ -178,10 +181,17 @@ pub fn shapes<'a>(
                 colour,
                 ..style.clone()
             };
-            draw(face, &face.raw_points, scheme, &style, &mut below, &mut above);
+            draw(
+                &face.raw_points,
+                &face.spread,
+                scheme,
+                &style,
+                &mut below,
+                &mut above,
+            );
         }
         if matches!(style.which, Which::Smoothed | Which::Both) {
-            draw(face, &face.points, scheme, style, &mut below, &mut above);
+            draw(&face.points, &face.spread, scheme, style, &mut below, &mut above);
         }
     }
     below.append(&mut above);
@@ -196,10 +206,25 @@ pub fn find_shapes(finds: &[Rect]) -> impl Iterator<Item = Shape> + '_ {
     })
 }
 
-/// One face's `points` with what belongs to them.
+/// The points of a second net, whose points are of `scheme`, for every face; contours where `style` has them.
+pub fn compared_shapes(faces: &[Vec<Point>], scheme: Option<&PointScheme>, style: &Style) -> Vec<Shape> {
+    let style = Style {
+        numbers: false,
+        colour: COMPARED_AQUA,
+        ..style.clone()
+    };
+    let (mut below, mut above) = (Vec::new(), Vec::new());
+    for points in faces {
+        draw(points, &[], scheme, &style, &mut below, &mut above);
+    }
+    below.append(&mut above);
+    below
+}
+
+/// One face's `points`, of which each is expected to be off by its `spread` where that is known, with what belongs to them.
 fn draw(
-    face: &Face,
     points: &[Point],
+    spread: &[f32],
     scheme: Option<&PointScheme>,
     style: &Style,
     below: &mut Vec<Shape>,
@@ -228,7 +253,7 @@ fn draw(
             centre,
             radius,
             colour: style.colour,
-            opacity: match face.spread.get(i) {
+            opacity: match spread.get(i) {
                 Some(&spread) if style.fade => sureness(spread / size.max(1.0)),
                 _ => 1.0,
             },

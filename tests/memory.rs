@@ -110,7 +110,8 @@ fn allocates_none(detector: Box<dyn FaceDetector>) {
         .iter()
         .collect();
     let setup = Setup {
-        opener: Box::new(source::open),
+        opener: Box::new(source::open_with),
+        wishes: Default::default(),
         source: SourceSpec::Demo,
         detector,
         weights: Some(net),

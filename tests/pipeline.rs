@@ -22,7 +22,7 @@ use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Point, Rect},
     model::{DeviceChoice, KeypointModel, OutputScale, Reading},
-    pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Setup},
+    pipeline::{Event, Pipeline, Recorder, Role, RunFacts, Scene, Setup},
     source::{SourceError, SourceSpec},
 };
 use script::{FACE, OneFace, Script, grey_of, grey_seen, number_in, until};
@@ -244,12 +244,12 @@ fn a_file_that_cannot_be_used_gives_way_to_what_was_shown() {
     let script = Script::camera();
     let mut setup = script.setup(OneFace::default());
     let mut camera = setup.opener;
-    setup.opener = Box::new(move |spec| match spec {
+    setup.opener = Box::new(move |spec, wishes| match spec {
         SourceSpec::File(path) => Err(SourceError::Unreadable {
             path: path.display().to_string(),
             why: "damaged; choose another one".into(),
         }),
-        other => camera(other),
+        other => camera(other, wishes),
     });
     let pipeline = start(setup);
     next_scene(&pipeline);
@@ -349,7 +349,7 @@ fn a_net_stays_until_another_one_works() {
     setup.weights = Some(net("steady-64.pt"));
     let pipeline = start(setup);
     let loaded = |event| match event {
-        Event::WeightsLoaded(net) => Some(net),
+        Event::WeightsLoaded { net, .. } => Some(net),
         _ => None,
     };
     let first = next_event(&pipeline, loaded);
@@ -378,6 +378,39 @@ fn a_net_stays_until_another_one_works() {
 }
 
 #[test]
+fn a_second_net_sees_the_same_faces_until_it_is_sent_away() {
+    let mut setup = Script::camera().setup(OneFace::default());
+    setup.weights = Some(net("steady-64.pt"));
+    let pipeline = start(setup);
+    pipeline.compare_with(net("steady-64.pt"), None);
+    let compared = |pipeline: &Pipeline| {
+        until(|| {
+            let scene = next_scene(pipeline);
+            let compared = scene.compared.clone()?;
+            (scene.faces.len() == 1 && compared.points.len() == 1).then_some((scene, compared))
+        })
+    };
+    let (scene, same) = compared(&pipeline);
+    assert_eq!(same.points[0].len(), scene.faces[0].raw_points.len());
+    // The same net at nearly the same place; how far that is off is a matter of where the second one looked.
+    let apart = same.points[0].iter().zip(&scene.faces[0].raw_points);
+    let apart = apart.map(|(a, b)| a.distance(*b)).fold(0.0, f32::max);
+    assert!(apart < 2.0, "{apart}");
+    // Another one takes its place, and one that fails does not.
+    pipeline.compare_with(net("steady-96.pt"), None);
+    until(|| (compared(&pipeline).1.net.path == net("steady-96.pt")).then_some(()));
+    pipeline.compare_with(net("state-dict.pt"), None);
+    let role = next_event(&pipeline, |event| match event {
+        Event::WeightsFailed { role, .. } => Some(role),
+        _ => None,
+    });
+    assert_eq!(role, Role::Compared);
+    assert_eq!(compared(&pipeline).1.net.path, net("steady-96.pt"));
+    pipeline.stop_comparing();
+    until(|| next_scene(&pipeline).compared.is_none().then_some(()));
+}
+
+#[test]
 fn a_net_whose_file_changes_is_loaded_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("net.pt");
@@ -386,7 +419,7 @@ fn a_net_whose_file_changes_is_loaded_again() {
     setup.weights = Some(path.clone());
     let pipeline = start(setup);
     let name = |event| match event {
-        Event::WeightsLoaded(net) => Some(net.name.clone()),
+        Event::WeightsLoaded { net, .. } => Some(net.name.clone()),
         _ => None,
     };
     let first = next_event(&pipeline, name);

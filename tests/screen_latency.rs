@@ -53,7 +53,8 @@ fn main() {
         move || watch(&pixels, start, &done)
     });
     let setup = Setup {
-        opener: Box::new(move |_| Ok(Box::new(ClockSource::new(start)))),
+        opener: Box::new(move |_, _| Ok(Box::new(ClockSource::new(start)))),
+        wishes: Default::default(),
         source: SourceSpec::Camera(0),
         detector: Box::new(NoFaces),
         weights: None,
@@ -146,6 +147,7 @@ impl ClockSource {
             duration: None,
             live: true,
             reopen_as: None,
+            camera: None,
         };
         Self {
             info,

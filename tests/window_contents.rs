@@ -6,128 +6,15 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod harness;
 
-use egui_kittest::{Harness, kittest::Queryable};
-use image::{GrayImage, Rgba, RgbaImage};
+use egui_kittest::kittest::Queryable;
+use harness::{click, has, press, type_in, wait_for, window, window_with};
 use pinkpoint::{
-    app::{Settings, Start, Window},
-    detect::{DetectError, Detection, FaceDetector},
-    geometry::{FaceBox, Rect},
-    model::DeviceChoice,
-    pipeline::{Pipeline, Setup},
-    source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
+    app::{Settings, Start},
+    geometry::Rect,
+    source::SourceSpec,
 };
-
-/// Far longer than anything takes on a busy machine: only a hang reaches it.
-const LONG: Duration = Duration::from_secs(60);
-
-/// One grey picture.
-struct Still {
-    info: SourceInfo,
-    given: bool,
-}
-
-impl Source for Still {
-    fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-
-    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
-        let grab = Grab {
-            picture: RgbaImage::from_pixel(320, 240, Rgba([90, 90, 90, 255])),
-            source_time: Duration::ZERO,
-            origin: "still".into(),
-            index: 0,
-        };
-        Ok((!std::mem::replace(&mut self.given, true)).then_some(grab))
-    }
-}
-
-fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
-    let info = SourceInfo {
-        name: "still.png".into(),
-        width: 320,
-        height: 240,
-        fps: None,
-        frame_count: Some(1),
-        duration: None,
-        live: false,
-        reopen_as: None,
-    };
-    match spec {
-        SourceSpec::Camera(number) => Err(SourceError::CameraAbsent {
-            what: format!("camera {number}"),
-        }),
-        _ => Ok(Box::new(Still { info, given: false })),
-    }
-}
-
-/// Sees a face in every picture, or none.
-struct Faces(Vec<Rect>);
-
-impl FaceDetector for Faces {
-    fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
-        let faces = self.0.iter();
-        Ok(faces
-            .map(|face_box| Detection {
-                face_box: FaceBox::upright(face_box),
-                score: 1.0,
-            })
-            .collect())
-    }
-}
-
-fn window(source: SourceSpec, faces: Vec<Rect>, net: &str) -> Harness<'static, Window> {
-    window_with(source, faces, net, Start::default())
-}
-
-fn window_with(source: SourceSpec, faces: Vec<Rect>, net: &str, start: Start) -> Harness<'static, Window> {
-    let weights: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", net]
-        .iter()
-        .collect();
-    let setup = Setup {
-        opener: Box::new(open),
-        source,
-        detector: Box::new(Faces(faces)),
-        weights: Some(weights),
-        reading: None,
-        device: DeviceChoice::Cpu,
-        smoothing: Default::default(),
-        limits: Default::default(),
-    };
-    let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
-    let show = |ui: &mut egui::Ui, window: &mut Window| {
-        window.update(ui.ctx());
-        window.show(ui);
-    };
-    Harness::builder()
-        .with_size([800.0, 500.0])
-        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), start))
-}
-
-/// Runs the window until a text stands in it.
-fn wait_for(harness: &mut Harness<'_, Window>, text: &str) {
-    let deadline = Instant::now() + LONG;
-    while harness.query_all_by_label_contains(text).next().is_none() {
-        assert!(Instant::now() < deadline, "'{text}' does not appear");
-        harness.step();
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn click(harness: &mut Harness<'_, Window>, text: &str) {
-    harness.get_by_label(text).click();
-    harness.run_steps(3);
-}
-
-fn has(harness: &Harness<'_, Window>, text: &str) -> bool {
-    harness.query_all_by_label_contains(text).next().is_some()
-}
 
 #[test]
 fn the_status_bar_says_what_is_shown_with_units_and_can_be_put_away() {
@@ -162,9 +49,27 @@ fn the_side_panel_shows_filters_and_maps_of_the_face() {
 }
 
 #[test]
-fn without_a_face_the_panel_says_so() {
+fn without_a_face_the_panel_says_so_and_a_sign_says_why_that_may_be() {
     let mut harness = window(SourceSpec::Demo, Vec::new(), "steady-64.pt");
     wait_for(&mut harness, "There is no face to look at");
+    assert!(
+        !has(&harness, "No face seen"),
+        "a glance away is nothing to remark on"
+    );
+    wait_for(&mut harness, "No face seen");
+    assert!(has(&harness, "Look into the camera"));
+}
+
+#[test]
+fn a_pause_is_seen_over_the_video() {
+    let face = Rect::new(100.0, 60.0, 80.0, 90.0);
+    let mut harness = window(SourceSpec::Demo, vec![face], "steady-64.pt");
+    wait_for(&mut harness, "320×240 px");
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Space);
+    wait_for(&mut harness, "Space goes on");
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Space);
+    harness.run_steps(3);
+    assert!(!has(&harness, "Space goes on"));
 }
 
 #[test]
@@ -181,8 +86,8 @@ fn an_error_stays_until_it_is_put_away() {
 #[test]
 fn a_camera_that_is_not_there_is_said_in_the_window() {
     let mut harness = window(SourceSpec::Camera(7), Vec::new(), "steady-64.pt");
-    wait_for(&mut harness, "Waiting for camera:7");
-    assert!(has(&harness, "camera 7 is not there"));
+    wait_for(&mut harness, "Trying camera:7 again");
+    assert!(has(&harness, "No camera") && has(&harness, "camera 7 is not there"));
 }
 
 #[test]
@@ -207,16 +112,6 @@ fn a_path_can_be_typed_where_the_system_has_no_dialog() {
     harness.run_steps(2);
     click(&mut harness, "Open");
     wait_for(&mut harness, "still.png");
-}
-
-fn press(harness: &mut Harness<'_, Window>, modifiers: egui::Modifiers, key: egui::Key) {
-    harness.key_press_modifiers(modifiers, key);
-    harness.run_steps(3);
-}
-
-fn type_in(harness: &mut Harness<'_, Window>, text: &str) {
-    harness.event(egui::Event::Text(text.into()));
-    harness.run_steps(3);
 }
 
 #[test]

@@ -9,6 +9,9 @@ pub enum Id {
     OpenFile,
     OpenDemo,
     LoadWeights,
+    Compare,
+    StopComparing,
+    HideCompared,
     Snapshot,
     Record,
     ShowFolder,
@@ -43,6 +46,7 @@ pub enum Id {
     UsualView,
     Palette,
     Help,
+    ShowLog,
 }
 
 /// The menu that a command is in.
@@ -103,6 +107,7 @@ const fn row(
 }
 
 const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 const NONE: Modifiers = Modifiers::NONE;
 
 /// All commands, in the order of the menus.
@@ -116,6 +121,10 @@ pub const TABLE: &[Command] = &[
         "Shows the built-in picture of a face, gently moving."),
     row(Menu::File, Id::LoadWeights, "Load weights…", (CTRL, Key::L),
         "Takes another net from a TorchScript file; the one in use goes on until the new one works."),
+    row(Menu::File, Id::Compare, "Compare with…", (CTRL, Key::K),
+        "Runs a second net on the same faces, beside the one in use; its points are drawn in aqua."),
+    row(Menu::File, Id::StopComparing, "Stop comparing", (CTRL_SHIFT, Key::K),
+        "Runs one net only again."),
     row(Menu::File, Id::Snapshot, "Snapshot", (CTRL, Key::S),
         "Saves the picture, the picture with its overlay, and the keypoints."),
     row(Menu::File, Id::Record, "Record", (CTRL, Key::R),
@@ -156,6 +165,8 @@ pub const TABLE: &[Command] = &[
         "Draws keypoints fainter the less sure the net is of them."),
     row(Menu::Overlay, Id::NextPoints, "Smoothed, raw, both", (NONE, Key::R),
         "Goes on from smoothed points to those that the net gave, then to both, and back."),
+    row(Menu::Overlay, Id::HideCompared, "Hide the compared net", (NONE, Key::V),
+        "Draws the points of the net in use only, while two are compared. The key hides the others as long as it is held."),
     row(Menu::View, Id::SettingsPanel, "Settings", (NONE, Key::O),
         "Shows the panel in which overlay, smoothing and recordings are set."),
     row(Menu::View, Id::Filters, "Filters of the first layer", (NONE, Key::F),
@@ -184,6 +195,8 @@ pub const TABLE: &[Command] = &[
         "Finds a command by a few letters of its name and does it."),
     row(Menu::Help, Id::Help, "Commands and keys", (NONE, Key::F1),
         "Lists everything that can be done here, with its keys."),
+    row(Menu::Help, Id::ShowLog, "Show the log", (CTRL_SHIFT, Key::L),
+        "Opens the folder of the log, which a bug report should bring along."),
 ];
 
 /// The row of a command.
@@ -220,10 +233,26 @@ pub fn pressed(ctx: &egui::Context) -> Option<Id> {
         input.events.iter().any(again)
     });
     let meant = |command: &&Command| {
-        (!typing || !goes_into_text(&command.shortcut)) && (!held || goes_on(command.id))
+        command.id != Id::HideCompared
+            && (!typing || !goes_into_text(&command.shortcut))
+            && (!held || goes_on(command.id))
     };
     let hit = |command: &&Command| ctx.input_mut(|input| input.consume_shortcut(&command.shortcut));
-    TABLE.iter().filter(meant).find(hit).map(|command| command.id)
+    // Keys with Shift first: those without it would take them as theirs.
+    let by_shift = |shift: bool| {
+        TABLE
+            .iter()
+            .filter(move |command| command.shortcut.modifiers.shift == shift)
+    };
+    let mut commands = by_shift(true).chain(by_shift(false)).filter(meant);
+    commands.find(hit).map(|command| command.id)
+}
+
+/// Whether the keys of a command are held down, and not into a text field.
+pub fn is_held(ctx: &egui::Context, id: Id) -> bool {
+    let keys = &row_of(id).shortcut;
+    let typing = ctx.egui_wants_keyboard_input() && goes_into_text(keys);
+    !typing && ctx.input(|input| input.key_down(keys.logical_key) && input.modifiers == keys.modifiers)
 }
 
 /// Whether a command is done again and again while its keys are held.

@@ -14,6 +14,8 @@ pub enum Purpose {
     Source,
     /// To be loaded as weights.
     Weights,
+    /// To be loaded as weights of the net that is compared.
+    Compared,
 }
 
 impl Purpose {
@@ -21,13 +23,16 @@ impl Purpose {
         match self {
             Self::Source => "Open file or stream",
             Self::Weights => "Load weights",
+            Self::Compared => "Compare with another net",
         }
     }
 
     const fn hint(self) -> &'static str {
         match self {
             Self::Source => "A video, a picture, a folder of pictures, or an address such as rtsp://…",
-            Self::Weights => "A TorchScript file (.pt), or the name of a net that comes with the program",
+            Self::Weights | Self::Compared => {
+                "A TorchScript file (.pt), or the name of a net that comes with the program"
+            }
         }
     }
 }
@@ -121,7 +126,7 @@ fn browse(purpose: Purpose, ctx: egui::Context) -> Option<Receiver<PathBuf>> {
     let dialog = rfd::FileDialog::new().set_title(purpose.title());
     let dialog = match purpose {
         Purpose::Source => dialog,
-        Purpose::Weights => dialog.add_filter("TorchScript", &["pt", "pth"]),
+        Purpose::Weights | Purpose::Compared => dialog.add_filter("TorchScript", &["pt", "pth"]),
     };
     let run = move || {
         if let Some(path) = dialog.pick_file() {

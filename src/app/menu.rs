@@ -1,20 +1,20 @@
 //! The menu bar, made from the table of commands, the list of cameras, the bundled nets and what was opened lately.
 
+use std::time::Instant;
+
 use egui::{Button, RichText, Ui};
 
 use super::{
+    camera_list::CameraList,
     commands::{self, Command, Id, Menu},
     settings::Settings,
     theme,
     view::View,
 };
 use crate::{
-    model::catalogue,
-    pipeline::Strength,
-    source::{
-        SourceSpec,
-        cameras::{self, Camera},
-    },
+    model::catalogue::{self, BundledNet},
+    pipeline::{Strength, Wake},
+    source::{SourceSpec, cameras::Camera},
 };
 
 /// What was chosen in the menu.
@@ -28,6 +28,8 @@ pub enum Choice {
     RecentSource(String),
     /// A weights file, or the name of a bundled net.
     Weights(String),
+    /// The same, to be compared with the net in use.
+    Compared(String),
     /// How much the points are smoothed.
     Smoothing(Strength),
 }
@@ -41,12 +43,10 @@ const SMOOTHING: [(&str, f32, &str); 4] = [
 ];
 
 /// The menu bar.
-#[derive(Debug, Default)]
 pub struct MenuBar {
-    /// The cameras when the submenu was opened last; looked for once each time, not in every pass.
-    cameras: Option<Vec<Camera>>,
-    /// The bundled nets, likewise.
-    nets: Option<Vec<String>>,
+    cameras: CameraList,
+    /// The bundled nets, as they were when they were asked for first.
+    nets: Option<Vec<BundledNet>>,
 }
 
 /// What the menus show as it is now.
@@ -55,6 +55,8 @@ pub struct Now<'a> {
     pub view: &'a mut View,
     /// Whether a live source is shown.
     pub live: bool,
+    /// The camera that is shown.
+    pub camera: Option<&'a Camera>,
     /// How much points are smoothed.
     pub smoothing: Strength,
     /// For what was opened lately.
@@ -62,6 +64,14 @@ pub struct Now<'a> {
 }
 
 impl MenuBar {
+    /// A bar; `wake` has the window drawn when a camera came or went while it is looked at.
+    pub fn new(wake: Wake) -> Self {
+        Self {
+            cameras: CameraList::start(wake),
+            nets: None,
+        }
+    }
+
     /// Draws the bar; what was chosen, if anything.
     pub fn show(&mut self, ui: &mut Ui, mut now: Now<'_>) -> Option<Choice> {
         let mut choice = None;
@@ -95,7 +105,7 @@ impl MenuBar {
             *choice = Some(Choice::Command(command.id));
         }
         match command.id {
-            Id::OpenCamera => self.camera_menu(ui, choice),
+            Id::OpenCamera => self.camera_menu(ui, now.camera, choice),
             Id::OpenFile => recent_menu(
                 ui,
                 "Open recent",
@@ -104,7 +114,7 @@ impl MenuBar {
                 Choice::RecentSource,
             ),
             Id::LoadWeights => {
-                self.net_menu(ui, choice);
+                self.net_menu(ui, "Load bundled net", choice, Choice::Weights);
                 recent_menu(
                     ui,
                     "Load recent",
@@ -113,39 +123,69 @@ impl MenuBar {
                     Choice::Weights,
                 );
             }
+            Id::Compare => {
+                self.net_menu(ui, "Compare with bundled net", choice, Choice::Compared);
+                recent_menu(
+                    ui,
+                    "Compare with recent",
+                    &now.settings.recent_weights,
+                    choice,
+                    Choice::Compared,
+                );
+            }
             _ => {}
         }
     }
 
-    fn camera_menu(&mut self, ui: &mut Ui, choice: &mut Option<Choice>) {
-        let opened = ui.menu_button("Open camera", |ui| {
-            let found = self.cameras.get_or_insert_with(cameras::list);
+    fn camera_menu(&mut self, ui: &mut Ui, shown: Option<&Camera>, choice: &mut Option<Choice>) {
+        ui.menu_button("Open camera", |ui| {
+            let (found, again_in) = self.cameras.get(Instant::now());
+            ui.ctx().request_repaint_after(again_in);
+            let Some(found) = found else {
+                ui.label(RichText::new("Looking for cameras …").weak());
+                return;
+            };
             if found.is_empty() {
                 ui.label(RichText::new("No camera found").weak());
             }
-            for camera in found.iter() {
-                let text = format!("{} ({})", camera.name, camera.node.display());
-                if ui.button(text).clicked() {
-                    *choice = Some(Choice::Source(SourceSpec::Device(camera.node.clone())));
+            for camera in found {
+                let button = Button::new(&camera.name)
+                    .selected(shown.is_some_and(|shown| shown.node == camera.node))
+                    .shortcut_text(camera.node.display().to_string());
+                if ui.add(button).clicked() {
+                    *choice = Some(Choice::Source(spec_among(camera, found)));
                 }
             }
         });
-        if opened.inner.is_none() {
-            self.cameras = None;
-        }
     }
 
-    fn net_menu(&mut self, ui: &mut Ui, choice: &mut Option<Choice>) {
-        let opened = ui.menu_button("Load bundled net", |ui| {
-            for name in self.nets.get_or_insert_with(catalogue::bundled).iter() {
-                if ui.button(name).clicked() {
-                    *choice = Some(Choice::Weights(name.clone()));
+    fn net_menu(
+        &mut self,
+        ui: &mut Ui,
+        title: &str,
+        choice: &mut Option<Choice>,
+        chosen: fn(String) -> Choice,
+    ) {
+        ui.menu_button(title, |ui| {
+            for BundledNet { name, description } in self.nets.get_or_insert_with(catalogue::described).iter()
+            {
+                let button = Button::new(name).shortcut_text(&description.figure);
+                if ui.add(button).on_hover_text(&description.about).clicked() {
+                    *choice = Some(chosen(name.clone()));
                 }
             }
         });
-        if opened.inner.is_none() {
-            self.nets = None;
-        }
+    }
+}
+
+/// What opens the camera, also after it was plugged in again where nothing else is called so.
+fn spec_among(camera: &Camera, all: &[Camera]) -> SourceSpec {
+    let spec = camera.spec();
+    let alike = all.iter().filter(|other| other.spec() == spec).count();
+    if alike > 1 {
+        SourceSpec::Device(camera.node.clone())
+    } else {
+        spec
     }
 }
 
@@ -226,6 +266,19 @@ pub fn show_help(ctx: &egui::Context, open: &mut bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_cameras_that_are_called_the_same_the_node_is_opened() {
+        let camera = |number: u32, name: &str| Camera {
+            node: format!("/dev/video{number}").into(),
+            name: name.into(),
+            stable_path: None,
+        };
+        let all = [camera(0, "Twin"), camera(2, "Twin"), camera(4, "Single")];
+        let spec = |index: usize| spec_among(&all[index], &all);
+        assert_eq!(spec(1), SourceSpec::Device("/dev/video2".into()));
+        assert_eq!(spec(2), SourceSpec::CameraNamed("Single".into()));
+    }
 
     #[test]
     fn long_paths_keep_their_end() {

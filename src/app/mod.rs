@@ -1,5 +1,7 @@
 //! The window. The only room that knows egui: it shows what the pipeline gives and sends commands back.
 
+mod camera_list;
+mod camera_panel;
 mod commands;
 mod detection;
 mod dialogs;
@@ -13,6 +15,7 @@ mod prepare;
 mod saving;
 mod settings;
 mod settings_panel;
+mod signs;
 mod status_bar;
 mod theme;
 mod video_view;

@@ -1,4 +1,4 @@
-//! What the window has to say: hints that pass, errors that stay until they are put away, and the state of the source.
+//! What the window has to say: hints that pass, errors that stay until they are put away.
 
 use std::{
     path::{Path, PathBuf},
@@ -135,34 +135,13 @@ pub fn open_folder(folder: &Path) {
     }
 }
 
-fn card_frame(colours: &theme::Colours, colour: Color32) -> Frame {
+/// The frame of a card whose edge is of this colour.
+pub fn card_frame(colours: &theme::Colours, colour: Color32) -> Frame {
     Frame::new()
         .fill(colours.raised)
         .stroke(Stroke::new(1.0, colour.gamma_multiply(0.6)))
         .corner_radius(theme::ROUNDING)
         .inner_margin(theme::CARD_MARGIN)
-}
-
-/// Draws what keeps the picture waiting, in the middle of `area`.
-pub fn show_waiting(ui: &mut egui::Ui, area: egui::Rect, title: &str, why: Option<&str>) {
-    let colours = theme::colours(ui.ctx());
-    ui.painter().rect_filled(area, 0.0, colours.veil);
-    Area::new(Id::unique("waiting"))
-        .order(Order::Middle)
-        .pivot(Align2::CENTER_CENTER)
-        .fixed_pos(area.center())
-        .interactable(false)
-        .show(ui.ctx(), |ui| {
-            ui.set_max_width(theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE));
-            ui.vertical_centered(|ui| {
-                ui.add(egui::Spinner::new().color(colours.accent));
-                ui.add_space(theme::SPACE);
-                ui.label(RichText::new(title).heading());
-                if let Some(why) = why {
-                    ui.label(RichText::new(why).weak());
-                }
-            });
-        });
 }
 
 #[cfg(test)]

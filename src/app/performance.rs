@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,7 @@ struct Sample {
     latency_ms: f64,
     net_ms: f64,
     search_ms: f64,
+    compared_ms: f64,
     dropped: f64,
     memory_mb: f64,
     threads: f64,
@@ -85,6 +87,7 @@ impl History {
             latency_ms: time(|recent| recent.latency_ms),
             net_ms: time(|recent| recent.infer_ms),
             search_ms: time(|recent| recent.detect_ms),
+            compared_ms: time(|recent| recent.compare_ms),
             dropped: since.map_or(f64::NAN, |since| new_drops as f64 / since.as_secs_f64()),
             memory_mb: usage.memory_mb,
             threads: f64::from(usage.threads),
@@ -119,6 +122,7 @@ impl History {
                     ("latency", |s| s.latency_ms),
                     ("net", |s| s.net_ms),
                     ("search", |s| s.search_ms),
+                    ("compared net", |s| s.compared_ms),
                 ],
             ),
             ("MB", &[("memory", |s| s.memory_mb)]),
@@ -189,12 +193,13 @@ fn round_step(least: f64) -> f64 {
 type Lines = &'static [(&'static str, fn(&Sample) -> f64)];
 
 /// Everything that a bug report should say.
-pub fn report(stats: &Stats) -> String {
+pub fn report(stats: &Stats, log_file: Option<&Path>) -> String {
     let usage = Usage::now();
     // Statistics are plain numbers and texts, which can always be written.
     let figures = serde_json::to_string_pretty(stats).unwrap_or_default();
+    let log = log_file.map_or_else(String::new, |file| format!("log: {}\n", file.display()));
     format!(
-        "Pinkpoint {} on {} {}\nmemory {:.0} MB, threads {}\n{figures}\n",
+        "Pinkpoint {} on {} {}\nmemory {:.0} MB, threads {}\n{log}{figures}\n",
         env!("CARGO_PKG_VERSION"),
         std::env::consts::OS,
         std::env::consts::ARCH,

@@ -17,6 +17,7 @@ use crate::{
     files,
     model::Reading,
     pipeline::{Slot, Taken},
+    source::CameraWishes,
 };
 
 /// Number of this layout of the file. A file of a later one is set aside and not half understood.
@@ -39,6 +40,8 @@ pub struct Settings {
     pub source: Option<String>,
     /// The net that was used last: a file, or the name of a bundled net.
     pub weights: Option<String>,
+    /// The net that was compared with it, likewise; `None` while there was none.
+    pub compared: Option<String>,
     /// Files and streams that were opened, the last one first.
     pub recent_sources: Vec<String>,
     /// Weights files that were loaded, the last one first.
@@ -47,6 +50,8 @@ pub struct Settings {
     pub view: View,
     /// How the numbers of weights files are read that do not say so themselves, by the files' paths.
     pub readings: BTreeMap<String, Reading>,
+    /// What is asked of cameras.
+    pub cameras: CameraWishes,
     /// How faces are searched.
     pub detection: Detection,
     /// Snapshots and recordings.
@@ -76,10 +81,12 @@ impl Default for Settings {
             window: None,
             source: None,
             weights: None,
+            compared: None,
             recent_sources: Vec::new(),
             recent_weights: Vec::new(),
             view: View::default(),
             readings: BTreeMap::new(),
+            cameras: CameraWishes::default(),
             detection: Detection::default(),
             saving: Saving::default(),
             smoothing: Strength::default().value(),

@@ -3,6 +3,7 @@
 use egui::{CollapsingHeader, DragValue, RichText, Slider, Ui};
 
 use super::{
+    camera_panel,
     commands::{self, Menu},
     detection::{Detection, MIN_SIZE, NEIGHBOURS, SCALE_FACTOR, WORKING_WIDTH},
     saving::{Saving, Table},
@@ -15,6 +16,7 @@ use crate::{
     model::Reading,
     overlay::Which,
     pipeline::{NetInfo, Searched, Strength},
+    source::SourceInfo,
 };
 
 const SMOOTHING_HELP: &str =
@@ -30,6 +32,8 @@ pub struct Now<'a> {
     pub searched: Option<&'a Searched>,
     /// The net in use.
     pub net: Option<&'a NetInfo>,
+    /// The source that is shown.
+    pub source: Option<&'a SourceInfo>,
 }
 
 /// What is wished, apart from what stands in the settings.
@@ -39,12 +43,20 @@ pub struct Wishes {
     pub smoothing: Option<Strength>,
     /// To read the net's numbers so; within, `None` is as usual.
     pub reading: Option<Option<Reading>>,
+    /// Of the camera.
+    pub camera: Option<camera_panel::Wish>,
 }
 
 /// Draws the panel's contents.
 pub fn show(ui: &mut Ui, settings: &mut Settings, now: &Now<'_>) -> Wishes {
     let mut wishes = Wishes::default();
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        if let Some((facts, info)) = now.source.and_then(|info| Some((info.camera.as_ref()?, info))) {
+            let wish = settings.cameras.of(&facts.camera);
+            section(ui, "Camera", |ui| {
+                wishes.camera = camera_panel::show(ui, facts, &wish, info.fps)
+            });
+        }
         section(ui, "Overlay", |ui| {
             wishes.smoothing = overlay(ui, &mut settings.view, now.smoothing, now.live);
         });

@@ -33,6 +33,19 @@ pub struct Status {
     pub net: Option<(String, String)>,
     /// A net is being loaded.
     pub loading: bool,
+    /// The net that is compared with it.
+    pub compared: Option<Beside>,
+}
+
+/// A net that runs beside the one in use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// Its name.
+    pub net: String,
+    /// Its time for all faces of a frame.
+    pub took_ms: Option<f64>,
+    /// Mean distance of its points from those of the net in use, in eye distances.
+    pub apart: Option<f32>,
 }
 
 /// A value with its name and what it means.
@@ -106,6 +119,26 @@ impl Status {
         }
         items.push(item("net", net.to_owned(), "The net that finds the keypoints"));
         items.push(item("device", device.to_owned(), "Where the net runs"));
+        if let Some(beside) = &self.compared {
+            let apart = beside
+                .apart
+                .map_or("    – %".into(), |apart| format!("{:5.2} %", 100.0 * apart));
+            items.push(item(
+                "beside it",
+                beside.net.clone(),
+                "The net that is compared, in aqua",
+            ));
+            items.push(item(
+                "its time",
+                number(beside.took_ms, "ms"),
+                "Time of the compared net for all faces of a frame",
+            ));
+            items.push(item(
+                "apart",
+                apart,
+                "Mean distance of both nets' points, as they give them, in % of the distance of the eyes",
+            ));
+        }
         items
     }
 

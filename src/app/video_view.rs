@@ -34,6 +34,8 @@ pub struct Shown<'a> {
     pub mark_chosen: bool,
     /// Draws what the last search found.
     pub finds: bool,
+    /// Draws the points of a net that is compared.
+    pub compared: bool,
 }
 
 /// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`, counted from the right where the
@@ -110,8 +112,7 @@ impl VideoView {
                 paint(&painter, &placement, &shape);
             }
         }
-        let scheme = scene.net.as_ref().map(|net| &net.scheme);
-        for shape in overlay::shapes(&scene.faces, scheme, shown.style) {
+        for shape in scene.shapes(shown.style, shown.compared) {
             paint(&painter, &placement, &shape);
         }
         if let Some(face) = scene

@@ -38,6 +38,9 @@ pub struct View {
     /// The window fills the screen.
     #[serde(skip)]
     pub full_screen: bool,
+    /// The compared net's points are not drawn.
+    #[serde(skip)]
+    pub hide_compared: bool,
     /// The picture is held still.
     #[serde(skip)]
     pub paused: bool,
@@ -59,6 +62,7 @@ impl Default for View {
             help: false,
             palette: false,
             full_screen: false,
+            hide_compared: false,
             paused: false,
         }
     }
@@ -92,6 +96,7 @@ impl View {
             Id::Performance => &mut self.performance,
             Id::StatusBar => &mut self.status_bar,
             Id::FullScreen => &mut self.full_screen,
+            Id::HideCompared => &mut self.hide_compared,
             Id::Help => &mut self.help,
             Id::Palette => &mut self.palette,
             Id::Pause => &mut self.paused,
@@ -100,9 +105,12 @@ impl View {
             | Id::OpenFile
             | Id::OpenDemo
             | Id::LoadWeights
+            | Id::Compare
+            | Id::StopComparing
             | Id::Snapshot
             | Id::Record
             | Id::ShowFolder
+            | Id::ShowLog
             | Id::StepOn
             | Id::StepBack
             | Id::Forwards

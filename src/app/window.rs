@@ -14,9 +14,9 @@ use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
 
 use super::{
     commands,
-    dialogs::Dialogs,
+    dialogs::{Dialogs, Purpose},
     menu::{self, MenuBar},
-    notices::{self, Notices, Severity},
+    notices::{Notices, Severity},
     palette::Palette,
     panels::Panels,
     performance::{self, History, Now},
@@ -24,7 +24,8 @@ use super::{
     prepare::{Prepared, Preparer},
     settings::{Keeper, Place, Settings},
     settings_panel,
-    status_bar::Status,
+    signs::{Sign, Watch},
+    status_bar::{Beside, Status},
     theme::{self, Theme},
     video_view::{Shown, VideoView},
 };
@@ -41,6 +42,8 @@ pub struct Start {
     pub settings_file: Option<PathBuf>,
     /// What is to be said at once.
     pub notices: Vec<String>,
+    /// Where the log is kept, if it is.
+    pub log_file: Option<PathBuf>,
     /// How long the window stays open; `None`: until it is closed.
     pub run_for: Option<Duration>,
 }
@@ -52,7 +55,10 @@ pub struct Window {
     preparer: Preparer,
     scene: Option<Arc<Scene>>,
     source: SourceState,
-    loading_weights: bool,
+    /// The file of a net that is being loaded.
+    loading_weights: Option<PathBuf>,
+    /// A second net is compared, or is to be once it is loaded.
+    comparing: bool,
     settings: Settings,
     keeper: Keeper,
     /// The theme that the window was dressed in.
@@ -74,6 +80,10 @@ pub struct Window {
     /// Times as fast as they are that recordings are played.
     speed: f64,
     history: History,
+    /// Where the log is kept, if it is.
+    log_file: Option<PathBuf>,
+    /// Whether anybody is seen.
+    watch: Watch,
     /// Keypoints of a face that the net in use gives.
     points: Option<usize>,
     /// A net that is being loaded to be read so.
@@ -96,6 +106,7 @@ impl Window {
             settings,
             settings_file,
             notices: to_say,
+            log_file,
             run_for,
         } = start;
         pipeline.look_inside(settings.view.maps);
@@ -105,16 +116,18 @@ impl Window {
         for text in to_say {
             notices.say(Severity::Hint, text);
         }
-        Self {
-            preparer: Preparer::start(pipeline.scenes(), wake),
+        let compared = settings.compared.clone();
+        let mut window = Self {
+            preparer: Preparer::start(pipeline.scenes(), wake.clone()),
             pipeline,
             scene: None,
             source: SourceState::default(),
-            loading_weights: false,
+            loading_weights: None,
+            comparing: false,
             keeper: Keeper::start(settings_file, settings.clone()),
             settings,
             dressed: None,
-            menu: MenuBar::default(),
+            menu: MenuBar::new(wake),
             palette: Palette::default(),
             video: VideoView::default(),
             panels: Panels::default(),
@@ -127,9 +140,15 @@ impl Window {
             recording: None,
             speed: 1.0,
             history: History::default(),
+            log_file,
+            watch: Watch::default(),
             points: None,
             wanted_reading: None,
+        };
+        if let Some(compared) = compared {
+            window.open_path(Purpose::Compared, &compared);
         }
+        window
     }
 
     /// Takes in what happened; draws nothing.
@@ -160,8 +179,8 @@ impl Window {
         // What nobody sees costs nothing either, unless it is recorded.
         let seen = ctx.input(|input| input.viewport().visible().unwrap_or(true));
         let pause = self.settings.view.paused || (!seen && self.recording.is_none());
-        if pause != self.pipeline_paused && self.pipeline.pause(pause) {
-            self.pipeline_paused = pause;
+        if std::mem::replace(&mut self.pipeline_paused, pause) != pause {
+            self.pipeline.pause(pause);
         }
         self.keep_settings(ctx);
         if self.settings.view.performance {
@@ -186,6 +205,7 @@ impl Window {
         let bar = Frame::new().fill(colours.panel).inner_margin(theme::PANEL_MARGIN);
         let now = menu::Now {
             live: self.source.is_live(),
+            camera: self.source.camera().map(|facts| &facts.camera),
             smoothing: self.pipeline.smoothing(),
             view: &mut self.settings.view.clone(),
             settings: &self.settings,
@@ -208,7 +228,8 @@ impl Window {
                 .default_size(theme::PLOTS_HEIGHT)
                 .max_size(theme::PLOTS_SHARE * ui.ctx().content_rect().height());
             if panel.show(ui, |ui| self.history.show(ui)).inner {
-                ui.ctx().copy_text(performance::report(&self.stats()));
+                let report = performance::report(&self.stats(), self.log_file.as_deref());
+                ui.ctx().copy_text(report);
                 self.notices
                     .say(Severity::Hint, "The figures are in the clipboard.");
             }
@@ -345,6 +366,7 @@ impl Window {
                 live: self.source.is_live(),
                 searched: self.scene.as_ref().and_then(|scene| scene.searched.as_deref()),
                 net: self.scene.as_ref().and_then(|scene| scene.net.as_deref()),
+                source: self.source.info.as_ref(),
             };
             let before = self.settings.detection.clone();
             let wishes = left
@@ -358,6 +380,9 @@ impl Window {
             }
             if let Some(reading) = wishes.reading {
                 self.read_net_as(reading);
+            }
+            if let Some(wish) = wishes.camera {
+                self.set_camera(wish);
             }
         }
         if inside {
@@ -379,15 +404,40 @@ impl Window {
                 mirrored: view.mirrors(self.source.is_live()),
                 mark_chosen: view.maps && several,
                 finds: self.settings.detection.show,
+                compared: !(view.hide_compared || commands::is_held(ui.ctx(), commands::Id::HideCompared)),
             };
             if let Some(point) = self.video.show(ui, scene, shown) {
                 self.pipeline.choose_face(point);
             }
         }
-        if let Some(title) = &self.source.waiting {
-            notices::show_waiting(ui, area, title, self.source.trouble.as_deref());
+        for sign in self.signs(ui.ctx()) {
+            sign.show(ui, area);
         }
         area
+    }
+
+    /// What stands over the video.
+    fn signs(&mut self, ctx: &egui::Context) -> Vec<Sign> {
+        if let Some(sign) = &self.source.waiting {
+            return vec![sign.clone()];
+        }
+        let Some(scene) = &self.scene else {
+            let trouble = self.source.trouble.as_deref();
+            return trouble.map(Sign::nothing).into_iter().collect();
+        };
+        let mut signs = Vec::new();
+        if let Some(path) = &self.loading_weights {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            signs.push(Sign::loading(&name.to_string_lossy()));
+        } else if self.settings.view.paused {
+            let keys = commands::keys_of(ctx, commands::row_of(commands::Id::Pause));
+            signs.push(Sign::paused(&keys));
+        }
+        match self.watch.look(scene, Instant::now()) {
+            Ok(sign) => signs.extend(sign),
+            Err(again_in) => ctx.request_repaint_after(again_in),
+        }
+        signs
     }
 
     /// Where the recording is; `None` while there is none.
@@ -413,6 +463,7 @@ impl Window {
         let scene = self.scene.as_deref();
         let recent = recorder.recent();
         let net = scene.and_then(|scene| scene.net.as_ref());
+        let compared = scene.and_then(|scene| scene.compared.as_ref());
         Status {
             paused: self.settings.view.paused,
             recording: self.recording.map(|since| since.elapsed()),
@@ -429,7 +480,12 @@ impl Window {
             latency_ms: recent.map(|recent| recent.latency_ms),
             dropped: recorder.frames_dropped(),
             net: net.map(|net| (net.name.clone(), net.device.clone())),
-            loading: self.loading_weights,
+            loading: self.loading_weights.is_some(),
+            compared: compared.map(|compared| Beside {
+                net: compared.net.name.clone(),
+                took_ms: recent.map(|recent| recent.compare_ms),
+                apart: compared.apart,
+            }),
         }
     }
 

@@ -31,9 +31,11 @@ fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
     }
     for mode in modes {
         let fps = mode
-            .fps
+            .rates
+            .first()
             .map_or_else(String::new, |fps| format!(", up to {fps:.0} frames/s"));
-        text += &format!("    {} {} x {}{fps}\n", mode.format, mode.width, mode.height);
+        let (width, height) = mode.size;
+        text += &format!("    {} {width} x {height}{fps}\n", mode.format);
     }
     text
 }
@@ -41,6 +43,7 @@ fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::PixelFormat;
 
     #[test]
     fn a_camera_is_described_by_what_can_be_typed() {
@@ -50,10 +53,9 @@ mod tests {
             stable_path: Some("/dev/v4l/by-id/usb-some-index0".into()),
         };
         let mode = Mode {
-            format: "MJPG".into(),
-            width: 1280,
-            height: 720,
-            fps: Some(30.0),
+            format: PixelFormat::MJPG,
+            size: (1280, 720),
+            rates: vec![30.0, 15.0],
         };
         let text = about(1, &camera, &[mode]);
         for part in [

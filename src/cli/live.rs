@@ -8,7 +8,7 @@ use clap::Args;
 use crate::{
     app::{self, Settings, Start},
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
-    files,
+    files, log,
     model::{DeviceChoice, catalogue},
     pipeline::{Limits, Setup},
     source::{self, SourceSpec},
@@ -113,8 +113,9 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     })?;
     let is_file = matches!(source, SourceSpec::File(_));
     let setup = Setup {
-        opener: Box::new(source::open),
+        opener: Box::new(source::open_with),
         source,
+        wishes: start.settings.cameras.clone(),
         detector: Box::new(detector),
         reading: start.settings.reading(&weights),
         weights: Some(weights),
@@ -125,6 +126,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
             cpu: args.max_cpu.map(|percent| percent / 100.0),
         },
     };
+    start.log_file = kept_log(args.run_for.is_some());
     let outcome = app::run(setup, start)?;
     if let Some(path) = &args.stats {
         files::replace_json(path, &outcome.stats)?;
@@ -133,6 +135,21 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         Some(why) if args.run_for.is_some() && is_file => bail!(why),
         Some(why) if args.run_for.is_some() => Err(CameraNeverCame { why }.into()),
         _ => Ok(()),
+    }
+}
+
+/// Where the log is kept: nowhere for a run that ends by itself, which changes nothing of the user's.
+fn kept_log(is_measured: bool) -> Option<PathBuf> {
+    let file = log::usual_file().filter(|_| !is_measured)?;
+    match log::keep_in(&file) {
+        Ok(()) => {
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), "started");
+            Some(file)
+        }
+        Err(error) => {
+            tracing::warn!("no log is kept ({error}): {}", file.display());
+            None
+        }
     }
 }
 

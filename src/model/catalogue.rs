@@ -1,13 +1,38 @@
 //! Which nets there are: those that come with the program, by name, and files anywhere, by path.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
 
 use crate::resources::{self, Kind};
 
 /// The net used when none is asked for.
 pub const DEFAULT: &str = "pinkpoint";
+/// What is said of the bundled nets, beside their files.
+const DESCRIPTIONS: &str = "nets.json";
 /// Extension of the bundled nets' files.
 const EXTENSION: &str = "pt";
+
+/// A net that comes with the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BundledNet {
+    /// Its name, as [`resolve`] takes it.
+    pub name: String,
+    /// What is known of it.
+    pub description: Description,
+}
+
+/// What is known of a bundled net, from measurements in its model card.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct Description {
+    /// Its inter-ocular NME for persons never seen, in a word.
+    pub figure: String,
+    /// What it is, and the figure in full.
+    pub about: String,
+}
 
 /// Neither a file nor the name of a bundled net.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +79,21 @@ pub fn bundled_name(path: &Path) -> Option<String> {
     same.then(|| name.to_owned())
 }
 
+/// The nets that come with the program, by name, with what is known of them; nothing is said of those that the list of
+/// descriptions lacks.
+pub fn described() -> Vec<BundledNet> {
+    let descriptions = resources::find(Kind::Weights, DESCRIPTIONS)
+        .ok()
+        .and_then(|path| std::fs::read(path).ok())
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let mut descriptions: BTreeMap<String, Description> = descriptions.unwrap_or_default();
+    let described = bundled().into_iter().map(|name| BundledNet {
+        description: descriptions.remove(&name).unwrap_or_default(),
+        name,
+    });
+    described.collect()
+}
+
 /// Names of the nets that come with the program, sorted.
 pub fn bundled() -> Vec<String> {
     let stem = |name: &str| Some(name.strip_suffix(EXTENSION)?.strip_suffix('.')?.to_owned());
@@ -80,7 +120,15 @@ mod tests {
     }
 
     #[test]
-    fn every_bundled_name_resolves() {
-        assert!(bundled().iter().all(|name| resolve(name).is_ok()));
+    fn every_bundled_name_resolves_and_is_described() {
+        let nets = described();
+        assert!(nets.len() >= 4, "{nets:?}");
+        for BundledNet { name, description } in nets {
+            assert!(resolve(&name).is_ok());
+            assert!(
+                description.figure.contains('%') && description.about.contains("Persons never seen"),
+                "{name}: {description:?}"
+            );
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The thread that owns the source: stamps frames, paces recordings, comes back to lost cameras.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,11 +21,11 @@ use super::{
 use crate::{
     frame::Frame,
     process::process_cpu_time,
-    source::{Source, SourceError, SourceSpec},
+    source::{CameraWishes, Cause, Source, SourceError, SourceSpec},
 };
 
-/// Opens a source; [`crate::source::open`] in the program, something else in tests.
-pub type Opener = Box<dyn FnMut(&SourceSpec) -> Result<Box<dyn Source>, SourceError> + Send>;
+/// Opens a source with wishes for cameras; [`crate::source::open_with`] in the program, something else in tests.
+pub type Opener = Box<dyn FnMut(&SourceSpec, &CameraWishes) -> Result<Box<dyn Source>, SourceError> + Send>;
 
 /// Waits between tries for a camera: short enough that replugging feels immediate, then long enough to cost nothing.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -52,6 +52,10 @@ pub(super) enum Command {
     Speed(f64),
     /// Begin recordings again at their end.
     Repeat(bool),
+    /// Open cameras so from now on.
+    Wish(CameraWishes),
+    /// Set a control of the camera that is open.
+    Control(u32, i64),
 }
 
 /// What the thread shares with the pipeline's handle.
@@ -79,6 +83,10 @@ pub(super) struct Capture {
     pub(super) paused: bool,
     /// How recordings are played.
     pub(super) playback: Playback,
+    /// What is asked of cameras.
+    pub(super) wishes: CameraWishes,
+    /// Controls that are to be set, by number.
+    pub(super) to_set: BTreeMap<u32, i64>,
 }
 
 /// How recordings are played.
@@ -151,16 +159,18 @@ impl Capture {
         let mut retry = FIRST_RETRY;
         // Once a camera was there it is that one that is waited for, not whichever now has its place in the list.
         let mut wanted = spec.clone();
+        let mut was_there = false;
         loop {
             self.events.send(Event::Opening(spec.clone()));
-            let left = match (self.opener)(&wanted) {
+            self.to_set.clear();
+            let left = match (self.opener)(&wanted, &self.wishes) {
                 Ok(source) => {
                     self.openings += 1;
-                    retry = FIRST_RETRY;
+                    (retry, was_there) = (FIRST_RETRY, true);
                     wanted = source.info().reopen_as.clone().unwrap_or(wanted);
                     self.events.send(Event::Opened {
                         spec: spec.clone(),
-                        info: source.info().clone(),
+                        info: Box::new(source.info().clone()),
                     });
                     *played = Some(spec.clone());
                     self.play(spec, source)
@@ -171,6 +181,11 @@ impl Capture {
                 Left::Failed(error) if comes_and_goes(spec) => {
                     self.events.send(Event::Waiting {
                         spec: spec.clone(),
+                        // Once it was there, it is waited for to come back.
+                        cause: match error.cause() {
+                            Cause::Absent if was_there => Cause::Lost,
+                            cause => cause,
+                        },
                         why: error.to_string(),
                         retry_in: retry,
                     });
@@ -211,6 +226,7 @@ impl Capture {
                     Err(error) => return Left::Failed(error),
                 }
             }
+            self.set_controls(source.as_mut());
             if self.paused && !self.playback.step {
                 match self.stand_still(source.as_mut()) {
                     Ok(()) => pace = Pace::default(),
@@ -282,7 +298,7 @@ impl Capture {
                         return left;
                     }
                     ended = false;
-                    match (self.opener)(spec) {
+                    match (self.opener)(spec, &self.wishes) {
                         Ok(again) => {
                             source = again;
                             self.openings += 1;
@@ -329,8 +345,23 @@ impl Capture {
             Command::Step => self.playback.step = true,
             Command::Speed(times) => self.playback.speed = times,
             Command::Repeat(on) => self.playback.repeats = on,
+            Command::Wish(wishes) => self.wishes = wishes,
+            Command::Control(id, value) => drop(self.to_set.insert(id, value)),
         }
         None
+    }
+
+    /// Sets the controls that are to be set, and tells how all of them are then.
+    fn set_controls(&mut self, source: &mut dyn Source) {
+        for (id, value) in std::mem::take(&mut self.to_set) {
+            self.events.send(match source.set_control(id, value) {
+                Ok(controls) => Event::Controls(controls),
+                Err(error) => Event::StageFailed {
+                    stage: "setting the camera",
+                    why: error.to_string(),
+                },
+            });
+        }
     }
 
     /// Lets a pause go by: a recording waits at its place; a camera goes on unseen, so that what it gives afterwards is new.

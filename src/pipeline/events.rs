@@ -5,10 +5,19 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::scene::NetInfo;
-use crate::source::{SourceInfo, SourceSpec};
+use crate::source::{Cause, Control, SourceInfo, SourceSpec};
 
 /// More events than happen between two passes of the window, unless it hangs.
 const CAPACITY: usize = 64;
+
+/// What a net is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Its points are followed, smoothed and saved.
+    Shown,
+    /// It runs beside the one that is shown, on the same faces, to be compared with it.
+    Compared,
+}
 
 /// Something that happened in a thread of the pipeline.
 #[derive(Debug, Clone)]
@@ -20,12 +29,14 @@ pub enum Event {
         /// What was asked for.
         spec: SourceSpec,
         /// What was opened.
-        info: SourceInfo,
+        info: Box<SourceInfo>,
     },
     /// A camera or stream is not there, busy, or was lost; it is tried again.
     Waiting {
         /// What was asked for.
         spec: SourceSpec,
+        /// What kind of trouble it has.
+        cause: Cause,
         /// What is wrong and what to do.
         why: String,
         /// When it is tried next.
@@ -38,18 +49,32 @@ pub enum Event {
         /// What is wrong and what to do.
         why: String,
     },
+    /// A control of the camera was set; all of them as they are now.
+    Controls(Vec<Control>),
     /// A recording is over, and stands at its last picture until told to go on.
     Ended,
     /// Weights are being loaded; the net before, if any, goes on.
-    LoadingWeights(PathBuf),
-    /// From the next scene on this net makes the points.
-    WeightsLoaded(Arc<NetInfo>),
+    LoadingWeights {
+        /// The file.
+        path: PathBuf,
+        /// What they are for.
+        role: Role,
+    },
+    /// From the next scene on this net is the one in that role.
+    WeightsLoaded {
+        /// The net.
+        net: Arc<NetInfo>,
+        /// What it is for.
+        role: Role,
+    },
     /// A weights file cannot be used; the net before, if any, goes on.
     WeightsFailed {
         /// The file.
         path: PathBuf,
         /// What is wrong and what to do.
         why: String,
+        /// What it was for.
+        role: Role,
     },
     /// A recording or a snapshot is finished.
     Saved {

@@ -13,6 +13,7 @@ use crate::{
         track::{Again, Need, Tracker},
     },
     face::Face,
+    geometry::FaceBox,
     model::LayerMaps,
 };
 
@@ -69,12 +70,17 @@ impl Follower {
         }
     }
 
+    /// Where the face `id` is in the last frame.
+    pub fn region_of(&self, id: u32) -> Option<FaceBox> {
+        self.tracker.region_of(id)
+    }
+
     /// What the net's first layer makes of the face `id` of the last frame, which was `grey`.
     ///
     /// # Errors
     /// As [`Self::frame`].
     pub fn look_at(&mut self, grey: &GrayImage, id: u32) -> Result<Option<LayerMaps>, FitError> {
-        match self.tracker.region_of(id) {
+        match self.region_of(id) {
             Some(region) => Ok(self.fitter.look(grey, &[region], Some(0))?.1),
             None => Ok(None),
         }

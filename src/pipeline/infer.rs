@@ -11,12 +11,12 @@ use image::GrayImage;
 
 use super::{
     detect::{Found, Wanted},
-    events::{Event, EventSender},
+    events::{Event, EventSender, Role},
     fit::KeypointFitter,
     follow::{Followed, Follower},
     output::Tap,
     recycle::Recycled,
-    scene::{Atlas, Inside, NetInfo, Scene, Searched, StageTimes},
+    scene::{Atlas, Compared, Inside, NetInfo, Scene, Searched, StageTimes},
     slot::{Slot, Taken},
     weights::LoadedNet,
 };
@@ -24,8 +24,9 @@ use crate::{
     detect::{Planner, Search, smooth::Strength, track::Need},
     face::Face,
     frame::Frame,
+    geometry::FaceBox,
     geometry::Point,
-    model::{LayerMaps, Reading},
+    model::{KeypointModel, LayerMaps, Reading},
     transform::crop,
 };
 
@@ -54,6 +55,8 @@ pub(super) enum Command {
     Smooth(Strength),
     /// Read the net's numbers so.
     ReadAs(Reading),
+    /// Run a second net beside, once it is loaded, or do not any more.
+    Compare(bool),
 }
 
 /// The thread's belongings.
@@ -64,6 +67,8 @@ pub(super) struct Infer {
     pub(super) wanted: Arc<Slot<Wanted>>,
     pub(super) found: Arc<Slot<Found>>,
     pub(super) loaded: Arc<Slot<LoadedNet>>,
+    /// Nets to compare.
+    pub(super) loaded_to_compare: Arc<Slot<LoadedNet>>,
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
     /// Where scenes are recorded.
     pub(super) tap: Tap,
@@ -74,6 +79,10 @@ pub(super) struct Infer {
 /// What lasts from frame to frame.
 struct State {
     net: Option<(Follower, Arc<NetInfo>)>,
+    /// The net that runs beside.
+    compared: Option<(KeypointFitter, Arc<NetInfo>)>,
+    /// One is wanted.
+    compares: bool,
     /// Numbers of faces for which the net is still to be warmed up.
     cold: std::slice::Iter<'static, usize>,
     planner: Planner,
@@ -116,6 +125,7 @@ impl Infer {
         loop {
             let mut changed = self.obey(&mut state);
             changed |= self.swap_net(&mut state);
+            changed |= self.swap_compared(&mut state);
             match self.frames.take(PATIENCE) {
                 Taken::Value(frame) => last = Some(frame),
                 // A still picture is looked at again when something was found in it, and for a while when nobody was.
@@ -145,6 +155,12 @@ impl Infer {
                     }
                 }
                 Command::ReadAs(reading) => self.read_as(state, reading),
+                Command::Compare(on) => {
+                    state.compares = on;
+                    if !on {
+                        state.compared = None;
+                    }
+                }
                 Command::Choose(point) => {
                     let hit = state
                         .faces
@@ -181,33 +197,48 @@ impl Infer {
 
     /// Takes a net that was loaded meanwhile, unless it fails in this thread.
     fn swap_net(&self, state: &mut State) -> bool {
-        let Some(LoadedNet { path, model }) = self.loaded.take_now() else {
+        let Some((model, info)) = self
+            .loaded
+            .take_now()
+            .and_then(|net| self.ready(net, Role::Shown))
+        else {
             return false;
         };
-        // The first frame with a face does not wait for what libtorch prepares in a net's first pass.
-        if let Err(error) = model.warm_up(1) {
-            let why = error.to_string();
-            self.events.send(Event::WeightsFailed { path, why });
-            return false;
-        }
-        let info = Arc::new(NetInfo {
-            name: model.contract().name.clone(),
-            path,
-            device: model.device(),
-            assumed: model.is_assumed().then(|| model.contract().reading()),
-            scheme: model.contract().scheme.clone(),
-            filters: model
-                .first_filters()
-                .as_ref()
-                .map(|filters| Atlas::of(filters, None)),
-        });
         let follower = Follower::new(KeypointFitter::new(model), state.strength);
-        state.net = Some((follower, info.clone()));
+        state.net = Some((follower, info));
         state.cold = WARMED_UP_FOR.iter();
         // Its faces are counted anew.
         state.chosen = None;
-        self.events.send(Event::WeightsLoaded(info));
         true
+    }
+
+    /// Takes a net to compare that was loaded meanwhile, unless none is wanted any more or it fails in this thread.
+    fn swap_compared(&self, state: &mut State) -> bool {
+        let loaded = self.loaded_to_compare.take_now().filter(|_| state.compares);
+        let Some((model, info)) = loaded.and_then(|net| self.ready(net, Role::Compared)) else {
+            return false;
+        };
+        state.compared = Some((KeypointFitter::new(model), info));
+        true
+    }
+
+    /// The net with what is known of it, after its first pass, for which no frame with a face is to wait. Tells how it went.
+    fn ready(
+        &self,
+        LoadedNet { path, model }: LoadedNet,
+        role: Role,
+    ) -> Option<(KeypointModel, Arc<NetInfo>)> {
+        if let Err(error) = model.warm_up(1) {
+            let why = error.to_string();
+            self.events.send(Event::WeightsFailed { path, why, role });
+            return None;
+        }
+        let net = Arc::new(NetInfo::of(&model, path));
+        self.events.send(Event::WeightsLoaded {
+            net: net.clone(),
+            role,
+        });
+        Some((model, net))
     }
 
     /// Has the net prepare for one more number of faces, unless a frame waits, or frames take so long that what may come does
@@ -238,6 +269,8 @@ impl Infer {
                 None
             }
         };
+        let compared = self.compare(state);
+        times.compare = compared.as_ref().map_or(Duration::ZERO, |compared| compared.took);
         let chosen = state.chosen_face();
         let start = Instant::now();
         let inside = (state.look_inside && chosen.is_some()).then(|| {
@@ -254,7 +287,43 @@ impl Infer {
             inside,
             searched: state.searched.clone(),
             net: state.net.as_ref().map(|(_, info)| info.clone()),
+            compared,
+            light: state.faces.is_empty().then(|| mean_luma(&state.grey)).flatten(),
             times,
+        }
+    }
+
+    /// What the net beside sees where the first one found faces. A net that fails is not asked again.
+    fn compare(&self, state: &mut State) -> Option<Arc<Compared>> {
+        let (follower, _) = state.net.as_mut()?;
+        let (fitter, net) = state.compared.as_mut()?;
+        let start = Instant::now();
+        let regions = state.faces.iter().map(|face| {
+            let region = follower.region_of(face.id);
+            region.unwrap_or_else(|| FaceBox::upright(&face.face_box))
+        });
+        let regions: Vec<FaceBox> = regions.collect();
+        match fitter.look(&state.grey, &regions, None) {
+            Ok((looks, _)) => {
+                let points: Vec<_> = looks.into_iter().map(|look| look.points).collect();
+                let scheme = &follower.fitter().contract().scheme;
+                let same = *scheme == net.scheme;
+                Some(Arc::new(Compared {
+                    net: net.clone(),
+                    apart: Compared::distance(&state.faces, &points, scheme).filter(|_| same),
+                    points,
+                    took: start.elapsed(),
+                }))
+            }
+            Err(error) => {
+                self.events.send(Event::WeightsFailed {
+                    path: net.path.clone(),
+                    why: error.to_string(),
+                    role: Role::Compared,
+                });
+                state.compared = None;
+                None
+            }
         }
     }
 
@@ -358,10 +427,23 @@ impl Infer {
     }
 }
 
+/// Mean luma of a grey picture, 0 to 1, from a few of its pixels; `None` for a picture without any.
+fn mean_luma(grey: &GrayImage) -> Option<f32> {
+    /// From one pixel looked at to the next: a prime, so that they do not lie in columns.
+    const STEP: usize = 61;
+    let pixels = grey.as_raw().iter().step_by(STEP);
+    let (count, sum) = pixels.fold((0_u32, 0_u64), |(count, sum), &luma| {
+        (count + 1, sum + u64::from(luma))
+    });
+    (count > 0).then(|| sum as f32 / count as f32 / 255.0)
+}
+
 impl State {
     fn new(strength: Strength) -> Self {
         Self {
             net: None,
+            compared: None,
+            compares: false,
             cold: [].iter(),
             planner: Planner::default(),
             started: Instant::now(),
@@ -475,6 +557,7 @@ mod tests {
             wanted: Arc::default(),
             found: Arc::default(),
             loaded: Arc::default(),
+            loaded_to_compare: Arc::default(),
             scenes: Arc::default(),
             tap: Tap::channel().0,
             smoothing: Strength::default(),

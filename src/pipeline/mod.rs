@@ -5,7 +5,7 @@
 //!                          │   ^
 //!                Slot<Wanted>  Slot<Found>
 //!                          v   │
-//!                         detect              weights ──Slot<LoadedNet>──> infer ──scenes──> output
+//!                         detect     2 x weights ──Slot<LoadedNet>──> infer ──scenes──> output
 //!
 //! commands: window ──> capture, infer, output     wishes: window ──> weights     events: all threads ──> window
 //! ```
@@ -42,13 +42,13 @@ use crossbeam_channel::{Receiver, Sender};
 pub use crate::detect::smooth::Strength;
 pub use capture::Opener;
 pub use detect::Searching;
-pub use events::Event;
+pub use events::{Event, Role};
 pub use fit::{FitError, KeypointFitter};
 pub use follow::{Followed, Follower};
 pub use govern::Limits;
 pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
-pub use scene::{Atlas, Inside, NetInfo, Scene, Searched, StageTimes};
+pub use scene::{Atlas, Compared, Inside, NetInfo, Scene, Searched, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 pub use verify::verified;
@@ -58,14 +58,16 @@ use crate::{
     frame::Frame,
     geometry::Point,
     model::{DeviceChoice, Reading},
-    source::SourceSpec,
+    source::{CameraWishes, SourceSpec},
 };
 
 /// Called whenever there is something new; must not block.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// More commands than a person gives before a thread looks; a thread that does not look loses the further ones.
-const COMMANDS: usize = 16;
+/// More commands than a person gives, dragging a slider, while a source does not answer for ten seconds.
+const COMMANDS: usize = 1024;
+/// More of what is to be saved, which holds pictures, than waits for a disk that works; further wishes are refused.
+const WAITING_TO_BE_SAVED: usize = 16;
 /// How long the end of the program waits for a source that does not answer: longer than a camera may take for a
 /// picture. Only this thread may be left behind: it knows nothing of libtorch, whose end must not come before its users'.
 const PATIENCE_WITH_SOURCE: Duration = Duration::from_secs(4);
@@ -78,6 +80,8 @@ pub struct Setup {
     pub opener: Opener,
     /// The first source.
     pub source: SourceSpec,
+    /// What is asked of cameras.
+    pub wishes: CameraWishes,
     /// Finds faces.
     pub detector: Box<dyn FaceDetector>,
     /// The first net; without one there are boxes and no points.
@@ -103,6 +107,7 @@ pub struct Pipeline {
     searching: Arc<Slot<Searching>>,
     scenes: Arc<Slot<Arc<Scene>>>,
     wanted_weights: Arc<Slot<weights::WantedNet>>,
+    wanted_to_compare: Arc<Slot<weights::WantedNet>>,
     reading: Arc<Slot<Reading>>,
     output: Option<Sender<output::Command>>,
     events: Receiver<Event>,
@@ -119,9 +124,9 @@ impl Pipeline {
         let (event_sender, events) = events::EventSender::channel(wake);
         let (capture, capture_commands) = crossbeam_channel::bounded(COMMANDS);
         let (infer, infer_commands) = crossbeam_channel::bounded(COMMANDS);
-        let (output_sender, output_commands) = crossbeam_channel::bounded(COMMANDS);
+        let (output_sender, output_commands) = crossbeam_channel::bounded(WAITING_TO_BE_SAVED);
         let (tap, scenes_to_record, recording) = output::Tap::channel();
-        let loaded = Arc::new(Slot::default());
+        let (loaded, loaded_to_compare) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
         let mut pipeline = Self {
             capture: Some(capture),
             capture_shared: Arc::default(),
@@ -132,6 +137,7 @@ impl Pipeline {
             searching: Arc::default(),
             scenes: Arc::default(),
             wanted_weights: Arc::default(),
+            wanted_to_compare: Arc::default(),
             reading: Arc::default(),
             output: Some(output_sender),
             events,
@@ -139,11 +145,20 @@ impl Pipeline {
             threads: Vec::new(),
         };
         let load_weights = weights::LoadWeights {
+            role: Role::Shown,
             device: setup.device,
             events: event_sender.clone(),
             wanted: pipeline.wanted_weights.clone(),
             reading: pipeline.reading.clone(),
             loaded: loaded.clone(),
+        };
+        let load_to_compare = weights::LoadWeights {
+            role: Role::Compared,
+            device: setup.device,
+            events: event_sender.clone(),
+            wanted: pipeline.wanted_to_compare.clone(),
+            reading: Arc::default(),
+            loaded: loaded_to_compare.clone(),
         };
         let found = Arc::new(Slot::default());
         let infer = infer::Infer {
@@ -154,6 +169,7 @@ impl Pipeline {
             wanted: pipeline.wanted.clone(),
             found: found.clone(),
             loaded,
+            loaded_to_compare,
             scenes: pipeline.scenes.clone(),
             tap,
         };
@@ -181,13 +197,16 @@ impl Pipeline {
             governor: govern::Governor::new(setup.limits),
             paused: false,
             playback: capture::Playback::default(),
+            wishes: setup.wishes,
+            to_set: std::collections::BTreeMap::new(),
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
         let spawn = |name, run| spawn(name, died.clone(), run);
-        let threads: [(_, Work); 4] = [
+        let threads: [(_, Work); 5] = [
             ("output", Box::new(move || output.run())),
             ("weights", Box::new(move || load_weights.run())),
+            ("compared", Box::new(move || load_to_compare.run())),
             ("infer", Box::new(move || infer.run())),
             ("detect", Box::new(move || detect.run())),
         ];
@@ -221,10 +240,19 @@ impl Pipeline {
         self.ask_capture(capture::Command::Open(source));
     }
 
+    /// Asks this of cameras that are opened from now on.
+    pub fn wish(&self, wishes: CameraWishes) {
+        self.ask_capture(capture::Command::Wish(wishes));
+    }
+
+    /// Sets a control of the camera that is open; an event says how all controls are then.
+    pub fn set_control(&self, id: u32, value: i64) {
+        self.ask_capture(capture::Command::Control(id, value));
+    }
+
     /// Gives no more frames until told to: a recording stays where it is, a camera's pictures go by unseen.
-    /// Whether the wish was taken: a source that does not answer may have too many wishes waiting.
-    pub fn pause(&self, on: bool) -> bool {
-        self.ask_capture(capture::Command::Pause(on))
+    pub fn pause(&self, on: bool) {
+        self.ask_capture(capture::Command::Pause(on));
     }
 
     /// Goes to this time of a recording, also in a pause.
@@ -249,11 +277,17 @@ impl Pipeline {
         self.ask_capture(capture::Command::Repeat(on));
     }
 
-    /// Whether the wish was taken.
-    fn ask_capture(&self, wish: capture::Command) -> bool {
-        self.capture
-            .as_ref()
-            .is_some_and(|capture| capture.try_send(wish).is_ok())
+    fn ask_capture(&self, wish: capture::Command) {
+        let sent = self.capture.as_ref().map(|capture| capture.try_send(wish));
+        if let Some(Err(error)) = sent {
+            tracing::warn!("a wish for the source is lost: {error}");
+        }
+    }
+
+    fn ask_infer(&self, wish: infer::Command) {
+        if let Err(error) = self.infer.try_send(wish) {
+            tracing::warn!("a wish for the net is lost: {error}");
+        }
     }
 
     /// Loads another net; the one in use goes on until the new one has proved to work. A file that does not say how its numbers
@@ -262,20 +296,31 @@ impl Pipeline {
         self.wanted_weights.put(weights::WantedNet { path, reading });
     }
 
+    /// Runs another net beside the one in use, on the same faces; its points come with the scenes. As [`Self::load_weights`] else.
+    pub fn compare_with(&self, path: PathBuf, reading: Option<Reading>) {
+        self.ask_infer(infer::Command::Compare(true));
+        self.wanted_to_compare.put(weights::WantedNet { path, reading });
+    }
+
+    /// Ends the comparison.
+    pub fn stop_comparing(&self) {
+        self.ask_infer(infer::Command::Compare(false));
+    }
+
     /// Reads the numbers of the net in use in another way, at the same input side.
     pub fn read_as(&self, reading: Reading) {
         self.reading.put(reading);
-        let _ = self.infer.try_send(infer::Command::ReadAs(reading));
+        self.ask_infer(infer::Command::ReadAs(reading));
     }
 
     /// Looks at the face at `point_in_frame`, if there is one.
     pub fn choose_face(&self, point_in_frame: Point) {
-        let _ = self.infer.try_send(infer::Command::Choose(point_in_frame));
+        self.ask_infer(infer::Command::Choose(point_in_frame));
     }
 
     /// Puts the look inside the net into the scenes, or leaves it out.
     pub fn look_inside(&self, on: bool) {
-        let _ = self.infer.try_send(infer::Command::LookInside(on));
+        self.ask_infer(infer::Command::LookInside(on));
     }
 
     /// Searches pictures so from now on.
@@ -286,7 +331,7 @@ impl Pipeline {
     /// Smooths the points so much from now on.
     pub fn smooth(&mut self, strength: Strength) {
         self.smoothing = strength;
-        let _ = self.infer.try_send(infer::Command::Smooth(strength));
+        self.ask_infer(infer::Command::Smooth(strength));
     }
 
     /// How much the points are smoothed.
@@ -329,6 +374,7 @@ impl Pipeline {
         self.wanted.close();
         self.scenes.close();
         self.wanted_weights.close();
+        self.wanted_to_compare.close();
         for thread in self.threads.drain(..) {
             join(thread);
         }

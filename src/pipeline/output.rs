@@ -19,7 +19,7 @@ use super::{
     scene::Scene,
 };
 use crate::{
-    overlay::{self, Style, Trails},
+    overlay::{Style, Trails},
     record::{self, KeypointFormat, KeypointRows, KeypointWriter, RecordError, VideoFile, write_picture},
 };
 
@@ -390,8 +390,7 @@ fn drawn<'a>(
     } else {
         Vec::new()
     };
-    let scheme = scene.net.as_ref().map(|net| &net.scheme);
-    shapes.extend(overlay::shapes(&scene.faces, scheme, style));
+    shapes.extend(scene.shapes(style, true));
     let mut picture = picture.clone();
     record::paint(&mut picture, &shapes)?;
     Ok(Cow::Owned(picture))

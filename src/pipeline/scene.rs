@@ -7,10 +7,11 @@ use image::RgbaImage;
 use crate::{
     face::Face,
     frame::Frame,
-    geometry::Rect,
+    geometry::{Point, Rect},
     keypoints::PointScheme,
     look::{self, Palette},
-    model::{LayerMaps, Reading},
+    model::{KeypointModel, LayerMaps, Reading},
+    overlay::{self, Shape, Style},
 };
 
 /// One frame and what belongs to it. Never changed once published; shared by `Arc`.
@@ -28,8 +29,58 @@ pub struct Scene {
     pub searched: Option<Arc<Searched>>,
     /// The net that made the points; `None` before one is loaded.
     pub net: Option<Arc<NetInfo>>,
+    /// What the net beside it sees in the same faces; `None` while there is none.
+    pub compared: Option<Arc<Compared>>,
+    /// Mean luma of the picture, 0 to 1, where nobody was found in it.
+    pub light: Option<f32>,
     /// Time spent on this frame.
     pub times: StageTimes,
+}
+
+impl Scene {
+    /// What `style` draws over the picture, from the lowest shape to the uppermost; the compared net's points only where
+    /// `with_compared`.
+    pub fn shapes(&self, style: &Style, with_compared: bool) -> Vec<Shape> {
+        let mut shapes = match self.compared.as_ref().filter(|_| with_compared) {
+            Some(compared) => overlay::compared_shapes(&compared.points, Some(&compared.net.scheme), style),
+            None => Vec::new(),
+        };
+        let scheme = self.net.as_ref().map(|net| &net.scheme);
+        shapes.extend(overlay::shapes(&self.faces, scheme, style));
+        shapes
+    }
+}
+
+/// What a second net sees in the faces of a scene.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// The net.
+    pub net: Arc<NetInfo>,
+    /// Its keypoints for every face, in the order of the scene's, as it gives them: not smoothed. Frame pixels.
+    pub points: Vec<Vec<Point>>,
+    /// Mean distance of its points from those that the first net gave, in eye distances (outer corners, by the first); `None`
+    /// where there is no face or the points of the two do not mean the same.
+    pub apart: Option<f32>,
+    /// How long it took for all faces, with their crops.
+    pub took: Duration,
+}
+
+impl Compared {
+    /// Mean over `faces` of the distance between their points, as `scheme` says where the eyes are, and `others`, in eye
+    /// distances.
+    pub(super) fn distance(faces: &[Face], others: &[Vec<Point>], scheme: &PointScheme) -> Option<f32> {
+        let apart = faces.iter().zip(others).filter_map(|(face, other)| {
+            let (left, right) = scheme.eyes(&face.raw_points)?;
+            let eyes = left.distance(right);
+            if other.len() != face.raw_points.len() || eyes <= 0.0 {
+                return None;
+            }
+            let both = face.raw_points.iter().zip(other);
+            Some(both.map(|(a, b)| a.distance(*b)).sum::<f32>() / (other.len() as f32 * eyes))
+        });
+        let apart: Vec<f32> = apart.collect();
+        (!apart.is_empty()).then(|| apart.iter().sum::<f32>() / apart.len() as f32)
+    }
 }
 
 /// What came of a search, to look at; frame pixels.
@@ -117,6 +168,23 @@ pub struct NetInfo {
     pub filters: Option<Atlas>,
 }
 
+impl NetInfo {
+    /// What is known of a net from a file.
+    pub(super) fn of(model: &KeypointModel, path: PathBuf) -> Self {
+        Self {
+            name: model.contract().name.clone(),
+            path,
+            device: model.device(),
+            assumed: model.is_assumed().then(|| model.contract().reading()),
+            scheme: model.contract().scheme.clone(),
+            filters: model
+                .first_filters()
+                .as_ref()
+                .map(|filters| Atlas::of(filters, None)),
+        }
+    }
+}
+
 /// How long each stage took for one frame; zero for a stage that had nothing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StageTimes {
@@ -128,18 +196,21 @@ pub struct StageTimes {
     pub crop: Duration,
     /// The net, with the maps of its layers when a panel shows them.
     pub infer: Duration,
+    /// The net that is compared.
+    pub compare: Duration,
     /// Drawing the maps.
     pub look: Duration,
 }
 
 impl StageTimes {
     /// The stages by name, in the order in which a frame goes through them.
-    pub fn by_name(&self) -> [(&'static str, Duration); 5] {
+    pub fn by_name(&self) -> [(&'static str, Duration); 6] {
         [
             ("grey", self.grey),
             ("detect", self.detect),
             ("crop", self.crop),
             ("infer", self.infer),
+            ("compare", self.compare),
             ("look", self.look),
         ]
     }

@@ -117,6 +117,8 @@ pub struct Recent {
     pub detect_ms: f64,
     /// The net.
     pub infer_ms: f64,
+    /// The net that is compared with it.
+    pub compare_ms: f64,
 }
 
 impl Recent {
@@ -126,6 +128,7 @@ impl Recent {
             latency_ms: ms(latency),
             detect_ms: ms(scene.times.detect),
             infer_ms: ms(scene.times.infer),
+            compare_ms: ms(scene.times.compare),
         }
     }
 
@@ -140,6 +143,7 @@ impl Recent {
             latency_ms: mix(self.latency_ms, newest.latency_ms),
             detect_ms: mix(self.detect_ms, newest.detect_ms),
             infer_ms: mix(self.infer_ms, newest.infer_ms),
+            compare_ms: mix(self.compare_ms, newest.compare_ms),
         }
     }
 }

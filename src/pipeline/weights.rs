@@ -1,4 +1,4 @@
-//! The thread that loads nets beside the one that runs, and again when their files change.
+//! The threads that load nets beside those that run, and again when their files change: one for every role.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    events::{Event, EventSender},
+    events::{Event, EventSender, Role},
     slot::{Slot, Taken},
 };
 use crate::model::{DeviceChoice, KeypointModel, Reading};
@@ -32,6 +32,8 @@ pub(super) struct LoadedNet {
 
 /// The thread's belongings.
 pub(super) struct LoadWeights {
+    /// What its nets are for.
+    pub(super) role: Role,
     pub(super) device: DeviceChoice,
     pub(super) events: EventSender,
     /// Files asked for: the newest wins.
@@ -77,7 +79,11 @@ impl LoadWeights {
 
     /// Whether the net was loaded. One that does not work as somebody said is read as is usual.
     fn load(&self, WantedNet { path, reading }: &WantedNet) -> bool {
-        self.events.send(Event::LoadingWeights(path.clone()));
+        let role = self.role;
+        self.events.send(Event::LoadingWeights {
+            path: path.clone(),
+            role,
+        });
         let loaded = KeypointModel::load_as(path, self.device, *reading).or_else(|error| {
             let as_usual = reading.and_then(|_| KeypointModel::load(path, self.device).ok());
             as_usual.ok_or(error)
@@ -90,7 +96,7 @@ impl LoadWeights {
             }
             Err(error) => {
                 let why = error.to_string();
-                self.events.send(Event::WeightsFailed { path, why });
+                self.events.send(Event::WeightsFailed { path, why, role });
                 false
             }
         }

@@ -11,15 +11,16 @@ use opencv::{
     prelude::*,
     videoio::{
         CAP_PROP_BUFFERSIZE, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH,
-        CAP_V4L2, VideoCapture, VideoWriter,
+        CAP_V4L2, VideoCapture,
     },
 };
 
 use image::RgbaImage;
 
 use super::{
-    Grab, Source, SourceError, SourceInfo,
-    cameras::Camera,
+    CameraWishes, Control, Grab, PixelFormat, Source, SourceError, SourceInfo, Turn,
+    cameras::{Camera, Mode},
+    controls,
     picture_of::{Spare, picture_of},
 };
 
@@ -29,26 +30,19 @@ const SILENCE_OF_A_LOST_CAMERA: Duration = Duration::from_millis(2500);
 /// Pause before asking again after a picture that could not be read.
 const PAUSE_AFTER_A_FAILED_READ: Duration = Duration::from_millis(20);
 
-/// What is asked of a camera; it gives the nearest that it can.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CameraRequest {
-    /// Pixels per row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Frames a second.
-    pub fps: f64,
-}
-
-/// Every webcam gives 640x480 at 30 frames a second, and faces in it are larger than any net's input.
-impl Default for CameraRequest {
-    fn default() -> Self {
-        Self {
-            width: 640,
-            height: 480,
-            fps: 30.0,
-        }
-    }
+/// What is known of an open camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraFacts {
+    /// Which it is.
+    pub camera: Camera,
+    /// In which ways it can capture; empty when it does not say.
+    pub modes: Vec<Mode>,
+    /// The format that it gives pictures in.
+    pub format: PixelFormat,
+    /// Width and height as it gives them, before they are turned.
+    pub size: (u32, u32),
+    /// What can be set, as it was when the camera was opened.
+    pub controls: Vec<Control>,
 }
 
 /// An open camera.
@@ -57,6 +51,7 @@ pub struct CameraSource {
     capture: VideoCapture,
     info: SourceInfo,
     node: PathBuf,
+    turn: Turn,
     buffer: Mat,
     spare: Spare,
     opened_at: Instant,
@@ -65,11 +60,12 @@ pub struct CameraSource {
 }
 
 impl CameraSource {
-    /// Opens a camera.
+    /// Opens a camera as is wished for it.
     ///
     /// # Errors
     /// When it is not there any more, or cannot be used now or by this user.
-    pub fn open(camera: &Camera, request: CameraRequest) -> Result<Self, SourceError> {
+    pub fn open(camera: &Camera, wishes: &CameraWishes) -> Result<Self, SourceError> {
+        let wish = wishes.of(camera);
         let (node, what) = (camera.node.clone(), camera.name.clone());
         let busy = |why: String| SourceError::CameraBusy {
             what: what.clone(),
@@ -86,41 +82,64 @@ impl CameraSource {
                 _ => busy(e.to_string()),
             })?;
         let refused = |e: opencv::Error| busy(e.to_string());
+        // Before it streams, when drivers answer best.
+        let modes = camera.modes();
         let mut capture = VideoCapture::from_file(&node, CAP_V4L2).map_err(refused)?;
         if !capture.is_opened().map_err(refused)? {
             return Err(busy("it is in use, or is no camera that can capture".into()));
         }
         // The order matters: many cameras offer 30 frames a second at full size as MJPG only, and forget the rate when
         // format or size change. What a camera does not know it ignores, so answers are not looked at.
-        let wishes = [
-            (
-                CAP_PROP_FOURCC,
-                f64::from(VideoWriter::fourcc('M', 'J', 'P', 'G').map_err(refused)?),
-            ),
-            (CAP_PROP_FRAME_WIDTH, f64::from(request.width)),
-            (CAP_PROP_FRAME_HEIGHT, f64::from(request.height)),
-            (CAP_PROP_FPS, request.fps),
+        let (width, height) = wish.size_or_usual();
+        let properties = [
+            (CAP_PROP_FOURCC, f64::from(wish.format_or_usual().code())),
+            (CAP_PROP_FRAME_WIDTH, f64::from(width)),
+            (CAP_PROP_FRAME_HEIGHT, f64::from(height)),
+            (CAP_PROP_FPS, wish.fps_or_usual()),
             (CAP_PROP_BUFFERSIZE, 1.0),
         ];
-        for (property, value) in wishes {
+        for (property, value) in properties {
             capture.set(property, value).map_err(refused)?;
         }
-        let fps = capture.get(CAP_PROP_FPS).map_err(refused)?;
+        // Some take effect only in the order of their numbers: an exposure time after the choice that it is set by hand.
+        for (&id, &value) in &wish.controls {
+            if let Err(error) = controls::set(&node, id, value) {
+                tracing::warn!("{what} does not take {value} for its control {id}: {error}");
+            }
+        }
+        let read = |property| capture.get(property).map_err(refused);
+        let (fps, size) = (
+            read(CAP_PROP_FPS)?,
+            (
+                read(CAP_PROP_FRAME_WIDTH)? as u32,
+                read(CAP_PROP_FRAME_HEIGHT)? as u32,
+            ),
+        );
+        let facts = CameraFacts {
+            camera: camera.clone(),
+            modes,
+            format: PixelFormat::from_code(read(CAP_PROP_FOURCC)? as u32),
+            size,
+            controls: controls::of(&node),
+        };
+        let (width, height) = wish.turn.of_size(size);
         let info = SourceInfo {
             name: camera.name.clone(),
-            width: capture.get(CAP_PROP_FRAME_WIDTH).map_err(refused)? as u32,
-            height: capture.get(CAP_PROP_FRAME_HEIGHT).map_err(refused)? as u32,
+            width,
+            height,
             fps: (fps.is_finite() && fps > 0.0).then_some(fps),
             frame_count: None,
             duration: None,
             live: true,
             reopen_as: Some(camera.spec()),
+            camera: Some(facts),
         };
         let now = Instant::now();
         Ok(Self {
             capture,
             info,
             node,
+            turn: wish.turn,
             buffer: Mat::default(),
             spare: Spare::default(),
             opened_at: now,
@@ -161,7 +180,7 @@ impl Source for CameraSource {
             picture.flatten()
         })?;
         Ok(Some(Grab {
-            picture,
+            picture: self.turn.apply(picture),
             source_time: self.last_picture_at - self.opened_at,
             origin: self.info.name.clone(),
             index: self.count - 1,
@@ -171,6 +190,11 @@ impl Source for CameraSource {
     fn skip_picture(&mut self) -> Result<bool, SourceError> {
         let grab = |camera: &mut Self| camera.capture.grab().unwrap_or(false).then_some(());
         self.when_it_comes(grab).map(|()| true)
+    }
+
+    fn set_control(&mut self, id: u32, value: i64) -> std::io::Result<Vec<Control>> {
+        controls::set(&self.node, id, value)?;
+        Ok(controls::of(&self.node))
     }
 
     fn take_back(&mut self, picture: RgbaImage) {

@@ -7,7 +7,7 @@ use std::{
 
 use v4l::{FourCC, frameinterval::FrameIntervalEnum, framesize::FrameSizeEnum, video::Capture};
 
-use super::{SourceError, SourceSpec};
+use super::{PixelFormat, SourceError, SourceSpec};
 
 /// Folders of links to nodes, best first: by the camera's own serial number, by the socket it is plugged into.
 const STABLE_LINKS: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
@@ -26,15 +26,25 @@ pub struct Camera {
 /// One way in which a camera can capture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mode {
-    /// Four letters for the pixel format, such as `MJPG`.
-    pub format: String,
-    /// Pixels per row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-    /// Most frames a second, where the driver says.
-    pub fps: Option<f64>,
+    /// How its pictures come.
+    pub format: PixelFormat,
+    /// Pixels per row, and rows.
+    pub size: (u32, u32),
+    /// Frames a second, the most first; empty where the driver does not say.
+    pub rates: Vec<f64>,
 }
+
+/// What is offered of a camera that takes any size between two.
+const USUAL_SIZES: [(u32, u32); 6] = [
+    (320, 240),
+    (640, 360),
+    (640, 480),
+    (1280, 720),
+    (1920, 1080),
+    (3840, 2160),
+];
+/// And of one that takes any rate between two, frames a second.
+const USUAL_RATES: [f64; 7] = [120.0, 60.0, 30.0, 25.0, 15.0, 10.0, 5.0];
 
 /// All cameras that can capture, by number of their nodes. Nodes for metadata, output and the like are left out; of
 /// nodes that this user may not open it is not known, so they are in.
@@ -106,7 +116,7 @@ impl Camera {
         }
     }
 
-    /// The sizes and rates that the camera offers; empty when it does not say.
+    /// The formats, sizes and rates that the camera offers; empty when it does not say.
     pub fn modes(&self) -> Vec<Mode> {
         let Ok(device) = v4l::Device::with_path(&self.node) else {
             return Vec::new();
@@ -114,31 +124,90 @@ impl Camera {
         let mut modes = Vec::new();
         for format in device.enum_formats().unwrap_or_default() {
             for size in device.enum_framesizes(format.fourcc).unwrap_or_default() {
-                let (width, height) = match size.size {
-                    FrameSizeEnum::Discrete(size) => (size.width, size.height),
-                    FrameSizeEnum::Stepwise(range) => (range.max_width, range.max_height),
-                };
-                modes.push(Mode {
-                    format: String::from_utf8_lossy(&format.fourcc.repr).trim().to_owned(),
-                    width,
-                    height,
-                    fps: fastest(&device, format.fourcc, width, height),
-                });
+                modes.extend(sizes(&size.size).into_iter().map(|(width, height)| Mode {
+                    format: PixelFormat(format.fourcc.repr),
+                    size: (width, height),
+                    rates: rates(&device, format.fourcc, width, height),
+                }));
             }
         }
         modes
     }
 }
 
-/// Most frames a second at that format and size.
-fn fastest(device: &v4l::Device, format: FourCC, width: u32, height: u32) -> Option<f64> {
-    let intervals = device.enum_frameintervals(format, width, height).ok()?;
-    let seconds = intervals.iter().map(|interval| match &interval.interval {
-        FrameIntervalEnum::Discrete(time) => (time.numerator, time.denominator),
-        FrameIntervalEnum::Stepwise(range) => (range.min.numerator, range.min.denominator),
+fn sizes(offered: &FrameSizeEnum) -> Vec<(u32, u32)> {
+    let range = match offered {
+        FrameSizeEnum::Discrete(size) => return vec![(size.width, size.height)],
+        FrameSizeEnum::Stepwise(range) => range,
+    };
+    let on_step = |value: u32, (least, most, step): (u32, u32, u32)| {
+        (least..=most).contains(&value) && (value - least).is_multiple_of(step.max(1))
+    };
+    let largest = (range.max_width, range.max_height);
+    let usual = USUAL_SIZES.into_iter().filter(|&(width, height)| {
+        on_step(width, (range.min_width, range.max_width, range.step_width))
+            && on_step(height, (range.min_height, range.max_height, range.step_height))
+            && (width, height) != largest
     });
-    seconds
-        .filter(|(numerator, _)| *numerator > 0)
-        .map(|(numerator, denominator)| f64::from(denominator) / f64::from(numerator))
-        .max_by(f64::total_cmp)
+    usual.chain([largest]).collect()
+}
+
+fn rates(device: &v4l::Device, format: FourCC, width: u32, height: u32) -> Vec<f64> {
+    let rate = |time: &v4l::Fraction| f64::from(time.denominator) / f64::from(time.numerator.max(1));
+    let intervals = device
+        .enum_frameintervals(format, width, height)
+        .unwrap_or_default();
+    let mut rates: Vec<f64> = Vec::new();
+    for interval in &intervals {
+        match &interval.interval {
+            FrameIntervalEnum::Discrete(time) => rates.push(rate(time)),
+            FrameIntervalEnum::Stepwise(range) => {
+                // The shortest time between two is the highest rate.
+                let (least, most) = (rate(&range.max), rate(&range.min));
+                rates.extend(
+                    USUAL_RATES
+                        .into_iter()
+                        .filter(|rate| (least..=most).contains(rate)),
+                );
+            }
+        }
+    }
+    rates.retain(|rate| rate.is_finite() && *rate > 0.0);
+    rates.sort_by(|a, b| b.total_cmp(a));
+    rates.dedup();
+    rates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use v4l::framesize::{Discrete, Stepwise};
+
+    #[test]
+    fn of_a_range_of_sizes_the_usual_ones_in_it_and_the_largest_are_offered() {
+        let one = FrameSizeEnum::Discrete(Discrete {
+            width: 800,
+            height: 600,
+        });
+        assert_eq!(sizes(&one), [(800, 600)]);
+        let range = FrameSizeEnum::Stepwise(Stepwise {
+            min_width: 2,
+            max_width: 1280,
+            step_width: 2,
+            min_height: 1,
+            max_height: 720,
+            step_height: 7,
+        });
+        // Rows are 1, 8, ... 715, and the largest as the driver says.
+        assert_eq!(sizes(&range), [(1280, 720)]);
+        let range = FrameSizeEnum::Stepwise(Stepwise {
+            min_width: 2,
+            max_width: 8192,
+            step_width: 1,
+            min_height: 1,
+            max_height: 600,
+            step_height: 1,
+        });
+        assert_eq!(sizes(&range), [(320, 240), (640, 360), (640, 480), (8192, 600)]);
+    }
 }

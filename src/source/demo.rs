@@ -77,6 +77,7 @@ impl DemoSource {
                 duration: None,
                 live: false,
                 reopen_as: None,
+                camera: None,
             },
             spare: Spare::default(),
             next: 0,

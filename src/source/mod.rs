@@ -3,11 +3,13 @@
 
 mod camera;
 pub mod cameras;
+mod controls;
 mod demo;
 mod picture_of;
 mod pictures;
 mod settle;
 mod video;
+mod wishes;
 
 use std::{
     fmt,
@@ -19,11 +21,13 @@ use std::{
 use image::RgbaImage;
 
 use crate::picture::PictureError;
-pub use camera::{CameraRequest, CameraSource};
+pub use camera::{CameraFacts, CameraSource};
+pub use controls::{Control, ControlKind};
 pub use demo::DemoSource;
 pub use pictures::{PicturesSource, is_picture, pictures_in};
 pub use settle::{limit_opencv_threads, settle_opencv};
 pub use video::{ASSUMED_FPS, VideoSource};
+pub use wishes::{CameraWish, CameraWishes, PixelFormat, Turn};
 
 /// Where the user wants frames from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +108,8 @@ pub struct SourceInfo {
     pub live: bool,
     /// How to open the same camera again, whatever was plugged in or out meanwhile; `None` for other sources.
     pub reopen_as: Option<SourceSpec>,
+    /// What more is known of a camera; `None` for other sources.
+    pub camera: Option<CameraFacts>,
 }
 
 /// One picture as it came from a source.
@@ -146,6 +152,14 @@ pub trait Source: Send {
     /// When the file is damaged there.
     fn seek(&mut self, _time: Duration) -> Result<bool, SourceError> {
         Ok(false)
+    }
+
+    /// Sets a control of a camera; all its controls as they are then.
+    ///
+    /// # Errors
+    /// When it is not there, or does not take the value.
+    fn set_control(&mut self, _id: u32, _value: i64) -> std::io::Result<Vec<Control>> {
+        Ok(Vec::new())
     }
 
     /// Takes back a picture that nobody needs any more: a later one may be put into its memory.
@@ -196,28 +210,56 @@ pub enum SourceError {
     Picture(#[from] PictureError),
 }
 
+/// What kind of trouble a source has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It is not there.
+    Absent,
+    /// Somebody else uses it.
+    Busy,
+    /// This user may not use it.
+    Forbidden,
+    /// It was there and gives nothing any more.
+    Lost,
+    /// It cannot be read.
+    Unreadable,
+}
+
+impl SourceError {
+    /// What kind of trouble it is.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::CameraAbsent { .. } => Cause::Absent,
+            Self::CameraBusy { .. } => Cause::Busy,
+            Self::CameraForbidden { .. } => Cause::Forbidden,
+            Self::Lost { .. } => Cause::Lost,
+            Self::Unreadable { .. } | Self::Picture(_) => Cause::Unreadable,
+        }
+    }
+}
+
 /// Opens a source.
 ///
 /// # Errors
 /// When the camera is absent or busy, or the file cannot be read. [`SourceSpec::FirstCamera`] without any camera
 /// that can be used gives the demo and not an error.
 pub fn open(spec: &SourceSpec) -> Result<Box<dyn Source>, SourceError> {
-    open_with(spec, CameraRequest::default())
+    open_with(spec, &CameraWishes::default())
 }
 
-/// Like [`open`], with a wish for how a camera captures.
+/// Like [`open`], with wishes for how cameras capture.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_with(spec: &SourceSpec, request: CameraRequest) -> Result<Box<dyn Source>, SourceError> {
+pub fn open_with(spec: &SourceSpec, wishes: &CameraWishes) -> Result<Box<dyn Source>, SourceError> {
     Ok(match spec {
-        SourceSpec::FirstCamera => return first_camera_or_demo(request),
+        SourceSpec::FirstCamera => return first_camera_or_demo(wishes),
         SourceSpec::Camera(number) => {
             let camera = cameras::list().into_iter().nth(*number);
             let camera = camera.ok_or_else(|| SourceError::CameraAbsent {
                 what: format!("camera {number}"),
             })?;
-            Box::new(CameraSource::open(&camera, request)?)
+            Box::new(CameraSource::open(&camera, wishes)?)
         }
         SourceSpec::CameraNamed(name) => {
             let wanted = name.to_lowercase();
@@ -226,9 +268,9 @@ pub fn open_with(spec: &SourceSpec, request: CameraRequest) -> Result<Box<dyn So
             let camera = camera.ok_or_else(|| SourceError::CameraAbsent {
                 what: format!("a camera called {name}"),
             })?;
-            Box::new(CameraSource::open(&camera, request)?)
+            Box::new(CameraSource::open(&camera, wishes)?)
         }
-        SourceSpec::Device(path) => Box::new(CameraSource::open(&cameras::at(path)?, request)?),
+        SourceSpec::Device(path) => Box::new(CameraSource::open(&cameras::at(path)?, wishes)?),
         SourceSpec::File(path) => return open_file(path),
         SourceSpec::Url(url) => Box::new(VideoSource::open_url(url)?),
         SourceSpec::Demo => Box::new(DemoSource::open("built-in demo")?),
@@ -264,10 +306,10 @@ fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
     })
 }
 
-fn first_camera_or_demo(request: CameraRequest) -> Result<Box<dyn Source>, SourceError> {
+fn first_camera_or_demo(wishes: &CameraWishes) -> Result<Box<dyn Source>, SourceError> {
     let mut why = "no camera found".to_owned();
     for camera in cameras::list() {
-        match CameraSource::open(&camera, request) {
+        match CameraSource::open(&camera, wishes) {
             Ok(source) => return Ok(Box::new(source)),
             Err(error) => why = error.to_string(),
         }

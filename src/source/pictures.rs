@@ -103,6 +103,7 @@ impl PicturesSource {
                 duration: (count > 1).then(|| time_of(count)),
                 live: false,
                 reopen_as: None,
+                camera: None,
             },
             paths,
             next,

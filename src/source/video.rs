@@ -145,6 +145,7 @@ impl VideoSource {
             // A film on a server is a recording and comes as fast as it is read; only a stream has no length.
             live: live && frames < 1.0,
             reopen_as: None,
+            camera: None,
         };
         let mut video = Self {
             capture,

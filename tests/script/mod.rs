@@ -16,7 +16,7 @@ use pinkpoint::{
     geometry::{FaceBox, Rect},
     model::DeviceChoice,
     pipeline::{Pipeline, Setup},
-    source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
+    source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 
 const WIDTH: u32 = 64;
@@ -132,7 +132,7 @@ impl Script {
 
     pub fn setup(&self, detector: OneFace) -> Setup {
         let script = self.clone();
-        let open = move |spec: &SourceSpec| {
+        let open = move |spec: &SourceSpec, _: &CameraWishes| {
             let what = spec.to_string();
             if script.failures.load(Ordering::Relaxed) > 0 {
                 script.failures.fetch_sub(1, Ordering::Relaxed);
@@ -148,12 +148,14 @@ impl Script {
                 duration: None,
                 live: script.live,
                 reopen_as: None,
+                camera: None,
             };
             let (script, given) = (script.clone(), 0);
             Ok(Box::new(ScriptedSource { script, info, given }) as Box<dyn Source>)
         };
         Setup {
             opener: Box::new(open),
+            wishes: Default::default(),
             source: SourceSpec::Camera(0),
             detector: Box::new(detector),
             weights: None,

@@ -4,30 +4,44 @@ use std::path::{Path, PathBuf};
 
 use super::Window;
 use crate::{
-    app::{notices::Severity, settings::absolute},
+    app::{notices::Severity, settings::absolute, signs::Sign},
     model::catalogue,
-    pipeline::{Event, NetInfo},
+    pipeline::{Event, NetInfo, Role},
     source::SourceSpec,
 };
 
 impl Window {
     pub(super) fn take_in(&mut self, event: Event) {
         match event {
-            Event::Opening(spec) => self.source.wait_for(format!("Starting {spec} …")),
+            Event::Opening(spec) => self.source.wait_for(Sign::starting(format!("Starting {spec} …"))),
             Event::Opened { spec, info } => {
                 if spec == SourceSpec::FirstCamera && !info.live {
                     let text = format!("There is no camera to show, so this is the {}.", info.name);
                     self.notices.say(Severity::Hint, text);
                 }
                 self.remember_source(&spec);
-                self.source.wait_for(format!("Starting {} …", info.name));
-                self.source.info = Some(info);
+                tracing::info!(
+                    source = info.name,
+                    width = info.width,
+                    height = info.height,
+                    "source opened"
+                );
+                self.source
+                    .wait_for(Sign::starting(format!("Starting {} …", info.name)));
+                self.source.info = Some(*info);
+                self.source.spec = Some(spec);
                 self.source.trouble = None;
             }
-            Event::Waiting { spec, why, retry_in } => {
+            Event::Waiting {
+                spec,
+                cause,
+                why,
+                retry_in,
+            } => {
                 let seconds = retry_in.as_secs_f32();
-                let text = format!("Waiting for {spec}, trying again in {seconds:.1} s");
-                self.source.wait_for(text);
+                let again = format!("Trying {spec} again in {seconds:.1} s.");
+                tracing::info!("waiting for a source: {why}");
+                self.source.wait_for(Sign::waiting(cause, &why, &again));
                 self.source.trouble = Some(why);
             }
             Event::SourceFailed { why, .. } => {
@@ -35,10 +49,41 @@ impl Window {
                 self.source.trouble = Some(why.clone());
                 self.notices.say(Severity::Error, why);
             }
+            Event::Controls(controls) => {
+                if let Some(camera) = self.source.camera_mut() {
+                    camera.controls = controls;
+                }
+            }
             Event::Ended => self.settings.view.paused = true,
-            Event::LoadingWeights(_) => self.loading_weights = true,
-            Event::WeightsLoaded(net) => {
-                self.loading_weights = false;
+            Event::LoadingWeights {
+                path,
+                role: Role::Shown,
+            } => self.loading_weights = Some(path),
+            Event::WeightsLoaded {
+                net,
+                role: Role::Compared,
+            } => {
+                let bundled = catalogue::bundled_name(&net.path);
+                self.settings.compared = Some(bundled.unwrap_or_else(|| absolute(&net.path)));
+            }
+            Event::WeightsFailed {
+                why,
+                role: Role::Compared,
+                ..
+            } => {
+                // The one before goes on where there is one, and is kept.
+                if self.comparing {
+                    self.notices.say(Severity::Error, why);
+                }
+            }
+            Event::LoadingWeights {
+                role: Role::Compared, ..
+            } => {}
+            Event::WeightsLoaded {
+                net,
+                role: Role::Shown,
+            } => {
+                self.loading_weights = None;
                 self.end_recording_before(net.scheme.count);
                 self.points = Some(net.scheme.count);
                 self.remember_reading(&net);
@@ -53,8 +98,12 @@ impl Window {
                 }
                 tracing::info!(net = net.name, device = net.device, "net loaded");
             }
-            Event::WeightsFailed { why, .. } => {
-                self.loading_weights = false;
+            Event::WeightsFailed {
+                why,
+                role: Role::Shown,
+                ..
+            } => {
+                self.loading_weights = None;
                 self.notices.say(Severity::Error, why);
             }
             Event::Saved {

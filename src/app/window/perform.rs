@@ -11,6 +11,7 @@ use jiff::Zoned;
 use super::Window;
 use crate::{
     app::{
+        camera_panel::Wish,
         commands::Id,
         dialogs::Purpose,
         menu::Choice,
@@ -20,7 +21,7 @@ use crate::{
     },
     model::{Reading, catalogue},
     pipeline::Strength,
-    source::SourceSpec,
+    source::{CameraWish, SourceSpec},
 };
 
 /// How far the arrow keys go.
@@ -37,6 +38,7 @@ impl Window {
             Choice::Source(spec) => self.open(spec),
             Choice::RecentSource(path) => self.open_path(Purpose::Source, &path),
             Choice::Weights(name) => self.open_path(Purpose::Weights, &name),
+            Choice::Compared(name) => self.open_path(Purpose::Compared, &name),
             Choice::Smoothing(strength) => self.smooth(strength),
         }
     }
@@ -48,9 +50,12 @@ impl Window {
             Id::OpenDemo => self.open(SourceSpec::Demo),
             Id::OpenFile => self.dialogs.ask(Purpose::Source),
             Id::LoadWeights => self.dialogs.ask(Purpose::Weights),
+            Id::Compare => self.dialogs.ask(Purpose::Compared),
+            Id::StopComparing => self.stop_comparing(),
             Id::Snapshot => self.take_snapshot(),
             Id::Record => self.start_or_stop_recording(),
             Id::ShowFolder => self.show_folder(),
+            Id::ShowLog => self.show_log(),
             Id::StepOn | Id::StepBack => self.step(id == Id::StepOn),
             Id::Forwards => self.skip(true),
             Id::Backwards => self.skip(false),
@@ -89,6 +94,19 @@ impl Window {
         self.pipeline.load_weights(path, reading);
     }
 
+    /// Runs a net beside the one in use, to be read as it was last.
+    pub(super) fn compare_with(&mut self, path: PathBuf) {
+        let reading = self.settings.reading(&path);
+        self.comparing = true;
+        self.pipeline.compare_with(path, reading);
+    }
+
+    fn stop_comparing(&mut self) {
+        self.comparing = false;
+        self.settings.compared = None;
+        self.pipeline.stop_comparing();
+    }
+
     /// Reads the net in use in another way, and remembers that; `None`: as is usual.
     pub(super) fn read_net_as(&mut self, reading: Option<Reading>) {
         let Some(net) = self.scene.as_ref().and_then(|scene| scene.net.clone()) else {
@@ -110,6 +128,49 @@ impl Window {
         }
     }
 
+    /// Sets the camera that is shown, and remembers that for it.
+    pub(super) fn set_camera(&mut self, wish: Wish) {
+        let Some(facts) = self.source.camera_mut() else {
+            return;
+        };
+        let camera = facts.camera.clone();
+        let mut kept = self.settings.cameras.of(&camera);
+        let before = kept.clone();
+        match wish {
+            Wish::Capture(wish) => kept = wish,
+            Wish::Control(id, value) => {
+                kept.controls.insert(id, value);
+                // Until the camera says what became of it.
+                if let Some(control) = facts.controls.iter_mut().find(|control| control.id == id) {
+                    control.value = value;
+                }
+                self.pipeline.set_control(id, value);
+            }
+            Wish::Reset => {
+                kept = CameraWish::default();
+                for control in facts
+                    .controls
+                    .iter()
+                    .filter(|control| control.value != control.default)
+                {
+                    self.pipeline.set_control(control.id, control.default);
+                }
+            }
+        }
+        let captures_alike = |wish: &CameraWish| {
+            CameraWish {
+                controls: before.controls.clone(),
+                ..wish.clone()
+            } == before
+        };
+        let reopens = !captures_alike(&kept);
+        self.settings.cameras.set(&camera, kept);
+        self.pipeline.wish(self.settings.cameras.clone());
+        if let Some(spec) = self.source.spec.clone().filter(|_| reopens) {
+            self.open(spec);
+        }
+    }
+
     pub(super) fn smooth(&mut self, strength: Strength) {
         self.settings.smoothing = strength.value();
         self.pipeline.smooth(strength);
@@ -125,7 +186,8 @@ impl Window {
         let Some(playback) = self.playback() else { return };
         self.settings.view.paused = true;
         // Before the step, which would be one of a running recording otherwise.
-        self.pipeline_paused = self.pipeline.pause(true);
+        self.pipeline.pause(true);
+        self.pipeline_paused = true;
         if on {
             self.pipeline.step();
         } else {
@@ -205,6 +267,17 @@ impl Window {
         }
     }
 
+    fn show_log(&mut self) {
+        let Some(file) = &self.log_file else {
+            let text = "No log is kept in this run; it is on the terminal.";
+            return self.notices.say(Severity::Hint, text);
+        };
+        let folder = file.parent().unwrap_or(file).to_path_buf();
+        let text = format!("The log is {}", file.display());
+        notices::open_folder(&folder);
+        self.notices.say_of_folder(text, folder);
+    }
+
     fn zoom(&mut self, ctx: &egui::Context, factor: f32) {
         let range = theme::ZOOM;
         ctx.set_zoom_factor(factor.clamp(*range.start(), *range.end()));
@@ -227,6 +300,10 @@ impl Window {
             Purpose::Source => path.parse().map(|spec| self.open(spec)).err(),
             Purpose::Weights => catalogue::resolve(path)
                 .map(|path| self.load_weights(path))
+                .map_err(|e| e.to_string())
+                .err(),
+            Purpose::Compared => catalogue::resolve(path)
+                .map(|path| self.compare_with(path))
                 .map_err(|e| e.to_string())
                 .err(),
         };

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use crate::source::SourceInfo;
+use crate::app::signs::Sign;
+use crate::source::{CameraFacts, SourceInfo, SourceSpec};
 
 /// What is known of the source.
 #[derive(Debug, Default)]
 pub(super) struct SourceState {
     pub(super) info: Option<SourceInfo>,
+    /// As what it was opened.
+    pub(super) spec: Option<SourceSpec>,
     /// What the picture waits for.
-    pub(super) waiting: Option<String>,
+    pub(super) waiting: Option<Sign>,
     /// Since when.
     pub(super) waiting_since: Option<Instant>,
     /// What kept the source from being opened the last time.
@@ -17,7 +20,7 @@ pub(super) struct SourceState {
 }
 
 impl SourceState {
-    pub(super) fn wait_for(&mut self, what: String) {
+    pub(super) fn wait_for(&mut self, what: Sign) {
         self.waiting = Some(what);
         self.waiting_since = Some(Instant::now());
     }
@@ -32,6 +35,16 @@ impl SourceState {
         self.info
             .as_ref()
             .map_or_else(String::new, |info| info.name.clone())
+    }
+
+    /// What is known of it, where it is a camera.
+    pub(super) fn camera(&self) -> Option<&CameraFacts> {
+        self.info.as_ref()?.camera.as_ref()
+    }
+
+    /// The same, to be brought up to date.
+    pub(super) fn camera_mut(&mut self) -> Option<&mut CameraFacts> {
+        self.info.as_mut()?.camera.as_mut()
     }
 
     /// Whether pictures come in their own time; nothing is known of that before the first source is open.

@@ -1,0 +1,224 @@
+//! What is asked of cameras, each by itself, and remembered. Plain data.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use image::{RgbaImage, imageops};
+use serde::{Deserialize, Serialize};
+
+use super::cameras::Camera;
+
+/// How pictures come out of a camera: four letters, such as `MJPG`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PixelFormat(pub [u8; 4]);
+
+impl PixelFormat {
+    /// Each picture compressed by itself: what most cameras give at full size and speed.
+    pub const MJPG: Self = Self(*b"MJPG");
+
+    /// From the number that OpenCV and video4linux keep it in.
+    pub fn from_code(code: u32) -> Self {
+        Self(code.to_le_bytes())
+    }
+
+    /// The number that OpenCV and video4linux keep it in.
+    pub fn code(self) -> u32 {
+        u32::from_le_bytes(self.0)
+    }
+}
+
+impl fmt::Display for PixelFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(String::from_utf8_lossy(&self.0).trim_end())
+    }
+}
+
+impl FromStr for PixelFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let letters = format!("{text:<4}").into_bytes();
+        let four = <[u8; 4]>::try_from(letters);
+        four.map(Self)
+            .map_err(|_| format!("'{text}' is no pixel format; those are four letters, such as MJPG"))
+    }
+}
+
+impl TryFrom<String> for PixelFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PixelFormat> for String {
+    fn from(format: PixelFormat) -> Self {
+        format.to_string()
+    }
+}
+
+/// By how much a camera's pictures are turned: it may hang upside down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turn {
+    /// As they come.
+    #[default]
+    None,
+    /// A quarter, clockwise.
+    Right,
+    /// Upside down.
+    Over,
+    /// A quarter, counter-clockwise.
+    Left,
+}
+
+impl Turn {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::None, Self::Right, Self::Over, Self::Left];
+
+    /// What `width` and `height` become.
+    pub fn of_size(self, (width, height): (u32, u32)) -> (u32, u32) {
+        match self {
+            Self::None | Self::Over => (width, height),
+            Self::Right | Self::Left => (height, width),
+        }
+    }
+
+    /// The picture, turned.
+    pub fn apply(self, mut picture: RgbaImage) -> RgbaImage {
+        match self {
+            Self::None => picture,
+            Self::Right => imageops::rotate90(&picture),
+            Self::Over => {
+                imageops::rotate180_in_place(&mut picture);
+                picture
+            }
+            Self::Left => imageops::rotate270(&picture),
+        }
+    }
+}
+
+/// What is asked of a camera; it gives the nearest that it can. What is `None` is as is usual.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CameraWish {
+    /// How its pictures come.
+    pub format: Option<PixelFormat>,
+    /// Pixels per row, and rows, before they are turned.
+    pub size: Option<(u32, u32)>,
+    /// Frames a second.
+    pub fps: Option<f64>,
+    /// How its pictures are turned.
+    pub turn: Turn,
+    /// Values of its controls, by their numbers.
+    pub controls: BTreeMap<u32, i64>,
+}
+
+/// Every webcam gives this, and faces in it are larger than any net's input.
+const USUAL_SIZE: (u32, u32) = (640, 480);
+/// See [`USUAL_SIZE`].
+const USUAL_FPS: f64 = 30.0;
+
+impl CameraWish {
+    /// The format that is asked for: the one wished, or one in which cameras are fast.
+    pub fn format_or_usual(&self) -> PixelFormat {
+        self.format.unwrap_or(PixelFormat::MJPG)
+    }
+
+    /// The size that is asked for.
+    pub fn size_or_usual(&self) -> (u32, u32) {
+        self.size.unwrap_or(USUAL_SIZE)
+    }
+
+    /// The rate that is asked for.
+    pub fn fps_or_usual(&self) -> f64 {
+        let sound = |fps: &f64| fps.is_finite() && *fps > 0.0;
+        self.fps.filter(sound).unwrap_or(USUAL_FPS)
+    }
+}
+
+/// What is asked of each camera.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CameraWishes(BTreeMap<String, CameraWish>);
+
+impl CameraWishes {
+    /// What is asked of a camera, wherever it is plugged in.
+    pub fn of(&self, camera: &Camera) -> CameraWish {
+        self.0.get(&key(camera)).cloned().unwrap_or_default()
+    }
+
+    /// Asks something else of a camera.
+    pub fn set(&mut self, camera: &Camera, wish: CameraWish) {
+        if wish == CameraWish::default() {
+            self.0.remove(&key(camera));
+        } else {
+            self.0.insert(key(camera), wish);
+        }
+    }
+}
+
+fn key(camera: &Camera) -> String {
+    camera.spec().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgba;
+
+    fn camera(name: &str) -> Camera {
+        Camera {
+            node: "/dev/video0".into(),
+            name: name.into(),
+            stable_path: None,
+        }
+    }
+
+    #[test]
+    fn formats_are_their_letters() {
+        for text in ["MJPG", "YUYV", "Y8"] {
+            let format: PixelFormat = text.parse().unwrap();
+            assert_eq!(format.to_string(), text);
+            assert_eq!(PixelFormat::from_code(format.code()), format);
+        }
+        assert!("too long".parse::<PixelFormat>().is_err());
+    }
+
+    #[test]
+    fn what_is_turned_comes_back_after_four_quarters_and_its_size_goes_with_it() {
+        let mut picture = RgbaImage::new(3, 2);
+        picture.put_pixel(0, 0, Rgba([255, 0, 0, 255]));
+        let right = Turn::Right.apply(picture.clone());
+        assert_eq!(right.dimensions(), Turn::Right.of_size((3, 2)));
+        assert_eq!(
+            right.get_pixel(1, 0).0[0],
+            255,
+            "the upper left corner comes to the upper right"
+        );
+        assert_eq!(Turn::Left.apply(right.clone()), picture);
+        assert_eq!(Turn::Right.apply(right), Turn::Over.apply(picture.clone()));
+        assert_eq!(Turn::None.apply(picture.clone()), picture);
+    }
+
+    #[test]
+    fn every_camera_keeps_its_own_wishes_through_a_file() {
+        let mut wishes = CameraWishes::default();
+        let wish = CameraWish {
+            format: Some(PixelFormat(*b"YUYV")),
+            size: Some((1280, 720)),
+            controls: BTreeMap::from([(9_963_776, 12)]),
+            turn: Turn::Over,
+            ..CameraWish::default()
+        };
+        wishes.set(&camera("one"), wish.clone());
+        wishes.set(&camera("two"), CameraWish::default());
+        let text = serde_json::to_string(&wishes).unwrap();
+        let back: CameraWishes = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, wishes);
+        assert_eq!(back.of(&camera("one")), wish);
+        assert_eq!(back.of(&camera("two")), CameraWish::default());
+        assert_eq!((wish.size_or_usual(), wish.fps_or_usual()), ((1280, 720), 30.0));
+    }
+}

@@ -1,0 +1,126 @@
+//! Cameras and nets in the window: what can be set on a camera, and two nets beside each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod harness;
+
+use egui_kittest::{Harness, kittest::Queryable};
+use harness::{
+    AUTO_EXPOSURE, BRIGHTNESS, Webcam, click, has, press, type_in, wait_for, wait_until, window, window_onto,
+};
+use pinkpoint::{
+    app::{Settings, Start, Window},
+    geometry::Rect,
+    source::{SourceSpec, Turn},
+};
+
+const FACE: Rect = Rect::new(100.0, 60.0, 80.0, 90.0);
+const NONE: egui::Modifiers = egui::Modifiers::NONE;
+const CTRL: egui::Modifiers = egui::Modifiers::COMMAND;
+
+/// Opens the choice of this name and takes one of what it offers.
+fn choose(harness: &mut Harness<'_, Window>, name: &str, option: &str) {
+    harness
+        .get_by_role_and_label(egui::accesskit::Role::ComboBox, name)
+        .click();
+    harness.run_steps(3);
+    harness.get_by_label(option).click();
+    harness.run_steps(3);
+}
+
+#[test]
+fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let webcam = Webcam::default();
+    let start = || Start {
+        settings: Settings::load(&file).0,
+        settings_file: Some(file.clone()),
+        ..Start::default()
+    };
+    let open = || {
+        let mut harness = window_onto(
+            webcam.opener(),
+            SourceSpec::Camera(0),
+            vec![FACE],
+            "steady-64.pt",
+            start(),
+        );
+        harness.set_size(egui::vec2(1200.0, 1600.0));
+        wait_for(&mut harness, "640×480 px");
+        harness
+    };
+    let mut harness = open();
+    press(&mut harness, NONE, egui::Key::O);
+    wait_for(&mut harness, "gives 640×480, MJPG, 30 frames/s");
+    choose(&mut harness, "size", "1280×720");
+    wait_for(&mut harness, "gives 1280×720");
+    choose(&mut harness, "turned", "a quarter right");
+    wait_for(&mut harness, "720×1280 px");
+    choose(&mut harness, "Auto Exposure", "Manual Mode");
+    wait_until(&mut harness, |_| {
+        *webcam.set.lock().unwrap() == [(AUTO_EXPOSURE, 1)]
+    });
+    drop(harness);
+
+    let last = |webcam: &Webcam| webcam.opened.lock().unwrap().last().unwrap().clone();
+    webcam.opened.lock().unwrap().clear();
+    let mut harness = window_onto(
+        webcam.opener(),
+        SourceSpec::Camera(0),
+        vec![FACE],
+        "steady-64.pt",
+        start(),
+    );
+    harness.set_size(egui::vec2(1200.0, 1600.0));
+    wait_for(&mut harness, "720×1280 px");
+    let wish = last(&webcam);
+    assert_eq!((wish.size, wish.turn), (Some((1280, 720)), Turn::Right));
+    assert_eq!(wish.controls.get(&AUTO_EXPOSURE), Some(&1));
+    wait_for(&mut harness, "Brightness");
+    harness.get_all_by_label("As at first").next().unwrap().click();
+    harness.run_steps(3);
+    wait_for(&mut harness, "640×480 px");
+    assert_eq!(last(&webcam), Default::default());
+    assert!(webcam.set.lock().unwrap().iter().all(|(id, _)| *id != BRIGHTNESS));
+}
+
+#[test]
+fn a_camera_in_the_dark_is_told_of() {
+    let mut harness = window_onto(
+        Webcam::default().opener(),
+        SourceSpec::Camera(0),
+        Vec::new(),
+        "steady-64.pt",
+        Start::default(),
+    );
+    wait_for(&mut harness, "It is too dark");
+}
+
+#[test]
+fn two_nets_are_compared_until_that_is_ended() {
+    let mut harness = window(SourceSpec::Demo, vec![FACE], "steady-64.pt");
+    wait_for(&mut harness, "320×240 px");
+    assert!(!has(&harness, "beside it"));
+    let net = |name: &str| format!("{}/tests/weights/{name}", env!("CARGO_MANIFEST_DIR"));
+    // One that cannot be used changes nothing.
+    press(&mut harness, CTRL, egui::Key::K);
+    type_in(&mut harness, &net("state-dict.pt"));
+    press(&mut harness, NONE, egui::Key::Enter);
+    wait_for(&mut harness, "state-dict.pt");
+    click(&mut harness, "×");
+    assert!(!has(&harness, "beside it"));
+
+    press(&mut harness, CTRL, egui::Key::K);
+    type_in(&mut harness, &net("steady-96.pt"));
+    press(&mut harness, NONE, egui::Key::Enter);
+    wait_for(&mut harness, "beside it");
+    wait_for(&mut harness, "apart");
+    press(&mut harness, CTRL | egui::Modifiers::SHIFT, egui::Key::K);
+    harness.run_steps(3);
+    wait_until(&mut harness, |harness| !has(harness, "beside it"));
+}
