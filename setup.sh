@@ -17,7 +17,7 @@ PACKAGES=(
   libopencv-dev opencv-data clang libclang-dev            # OpenCV, its cascades, and what binds it to Rust
   libgl1 libegl1 libgl1-mesa-dri libxkbcommon-x11-0       # what the window needs: OpenGL, and the X libraries that
   libx11-6 libx11-xcb1 libxcursor1 libxi6 libxrandr2      # are looked for when it opens
-  xvfb                                                    # the tests open the real window on a virtual screen
+  xvfb xdotool                                            # the tests open the real window on a virtual screen, and use it
 )
 CASCADES=(haarcascade_frontalface_default haarcascade_frontalface_alt haarcascade_frontalface_alt2
           haarcascade_profileface haarcascade_eye lbpcascade_frontalface)

@@ -9,9 +9,9 @@
 mod harness;
 
 use egui_kittest::kittest::Queryable;
-use harness::{click, has, press, type_in, wait_for, window, window_with};
+use harness::{click, has, press, type_in, wait_for, wait_until, window, window_with};
 use pinkpoint::{
-    app::{Settings, Start},
+    app::{COMMANDS, Id, Settings, Start},
     geometry::Rect,
     source::SourceSpec,
 };
@@ -22,6 +22,7 @@ fn the_status_bar_says_what_is_shown_with_units_and_can_be_put_away() {
     let mut harness = window(SourceSpec::Demo, vec![face], "steady-64.pt");
     wait_for(&mut harness, "still.png");
     wait_for(&mut harness, "320×240 px");
+    assert!(!has(&harness, "Starting"), "it is there");
     wait_for(&mut harness, "cpu");
     for text in ["fps", "ms", "frames", "latency", "detect", "infer"] {
         assert!(has(&harness, text), "{text}");
@@ -127,6 +128,82 @@ fn a_command_is_found_by_a_few_letters_and_done() {
     type_in(&mut harness, "status");
     press(&mut harness, egui::Modifiers::NONE, egui::Key::Escape);
     assert!(!has(&harness, "latency") && !has(&harness, "Ctrl+P"));
+}
+
+#[test]
+fn every_command_does_by_its_keys_what_its_row_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut start = Start::default();
+    start.settings.saving.folder = Some(folder.path().to_path_buf());
+    let face = Rect::new(100.0, 60.0, 80.0, 90.0);
+    let mut harness = window_with(SourceSpec::Demo, vec![face], "steady-64.pt", start);
+    wait_for(&mut harness, "320×240 px");
+    for command in COMMANDS {
+        let before = harness.state().settings().clone();
+        let switch = |settings: &Settings| {
+            let mut view = settings.view.clone();
+            view.switch(command.id, false).map(|on| *on)
+        };
+        // Elsewhere: the window's end; what the screen does; what holds only as long as the key.
+        if matches!(command.id, Id::Quit | Id::FullScreen | Id::HideCompared) {
+            continue;
+        }
+        press(
+            &mut harness,
+            command.shortcut.modifiers,
+            command.shortcut.logical_key,
+        );
+        let after = harness.state().settings().clone();
+        if let Some(was) = switch(&before) {
+            assert_eq!(switch(&after), Some(!was), "{}", command.name);
+            press(
+                &mut harness,
+                command.shortcut.modifiers,
+                command.shortcut.logical_key,
+            );
+            assert_eq!(switch(harness.state().settings()), Some(was), "{}", command.name);
+            continue;
+        }
+        match command.id {
+            Id::NextPoints => assert_ne!(after.view.overlay.which, before.view.overlay.which),
+            Id::NextTheme => assert_ne!(after.view.theme, before.view.theme),
+            Id::Enlarge => assert!(after.zoom > before.zoom),
+            Id::Shrink => assert!(after.zoom < before.zoom),
+            Id::UsualSize => assert_eq!(after.zoom, 1.0),
+            Id::UsualView => assert_eq!(after.view, Settings::default().view),
+            Id::OpenFile | Id::LoadWeights | Id::Compare => {
+                wait_for(&mut harness, "Browse…");
+                press(&mut harness, egui::Modifiers::NONE, egui::Key::Escape);
+            }
+            Id::OpenCamera => wait_until(&mut harness, |h| {
+                h.state().settings().source.as_deref() == Some("camera")
+            }),
+            Id::OpenDemo => wait_until(&mut harness, |h| {
+                h.state().settings().source.as_deref() == Some("demo")
+            }),
+            Id::Snapshot => wait_for(&mut harness, "Snapshot: "),
+            Id::Record => {
+                wait_for(&mut harness, "recording");
+                press(
+                    &mut harness,
+                    command.shortcut.modifiers,
+                    command.shortcut.logical_key,
+                );
+                wait_until(&mut harness, |harness| !has(harness, "What is seen"));
+            }
+            Id::ShowLog => wait_for(&mut harness, "No log is kept"),
+            Id::StopComparing => assert_eq!(after.compared, None),
+            // There is nothing to go on or back in, and the folder is the desktop's to show.
+            Id::StepOn
+            | Id::StepBack
+            | Id::Forwards
+            | Id::Backwards
+            | Id::Faster
+            | Id::Slower
+            | Id::ShowFolder => {}
+            other => panic!("{other:?} is done by nothing"),
+        }
+    }
 }
 
 #[test]

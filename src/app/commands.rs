@@ -2,8 +2,9 @@
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
-/// Which command it is.
+/// Which command it is; its row says what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the table says what each does")]
 pub enum Id {
     OpenCamera,
     OpenFile,
@@ -51,6 +52,7 @@ pub enum Id {
 
 /// The menu that a command is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "they are called so on the screen")]
 pub enum Menu {
     File,
     Playback,

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use eframe::glow;
 
+pub use commands::{Command, Id, Menu, TABLE as COMMANDS};
 pub use saving::{Saving, Table};
 pub use settings::{Place, Settings, set_aside};
 pub use window::{Outcome, Start, Window};

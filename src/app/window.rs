@@ -161,11 +161,7 @@ impl Window {
         self.preparer
             .limit_side(ctx.input(|input| input.max_texture_side));
         if let Some(Prepared { scene, video, maps }) = self.preparer.newest() {
-            // A picture from before the source was lost does not end the waiting for it.
-            let is_news = |since: Instant| scene.frame.captured_at >= since;
-            if self.source.waiting_since.is_some_and(is_news) {
-                self.source.stop_waiting();
-            }
+            self.source.shows(scene.frame.opening);
             self.video.upload(ctx, video);
             if let Some(maps) = maps {
                 self.panels.upload_maps(ctx, maps);
@@ -258,6 +254,11 @@ impl Window {
         }
         self.notices.show(ui.ctx(), area);
         self.note_when_painted(ui.ctx());
+    }
+
+    /// The settings as they are.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// Stops the pipeline; what came of the run.

@@ -161,7 +161,10 @@ impl Capture {
         let mut wanted = spec.clone();
         let mut was_there = false;
         loop {
-            self.events.send(Event::Opening(spec.clone()));
+            self.events.send(Event::Opening {
+                spec: spec.clone(),
+                opening: self.openings + 1,
+            });
             self.to_set.clear();
             let left = match (self.opener)(&wanted, &self.wishes) {
                 Ok(source) => {
@@ -171,6 +174,7 @@ impl Capture {
                     self.events.send(Event::Opened {
                         spec: spec.clone(),
                         info: Box::new(source.info().clone()),
+                        opening: self.openings,
                     });
                     *played = Some(spec.clone());
                     self.play(spec, source)
@@ -188,6 +192,7 @@ impl Capture {
                         },
                         why: error.to_string(),
                         retry_in: retry,
+                        opening: self.openings + 1,
                     });
                     // Nothing can be gone to in what is not there.
                     if let Some(left) = self.wait(retry, false) {

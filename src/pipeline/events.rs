@@ -23,13 +23,20 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// A source is being opened.
-    Opening(SourceSpec),
+    Opening {
+        /// What was asked for.
+        spec: SourceSpec,
+        /// Which opening of a source its frames will be of, or a later one.
+        opening: u64,
+    },
     /// A source is open; pictures follow.
     Opened {
         /// What was asked for.
         spec: SourceSpec,
         /// What was opened.
         info: Box<SourceInfo>,
+        /// Which opening of a source its frames are of.
+        opening: u64,
     },
     /// A camera or stream is not there, busy, or was lost; it is tried again.
     Waiting {
@@ -41,6 +48,8 @@ pub enum Event {
         why: String,
         /// When it is tried next.
         retry_in: Duration,
+        /// Which opening of a source its frames will be of, or a later one.
+        opening: u64,
     },
     /// A source cannot be used; the one before, if any, goes on.
     SourceFailed {

@@ -1,32 +1,36 @@
 //! The window without a screen, read as a screen reader would, before sources and faces that do what they are told.
 #![allow(dead_code, reason = "not every test needs everything")]
 
+mod gl;
+
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::{Harness, LazyRenderer, kittest::Queryable};
 use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
     app::{Start, Window},
-    detect::{DetectError, Detection, FaceDetector},
+    detect::{CascadeDetector, CascadeSettings, DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Rect},
-    model::DeviceChoice,
+    model::{DeviceChoice, catalogue},
     pipeline::{Opener, Pipeline, Setup},
     source::{
-        CameraFacts, CameraWish, CameraWishes, Control, ControlKind, Grab, PixelFormat, Source, SourceError,
-        SourceInfo, SourceSpec,
+        self, CameraFacts, CameraWish, CameraWishes, Control, ControlKind, Grab, PixelFormat, Source,
+        SourceError, SourceInfo, SourceSpec,
         cameras::{Camera, Mode},
     },
+    transform::crop,
 };
 
 /// Far longer than anything takes on a busy machine: only a hang reaches it.
 const LONG: Duration = Duration::from_secs(60);
 
-/// One grey picture.
+/// One picture.
 struct Still {
+    picture: RgbaImage,
     info: SourceInfo,
     given: bool,
 }
@@ -38,7 +42,7 @@ impl Source for Still {
 
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
         let grab = Grab {
-            picture: RgbaImage::from_pixel(320, 240, Rgba([90, 90, 90, 255])),
+            picture: self.picture.clone(),
             source_time: Duration::ZERO,
             origin: "still".into(),
             index: 0,
@@ -47,23 +51,30 @@ impl Source for Still {
     }
 }
 
-fn open(spec: &SourceSpec, _wishes: &CameraWishes) -> Result<Box<dyn Source>, SourceError> {
-    let info = SourceInfo {
-        name: "still.png".into(),
-        width: 320,
-        height: 240,
+pub fn open(spec: &SourceSpec, _wishes: &CameraWishes) -> Result<Box<dyn Source>, SourceError> {
+    match spec {
+        SourceSpec::Camera(number) => Err(SourceError::CameraAbsent {
+            what: format!("camera {number}"),
+        }),
+        _ => Ok(Box::new(Still {
+            picture: RgbaImage::from_pixel(320, 240, Rgba([90, 90, 90, 255])),
+            info: info("still.png", (320, 240)),
+            given: false,
+        })),
+    }
+}
+
+fn info(name: &str, (width, height): (u32, u32)) -> SourceInfo {
+    SourceInfo {
+        name: name.into(),
+        width,
+        height,
         fps: None,
         frame_count: Some(1),
         duration: None,
         live: false,
         reopen_as: None,
         camera: None,
-    };
-    match spec {
-        SourceSpec::Camera(number) => Err(SourceError::CameraAbsent {
-            what: format!("camera {number}"),
-        }),
-        _ => Ok(Box::new(Still { info, given: false })),
     }
 }
 
@@ -229,15 +240,47 @@ pub fn window_onto(
     net: &str,
     start: Start,
 ) -> Harness<'static, Window> {
-    let weights: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", net]
+    window_drawn(opener, source, faces, &self::net(net), start, Look::default())
+}
+
+/// A net that comes with the tests.
+pub fn net(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "weights", name]
         .iter()
-        .collect();
+        .collect()
+}
+
+/// How large the window is, and how large a point of it.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub size: [f32; 2],
+    pub scale: f32,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            size: [800.0, 500.0],
+            scale: 1.0,
+        }
+    }
+}
+
+/// The same, that can be drawn.
+pub fn window_drawn(
+    opener: Opener,
+    source: SourceSpec,
+    faces: Vec<Rect>,
+    net: &Path,
+    start: Start,
+    look: Look,
+) -> Harness<'static, Window> {
     let setup = Setup {
         opener,
         wishes: start.settings.cameras.clone(),
         source,
         detector: Box::new(Faces(faces)),
-        weights: Some(weights),
+        weights: Some(net.to_path_buf()),
         reading: None,
         device: DeviceChoice::Cpu,
         smoothing: Default::default(),
@@ -249,8 +292,52 @@ pub fn window_onto(
         window.show(ui);
     };
     Harness::builder()
-        .with_size([800.0, 500.0])
+        .with_size(look.size)
+        .with_pixels_per_point(look.scale)
+        .renderer(LazyRenderer::new(gl::GlRenderer::new))
         .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), start))
+}
+
+/// The demo's picture, and where its face is.
+fn portrait() -> (RgbaImage, Vec<Rect>) {
+    let mut demo = source::open(&SourceSpec::Demo).unwrap();
+    let picture = demo.next_picture().unwrap().unwrap().picture;
+    let mut detector = CascadeDetector::open(CascadeSettings::following()).unwrap();
+    let grey = crop::grey(&picture).unwrap();
+    let faces = detector.detect(&grey).unwrap();
+    (picture, faces.iter().map(|face| face.face_box.bounds()).collect())
+}
+
+/// The window onto that picture, with the program's own net.
+pub fn portrait_window(start: Start, look: Look) -> Harness<'static, Window> {
+    let (picture, faces) = portrait();
+    let opener: Opener = Box::new(move |_, _| {
+        let info = info("portrait.png", picture.dimensions());
+        let still = Still {
+            picture: picture.clone(),
+            info,
+            given: false,
+        };
+        Ok(Box::new(still))
+    });
+    let net = catalogue::resolve(catalogue::DEFAULT).unwrap();
+    window_drawn(opener, SourceSpec::Demo, faces, &net, start, look)
+}
+
+/// Opens nothing: every camera has a trouble of its own.
+pub fn open_in_trouble(spec: &SourceSpec, _: &CameraWishes) -> Result<Box<dyn Source>, SourceError> {
+    let what = "Test Webcam".to_owned();
+    Err(match spec {
+        SourceSpec::CameraNamed(name) if name == "busy" => SourceError::CameraBusy {
+            what,
+            why: "Device or resource busy".into(),
+        },
+        SourceSpec::CameraNamed(name) if name == "forbidden" => SourceError::CameraForbidden { what },
+        SourceSpec::CameraNamed(_) => SourceError::Lost { what },
+        other => SourceError::CameraAbsent {
+            what: other.to_string(),
+        },
+    })
 }
 
 /// Runs the window until a text stands in it.

@@ -13,8 +13,11 @@ use crate::{
 impl Window {
     pub(super) fn take_in(&mut self, event: Event) {
         match event {
-            Event::Opening(spec) => self.source.wait_for(Sign::starting(format!("Starting {spec} …"))),
-            Event::Opened { spec, info } => {
+            Event::Opening { spec, opening } => {
+                self.source
+                    .wait_for(Sign::starting(format!("Starting {spec} …")), opening);
+            }
+            Event::Opened { spec, info, opening } => {
                 if spec == SourceSpec::FirstCamera && !info.live {
                     let text = format!("There is no camera to show, so this is the {}.", info.name);
                     self.notices.say(Severity::Hint, text);
@@ -27,7 +30,7 @@ impl Window {
                     "source opened"
                 );
                 self.source
-                    .wait_for(Sign::starting(format!("Starting {} …", info.name)));
+                    .wait_for(Sign::starting(format!("Starting {} …", info.name)), opening);
                 self.source.info = Some(*info);
                 self.source.spec = Some(spec);
                 self.source.trouble = None;
@@ -37,11 +40,12 @@ impl Window {
                 cause,
                 why,
                 retry_in,
+                opening,
             } => {
                 let seconds = retry_in.as_secs_f32();
                 let again = format!("Trying {spec} again in {seconds:.1} s.");
                 tracing::info!("waiting for a source: {why}");
-                self.source.wait_for(Sign::waiting(cause, &why, &again));
+                self.source.wait_for(Sign::waiting(cause, &why, &again), opening);
                 self.source.trouble = Some(why);
             }
             Event::SourceFailed { why, .. } => {

@@ -1,7 +1,5 @@
 //! What the window knows of its source: what it is, or what is waited for, and why.
 
-use std::time::Instant;
-
 use crate::app::signs::Sign;
 use crate::source::{CameraFacts, SourceInfo, SourceSpec};
 
@@ -13,21 +11,28 @@ pub(super) struct SourceState {
     pub(super) spec: Option<SourceSpec>,
     /// What the picture waits for.
     pub(super) waiting: Option<Sign>,
-    /// Since when.
-    pub(super) waiting_since: Option<Instant>,
+    /// The opening whose pictures end the waiting, as later ones do; those from before the source was lost do not.
+    ends_with: u64,
     /// What kept the source from being opened the last time.
     pub(super) trouble: Option<String>,
 }
 
 impl SourceState {
-    pub(super) fn wait_for(&mut self, what: Sign) {
+    /// Waits for a picture of this opening or a later one.
+    pub(super) fn wait_for(&mut self, what: Sign, opening: u64) {
         self.waiting = Some(what);
-        self.waiting_since = Some(Instant::now());
+        self.ends_with = opening;
     }
 
     pub(super) fn stop_waiting(&mut self) {
         self.waiting = None;
-        self.waiting_since = None;
+    }
+
+    /// Takes in that a picture of this opening is shown.
+    pub(super) fn shows(&mut self, opening: u64) {
+        if opening >= self.ends_with {
+            self.waiting = None;
+        }
     }
 
     /// Its name; none before the first source is open.
