@@ -53,6 +53,8 @@ pub(super) enum Command {
     LookInside(bool),
     /// Smooth the points so much.
     Smooth(Strength),
+    /// Search soon, since pictures are searched in another way from now on.
+    SearchAnew,
     /// Read the net's numbers so.
     ReadAs(Reading),
     /// Run a second net beside, once it is loaded, or do not any more.
@@ -154,6 +156,7 @@ impl Infer {
                         follower.set_strength(strength);
                     }
                 }
+                Command::SearchAnew => (state.planner, state.started) = (Planner::default(), Instant::now()),
                 Command::ReadAs(reading) => self.read_as(state, reading),
                 Command::Compare(on) => {
                     state.compares = on;

@@ -323,9 +323,10 @@ impl Pipeline {
         self.ask_infer(infer::Command::LookInside(on));
     }
 
-    /// Searches pictures so from now on.
+    /// Searches pictures so from now on, also the one that is held still.
     pub fn search(&self, searching: Searching) {
         self.searching.put(searching);
+        self.ask_infer(infer::Command::SearchAnew);
     }
 
     /// Smooths the points so much from now on.

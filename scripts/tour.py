@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Takes the pictures of the window that the README shows: opens the real window on a virtual screen, presses the keys that a
+person would, and saves what is seen.
+
+    scripts/tour.py [--program PROGRAM] [--out FOLDER] [--only NAME,NAME]
+
+Needs Xvfb and xdotool, which setup.sh installs, and import of ImageMagick (apt install imagemagick). Look at the pictures before
+they are committed: a busy machine may not have come to rest.
+"""
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZE = (1280, 800)
+# What is given to the program, keys and mouse in turn ("1.5" waits so many seconds), settings that are not as at first.
+PICTURES = {
+    "window": (["--source", "demo"], [], {}),
+    "overlay": (["--source", "demo"], ["l", "n", "i", "o", "m", "f", "2"], {}),
+    "compare": (["--source", "demo"], ["m", "f", "l", "2"], {"compared": "course-long"}),
+    "palette": (["--source", "demo"], ["ctrl+p", "0.5", "type:con", "1"], {}),
+    "performance": (["--source", "demo"], ["h", "20"], {}),
+    "light": (["--source", "demo"], ["ctrl+t", "1.5"], {}),
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", type=Path, default=ROOT / "target/release/pinkpoint")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/tour")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PICTURES), metavar="NAME,NAME")
+    return parser.parse_args()
+
+
+def open_screen():
+    width, height = SIZE
+    screen = subprocess.Popen(["Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", f"{width}x{height}x24"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return screen, f":{screen.stdout.readline().strip()}"
+
+
+def do(step, environment):
+    if step.replace(".", "").isdigit():
+        time.sleep(float(step))
+    elif step.startswith("type:"):
+        subprocess.run(["xdotool", "type", "--delay", "60", step.removeprefix("type:")], env=environment, check=True)
+    else:
+        subprocess.run(["xdotool", "key", "--delay", "60", step], env=environment, check=True)
+        time.sleep(0.3)
+
+
+def take(args, name):
+    given, steps, settings = PICTURES[name]
+    screen, display = open_screen()
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "DISPLAY": display, "HOME": home, "XDG_STATE_HOME": f"{home}/state"}
+        for session in ("WAYLAND_DISPLAY", "WAYLAND_SOCKET"):
+            environment.pop(session, None)
+        file = Path(home) / "settings.json"
+        width, height = SIZE
+        file.write_text(json.dumps({"window": {"width": width, "height": height}, **settings}))
+        program = subprocess.Popen([args.program, *given, "--settings", file], env=environment)
+        try:
+            search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "Pinkpoint", "windowfocus", "--sync"]
+            subprocess.run(search, env=environment, check=True, stdout=subprocess.DEVNULL)
+            time.sleep(5)
+            for step in steps:
+                do(step, environment)
+            subprocess.run(["import", "-window", "root", args.out / f"{name}.png"], env=environment, check=True)
+        finally:
+            program.terminate()
+            program.wait()
+            screen.terminate()
+            screen.wait()
+
+
+def main():
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in args.only:
+        take(args, name)
+        print(args.out / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
