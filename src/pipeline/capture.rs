@@ -29,7 +29,7 @@ pub type Opener = Box<dyn FnMut(&SourceSpec, &CameraWishes) -> Result<Box<dyn So
 
 /// Waits between tries for a camera: short enough that replugging feels immediate, then long enough to cost nothing.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(2);
 /// A recording of which only one picture can be read is not begun again sooner than this.
 const LEAST_ROUND: Duration = Duration::from_secs(1);
 /// How often the thread looks up in a pause; a command wakes it at once.
