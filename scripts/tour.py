@@ -70,7 +70,7 @@ def take(args, name):
             time.sleep(5)
             for step in steps:
                 do(step, environment)
-            subprocess.run(["import", "-window", "root", args.out / f"{name}.png"], env=environment, check=True)
+            subprocess.run(["import", "-window", "root", "-quality", "90", args.out / f"{name}.jpg"], env=environment, check=True)
         finally:
             program.terminate()
             program.wait()
@@ -83,7 +83,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.only:
         take(args, name)
-        print(args.out / f"{name}.png")
+        print(args.out / f"{name}.jpg")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Without RUST_LOG: what went wrong here, and nothing from the libraries below.
-const ON_STDERR: &str = "error,pinkpoint=warn";
+/// Without RUST_LOG: what went wrong here, and nothing from the libraries below; winit complains about windows that were closed.
+const ON_STDERR: &str = "error,winit=off,pinkpoint=warn";
 /// In the file also what was opened and loaded.
 const IN_FILE: &str = "warn,pinkpoint=info";
 /// A file larger than this is put aside at the start, and the one put aside before goes.
