@@ -36,9 +36,8 @@ pub fn start() {
         .init();
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if FILE.get().is_some() {
-            tracing::error!("{panic}");
-        }
+        // A file that cannot be written to any more is no reason to say nothing at all.
+        let _ = writeln!(IntoFile, "{panic}");
         usual(panic);
     }));
 }

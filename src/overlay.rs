@@ -126,6 +126,8 @@ pub struct Style {
     pub ids: bool,
     /// Where the keypoints were a moment ago.
     pub trails: bool,
+    /// The points of a net that is compared, where there is one.
+    pub compared: bool,
     /// Smoothed or not.
     pub which: Which,
     /// Draws keypoints fainter that the net is less sure of.
@@ -145,6 +147,7 @@ impl Default for Style {
             boxes: true,
             ids: false,
             trails: false,
+            compared: true,
             which: Which::default(),
             fade: false,
             size: 1.0,

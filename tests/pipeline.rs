@@ -23,7 +23,7 @@ use pinkpoint::{
     geometry::{FaceBox, Point, Rect},
     model::{DeviceChoice, KeypointModel, OutputScale, Reading},
     pipeline::{Event, Pipeline, Recorder, Role, RunFacts, Scene, Setup},
-    source::{SourceError, SourceSpec},
+    source::{Cause, SourceError, SourceSpec},
 };
 use script::{FACE, OneFace, Script, grey_of, grey_seen, number_in, until};
 
@@ -227,14 +227,16 @@ fn an_absent_camera_is_waited_for_and_a_lost_one_comes_back() {
     };
     let pipeline = script.start();
     let waiting = |event| match event {
-        Event::Waiting { why, .. } => Some(why),
+        Event::Waiting { why, cause, .. } => Some((why, cause)),
         _ => None,
     };
-    let why = next_event(&pipeline, waiting);
+    let (why, cause) = next_event(&pipeline, waiting);
     assert!(why.contains("camera:0") && why.contains("plug it in"), "{why}");
+    assert_eq!(cause, Cause::Absent);
     next_scene(&pipeline);
-    let why = next_event(&pipeline, waiting);
+    let (why, cause) = next_event(&pipeline, waiting);
     assert!(why.contains("no pictures any more"), "{why}");
+    assert_eq!(cause, Cause::Lost);
     until(|| (script.opened.load(Ordering::Relaxed) >= 2).then_some(()));
     next_scene(&pipeline);
 }

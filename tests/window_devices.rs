@@ -86,7 +86,21 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
     harness.run_steps(3);
     wait_for(&mut harness, "640×480 px");
     assert_eq!(last(&webcam), Default::default());
-    assert!(webcam.set.lock().unwrap().iter().all(|(id, _)| *id != BRIGHTNESS));
+    // Also what the driver keeps; what cannot be set just now is left alone.
+    assert_eq!(
+        *webcam.set.lock().unwrap(),
+        [(AUTO_EXPOSURE, 1), (AUTO_EXPOSURE, 3)]
+    );
+    // What the camera does not take is told, shown as it is, and not asked for again.
+    let slider = harness.get_by_role_and_label(egui::accesskit::Role::Slider, "Brightness");
+    slider.focus();
+    harness.run_steps(2);
+    press(&mut harness, NONE, egui::Key::ArrowRight);
+    wait_for(&mut harness, "does not take that for Brightness (it is stuck)");
+    wait_until(&mut harness, |harness| {
+        let settings = serde_json::to_string(harness.state().settings()).unwrap();
+        !settings.contains(&BRIGHTNESS.to_string())
+    });
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub enum Id {
     LoadWeights,
     Compare,
     StopComparing,
-    HideCompared,
+    Compared,
     Snapshot,
     Record,
     ShowFolder,
@@ -167,8 +167,8 @@ pub const TABLE: &[Command] = &[
         "Draws keypoints fainter the less sure the net is of them."),
     row(Menu::Overlay, Id::NextPoints, "Smoothed, raw, both", (NONE, Key::R),
         "Goes on from smoothed points to those that the net gave, then to both, and back."),
-    row(Menu::Overlay, Id::HideCompared, "Hide the compared net", (NONE, Key::V),
-        "Draws the points of the net in use only, while two are compared. The key hides the others as long as it is held."),
+    row(Menu::Overlay, Id::Compared, "Compared net", (NONE, Key::V),
+        "Draws the points of the net that is compared. Its key hides them as long as it is held."),
     row(Menu::View, Id::SettingsPanel, "Settings", (NONE, Key::O),
         "Shows the panel in which overlay, smoothing and recordings are set."),
     row(Menu::View, Id::Filters, "Filters of the first layer", (NONE, Key::F),
@@ -235,7 +235,8 @@ pub fn pressed(ctx: &egui::Context) -> Option<Id> {
         input.events.iter().any(again)
     });
     let meant = |command: &&Command| {
-        command.id != Id::HideCompared
+        // Its key does something as long as it is held.
+        command.id != Id::Compared
             && (!typing || !goes_into_text(&command.shortcut))
             && (!held || goes_on(command.id))
     };

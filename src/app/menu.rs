@@ -61,6 +61,8 @@ pub struct Now<'a> {
     pub smoothing: Strength,
     /// For what was opened lately.
     pub settings: &'a Settings,
+    /// Whether a second net is compared.
+    pub comparing: bool,
 }
 
 impl MenuBar {
@@ -78,7 +80,11 @@ impl MenuBar {
         egui::MenuBar::new().ui(ui, |ui| {
             for menu in Menu::ALL {
                 ui.menu_button(menu.title(), |ui| {
-                    egui::ScrollArea::vertical().show(ui, |ui| {
+                    // The bar has room of its own: it would lie on the keys else.
+                    ui.spacing_mut().scroll = egui::style::ScrollStyle::solid();
+                    ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
+                    let most = ui.ctx().content_rect().height() - theme::MENU_LEAVES;
+                    egui::ScrollArea::vertical().max_height(most).show(ui, |ui| {
                         for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
                             self.entry(ui, command, &mut now, &mut choice);
                         }
@@ -101,7 +107,12 @@ impl MenuBar {
         let button = Button::new(command.name)
             .selected(now.view.switch(command.id, now.live).is_some_and(|on| *on))
             .shortcut_text(commands::keys_of(ui.ctx(), command));
-        if ui.add(button).on_hover_text(command.help).clicked() {
+        let of_use = now.comparing || !matches!(command.id, Id::StopComparing | Id::Compared);
+        if ui
+            .add_enabled(of_use, button)
+            .on_hover_text(command.help)
+            .clicked()
+        {
             *choice = Some(Choice::Command(command.id));
         }
         match command.id {
@@ -237,7 +248,12 @@ pub fn show_help(ctx: &egui::Context, open: &mut bool) {
     egui::Window::new("Commands and keys")
         .open(open)
         .collapsible(false)
-        .default_width(theme::CARD_WIDTH)
+        .pivot(egui::Align2::CENTER_CENTER)
+        .default_pos(ctx.content_rect().center())
+        .default_size([
+            theme::CARD_WIDTH,
+            ctx.content_rect().height() - 3.0 * theme::MENU_LEAVES,
+        ])
         .vscroll(true)
         .show(ctx, |ui| {
             for menu in Menu::ALL {

@@ -54,7 +54,7 @@ impl Sign {
         let (title, is_trouble) = match cause {
             Cause::Absent => ("No camera", false),
             Cause::Busy => ("The camera is in use", true),
-            Cause::Forbidden => ("The camera is not allowed", true),
+            Cause::Forbidden => ("You may not use the camera", true),
             Cause::Lost => ("Reconnecting …", false),
             Cause::Unreadable => ("No pictures", true),
         };
@@ -139,11 +139,13 @@ impl Sign {
             .interactable(false)
             .show(ui.ctx(), |ui| {
                 ui.set_max_width(theme::CARD_WIDTH.min(area.width() - 2.0 * theme::WIDE_SPACE));
-                if self.place == Place::Middle {
-                    ui.vertical_centered(|ui| self.tall(ui, colour));
-                } else {
-                    card_frame(colours, colour).show(ui, |ui| self.flat(ui, colour));
-                }
+                card_frame(colours, colour).show(ui, |ui| {
+                    if self.place == Place::Middle {
+                        ui.vertical_centered(|ui| self.tall(ui, colour));
+                    } else {
+                        self.flat(ui, colour);
+                    }
+                });
             });
     }
 
@@ -190,8 +192,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Takes in the scene that is shown at `now`; a sign where nobody has been seen in it for a while, or when to look again.
-    pub fn look(&mut self, scene: &Scene, now: Instant) -> Result<Option<Sign>, Duration> {
+    /// Takes in the scene of a `live` source or another that is shown at `now`; a sign where nobody has been seen in it for a
+    /// while, or when to look again.
+    pub fn look(&mut self, scene: &Scene, live: bool, now: Instant) -> Result<Option<Sign>, Duration> {
         // Without a net there are no faces.
         if scene.net.is_none() || !scene.faces.is_empty() {
             self.nobody_since = None;
@@ -200,23 +203,30 @@ impl Watch {
         let since = *self.nobody_since.get_or_insert(now);
         match NOBODY_FOR.checked_sub(now.saturating_duration_since(since)) {
             Some(left) if !left.is_zero() => Err(left),
-            _ => Ok(Some(Sign::nobody(hint(scene)))),
+            _ => Ok(Some(Sign::nobody(hint(scene, live)))),
         }
     }
 }
 
 /// Why nobody may be seen, and what to do.
-fn hint(scene: &Scene) -> &'static str {
+fn hint(scene: &Scene, live: bool) -> &'static str {
     let finds = scene
         .searched
         .as_ref()
         .map_or(&[][..], |searched| &searched.finds);
-    if scene.light.is_some_and(|light| light < DARK) {
-        "It is too dark. More light helps, or a longer exposure: settings (key O), camera."
-    } else if !finds.is_empty() && finds.iter().all(|find| find.long_side() < SMALL) {
-        "What may be a face is too small. Come nearer."
-    } else {
-        "Look into the camera with your whole face in the picture, and not from too far off."
+    let dark = scene.light.is_some_and(|light| light < DARK);
+    let small = !finds.is_empty() && finds.iter().all(|find| find.long_side() < SMALL);
+    match (live, dark, small) {
+        (true, true, _) => {
+            "It is too dark. More light helps, or a longer exposure: settings (key O), camera."
+        }
+        (false, true, _) => "The picture is very dark.",
+        (true, _, true) => "What may be a face is too small. Come nearer.",
+        (false, _, true) => "What may be a face is too small.",
+        (true, ..) => "Look into the camera with your whole face in the picture, and not from too far off.",
+        (false, ..) => {
+            "Small, turned and hidden faces may be missed. What is searched for is set under Finding faces (key O)."
+        }
     }
 }
 
@@ -269,18 +279,22 @@ mod tests {
         let start = Instant::now();
         let mut watch = Watch::default();
         let dark = scene(0.05, None);
-        assert_eq!(watch.look(&dark, start), Err(NOBODY_FOR));
+        assert_eq!(watch.look(&dark, true, start), Err(NOBODY_FOR));
         let said = |watch: &mut Watch, scene: &Scene| {
-            let sign = watch.look(scene, start + NOBODY_FOR).unwrap().unwrap();
+            let sign = watch.look(scene, true, start + NOBODY_FOR).unwrap().unwrap();
             sign.detail.unwrap()
         };
         assert!(said(&mut watch, &dark).contains("dark"));
         assert!(said(&mut watch, &scene(0.5, Some(12.0))).contains("nearer"));
         assert!(said(&mut watch, &scene(0.5, Some(200.0))).contains("whole face"));
+        assert!(
+            !hint(&scene(0.05, None), false).contains("exposure"),
+            "a file has none"
+        );
         // Without a net nobody can be seen, and the clock begins anew.
         let mut none = scene(0.5, None);
         none.net = None;
-        assert_eq!(watch.look(&none, start + NOBODY_FOR), Ok(None));
-        assert_eq!(watch.look(&dark, start + NOBODY_FOR), Err(NOBODY_FOR));
+        assert_eq!(watch.look(&none, true, start + NOBODY_FOR), Ok(None));
+        assert_eq!(watch.look(&dark, true, start + NOBODY_FOR), Err(NOBODY_FOR));
     }
 }

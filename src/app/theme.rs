@@ -160,6 +160,8 @@ pub const CARD_WIDTH: f32 = 420.0;
 pub const VALUE_WIDTH: f32 = 76.0;
 /// Height of the list in the palette of commands, and how far below the top it opens, of the window's height.
 pub const PALETTE_HEIGHT: f32 = 320.0;
+/// What a menu leaves of the window's height.
+pub const MENU_LEAVES: f32 = 56.0;
 /// See [`PALETTE_HEIGHT`].
 pub const PALETTE_TOP: f32 = 0.12;
 

@@ -34,8 +34,6 @@ pub struct Shown<'a> {
     pub mark_chosen: bool,
     /// Draws what the last search found.
     pub finds: bool,
-    /// Draws the points of a net that is compared.
-    pub compared: bool,
 }
 
 /// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`, counted from the right where the
@@ -112,7 +110,7 @@ impl VideoView {
                 paint(&painter, &placement, &shape);
             }
         }
-        for shape in scene.shapes(shown.style, shown.compared) {
+        for shape in scene.shapes(shown.style) {
             paint(&painter, &placement, &shape);
         }
         if let Some(face) = scene

@@ -38,9 +38,6 @@ pub struct View {
     /// The window fills the screen.
     #[serde(skip)]
     pub full_screen: bool,
-    /// The compared net's points are not drawn.
-    #[serde(skip)]
-    pub hide_compared: bool,
     /// The picture is held still.
     #[serde(skip)]
     pub paused: bool,
@@ -62,7 +59,6 @@ impl Default for View {
             help: false,
             palette: false,
             full_screen: false,
-            hide_compared: false,
             paused: false,
         }
     }
@@ -96,7 +92,7 @@ impl View {
             Id::Performance => &mut self.performance,
             Id::StatusBar => &mut self.status_bar,
             Id::FullScreen => &mut self.full_screen,
-            Id::HideCompared => &mut self.hide_compared,
+            Id::Compared => &mut self.overlay.compared,
             Id::Help => &mut self.help,
             Id::Palette => &mut self.palette,
             Id::Pause => &mut self.paused,

@@ -14,7 +14,7 @@ use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
 
 use super::{
     commands,
-    dialogs::{Dialogs, Purpose},
+    dialogs::Dialogs,
     menu::{self, MenuBar},
     notices::{Notices, Severity},
     palette::Palette,
@@ -29,7 +29,8 @@ use super::{
     theme::{self, Theme},
     video_view::{Shown, VideoView},
 };
-use crate::model::Reading;
+use crate::model::{Reading, catalogue};
+use crate::overlay::Style;
 use crate::pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Wake};
 use source_state::SourceState;
 
@@ -57,6 +58,8 @@ pub struct Window {
     source: SourceState,
     /// The file of a net that is being loaded.
     loading_weights: Option<PathBuf>,
+    /// The same of one that is to be compared.
+    loading_compared: Option<PathBuf>,
     /// A second net is compared, or is to be once it is loaded.
     comparing: bool,
     settings: Settings,
@@ -123,6 +126,7 @@ impl Window {
             scene: None,
             source: SourceState::default(),
             loading_weights: None,
+            loading_compared: None,
             comparing: false,
             keeper: Keeper::start(settings_file, settings.clone()),
             settings,
@@ -145,8 +149,14 @@ impl Window {
             points: None,
             wanted_reading: None,
         };
-        if let Some(compared) = compared {
-            window.open_path(Purpose::Compared, &compared);
+        match compared.map(|name| (catalogue::resolve(&name), name)) {
+            Some((Ok(path), _)) => window.compare_with(path),
+            Some((Err(_), name)) => {
+                window.settings.compared = None;
+                let text = format!("The net that was compared last is not there any more: {name}");
+                window.notices.say(Severity::Hint, text);
+            }
+            None => {}
         }
         window
     }
@@ -205,6 +215,7 @@ impl Window {
             smoothing: self.pipeline.smoothing(),
             view: &mut self.settings.view.clone(),
             settings: &self.settings,
+            comparing: self.comparing,
         };
         let choice = Panel::top("menu")
             .frame(bar)
@@ -400,12 +411,17 @@ impl Window {
         if let Some(scene) = &self.scene {
             let several = scene.faces.len() > 1;
             let view = &self.settings.view;
+            // As long as the key is held, the net in use is seen alone.
+            let alone = commands::is_held(ui.ctx(), commands::Id::Compared);
+            let style = Style {
+                compared: view.overlay.compared && !alone,
+                ..view.overlay.clone()
+            };
             let shown = Shown {
-                style: &view.overlay,
+                style: &style,
                 mirrored: view.mirrors(self.source.is_live()),
                 mark_chosen: view.maps && several,
                 finds: self.settings.detection.show,
-                compared: !(view.hide_compared || commands::is_held(ui.ctx(), commands::Id::HideCompared)),
             };
             if let Some(point) = self.video.show(ui, scene, shown) {
                 self.pipeline.choose_face(point);
@@ -420,6 +436,7 @@ impl Window {
     /// What stands over the video.
     fn signs(&mut self, ctx: &egui::Context) -> Vec<Sign> {
         if let Some(sign) = &self.source.waiting {
+            self.watch = Watch::default();
             return vec![sign.clone()];
         }
         let Some(scene) = &self.scene else {
@@ -427,14 +444,14 @@ impl Window {
             return trouble.map(Sign::nothing).into_iter().collect();
         };
         let mut signs = Vec::new();
-        if let Some(path) = &self.loading_weights {
+        if let Some(path) = self.loading_weights.as_ref().or(self.loading_compared.as_ref()) {
             let name = path.file_name().unwrap_or(path.as_os_str());
             signs.push(Sign::loading(&name.to_string_lossy()));
         } else if self.settings.view.paused {
             let keys = commands::keys_of(ctx, commands::row_of(commands::Id::Pause));
             signs.push(Sign::paused(&keys));
         }
-        match self.watch.look(scene, Instant::now()) {
+        match self.watch.look(scene, self.source.is_live(), Instant::now()) {
             Ok(sign) => signs.extend(sign),
             Err(again_in) => ctx.request_repaint_after(again_in),
         }

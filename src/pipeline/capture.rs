@@ -56,6 +56,8 @@ pub(super) enum Command {
     Wish(CameraWishes),
     /// Set a control of the camera that is open.
     Control(u32, i64),
+    /// Set all of them back.
+    ResetControls,
 }
 
 /// What the thread shares with the pipeline's handle.
@@ -87,6 +89,8 @@ pub(super) struct Capture {
     pub(super) wishes: CameraWishes,
     /// Controls that are to be set, by number.
     pub(super) to_set: BTreeMap<u32, i64>,
+    /// Before that, all are to be set back.
+    pub(super) to_reset: bool,
 }
 
 /// How recordings are played.
@@ -165,9 +169,10 @@ impl Capture {
                 spec: spec.clone(),
                 opening: self.openings + 1,
             });
-            self.to_set.clear();
+            // What was to be set was of another camera.
+            (self.to_set, self.to_reset) = (BTreeMap::new(), false);
             let left = match (self.opener)(&wanted, &self.wishes) {
-                Ok(source) => {
+                Ok(mut source) => {
                     self.openings += 1;
                     (retry, was_there) = (FIRST_RETRY, true);
                     wanted = source.info().reopen_as.clone().unwrap_or(wanted);
@@ -177,7 +182,12 @@ impl Capture {
                         opening: self.openings,
                     });
                     *played = Some(spec.clone());
-                    self.play(spec, source)
+                    let left = self.play(spec, &mut source);
+                    // What came with the wish to open it anew.
+                    if matches!(left, Left::Another(_)) {
+                        self.set_controls(source.as_mut());
+                    }
+                    left
                 }
                 Err(error) => Left::Failed(error),
             };
@@ -206,7 +216,7 @@ impl Capture {
     }
 
     /// Gives one picture after the other; recordings begin again at their end, a single picture stays.
-    fn play(&mut self, spec: &SourceSpec, mut source: Box<dyn Source>) -> Left {
+    fn play(&mut self, spec: &SourceSpec, source: &mut Box<dyn Source>) -> Left {
         let live = source.info().live;
         let mut pace = Pace::default();
         let mut given = 0_u64;
@@ -305,7 +315,7 @@ impl Capture {
                     ended = false;
                     match (self.opener)(spec, &self.wishes) {
                         Ok(again) => {
-                            source = again;
+                            *source = again;
                             self.openings += 1;
                         }
                         Err(error) => return Left::Failed(error),
@@ -352,21 +362,29 @@ impl Capture {
             Command::Repeat(on) => self.playback.repeats = on,
             Command::Wish(wishes) => self.wishes = wishes,
             Command::Control(id, value) => drop(self.to_set.insert(id, value)),
+            Command::ResetControls => {
+                self.to_set.clear();
+                self.to_reset = true;
+            }
         }
         None
     }
 
     /// Sets the controls that are to be set, and tells how all of them are then.
     fn set_controls(&mut self, source: &mut dyn Source) {
-        for (id, value) in std::mem::take(&mut self.to_set) {
-            self.events.send(match source.set_control(id, value) {
-                Ok(controls) => Event::Controls(controls),
-                Err(error) => Event::StageFailed {
-                    stage: "setting the camera",
-                    why: error.to_string(),
-                },
-            });
+        if self.to_set.is_empty() && !self.to_reset {
+            return;
         }
+        if std::mem::take(&mut self.to_reset) {
+            reset_controls(source);
+        }
+        for (id, value) in std::mem::take(&mut self.to_set) {
+            if let Err(error) = source.set_control(id, value) {
+                let why = error.to_string();
+                self.events.send(Event::ControlRefused { id, why });
+            }
+        }
+        self.events.send(Event::Controls(source.controls()));
     }
 
     /// Lets a pause go by: a recording waits at its place; a camera goes on unseen, so that what it gives afterwards is new.
@@ -433,6 +451,24 @@ impl Capture {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Left::Stop),
         }
+    }
+}
+
+/// Sets all controls back to what they are at first, but for those that cannot be set, as an exposure time cannot while the
+/// camera chooses it.
+fn reset_controls(source: &mut dyn Source) {
+    let mut controls = source.controls();
+    let ids: Vec<u32> = controls.iter().map(|control| control.id).collect();
+    for id in ids {
+        let control = controls.iter().find(|control| control.id == id);
+        let Some(control) = control.filter(|c| c.enabled && c.value != c.default) else {
+            continue;
+        };
+        if let Err(error) = source.set_control(id, control.default) {
+            tracing::warn!("{} cannot be set back: {error}", control.name);
+        }
+        // One may turn others on or off.
+        controls = source.controls();
     }
 }
 

@@ -58,8 +58,15 @@ pub enum Event {
         /// What is wrong and what to do.
         why: String,
     },
-    /// A control of the camera was set; all of them as they are now.
+    /// Controls of the camera were set; all of them as they are now.
     Controls(Vec<Control>),
+    /// A control of the camera was not set.
+    ControlRefused {
+        /// Which.
+        id: u32,
+        /// What the system said.
+        why: String,
+    },
     /// A recording is over, and stands at its last picture until told to go on.
     Ended,
     /// Weights are being loaded; the net before, if any, goes on.

@@ -274,6 +274,7 @@ impl Infer {
         };
         let compared = self.compare(state);
         times.compare = compared.as_ref().map_or(Duration::ZERO, |compared| compared.took);
+        state.took += times.compare;
         let chosen = state.chosen_face();
         let start = Instant::now();
         let inside = (state.look_inside && chosen.is_some()).then(|| {

@@ -106,8 +106,8 @@ pub struct Pipeline {
     wanted: Arc<Slot<detect::Wanted>>,
     searching: Arc<Slot<Searching>>,
     scenes: Arc<Slot<Arc<Scene>>>,
-    wanted_weights: Arc<Slot<weights::WantedNet>>,
-    wanted_to_compare: Arc<Slot<weights::WantedNet>>,
+    wanted_weights: Arc<Slot<Option<weights::WantedNet>>>,
+    wanted_to_compare: Arc<Slot<Option<weights::WantedNet>>>,
     reading: Arc<Slot<Reading>>,
     output: Option<Sender<output::Command>>,
     events: Receiver<Event>,
@@ -199,6 +199,7 @@ impl Pipeline {
             playback: capture::Playback::default(),
             wishes: setup.wishes,
             to_set: std::collections::BTreeMap::new(),
+            to_reset: false,
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
@@ -250,6 +251,11 @@ impl Pipeline {
         self.ask_capture(capture::Command::Control(id, value));
     }
 
+    /// Sets all controls of the camera that is open back; an event says how they are then.
+    pub fn reset_controls(&self) {
+        self.ask_capture(capture::Command::ResetControls);
+    }
+
     /// Gives no more frames until told to: a recording stays where it is, a camera's pictures go by unseen.
     pub fn pause(&self, on: bool) {
         self.ask_capture(capture::Command::Pause(on));
@@ -293,17 +299,20 @@ impl Pipeline {
     /// Loads another net; the one in use goes on until the new one has proved to work. A file that does not say how its numbers
     /// are read is read by `reading`. When the file changes, it is loaded again.
     pub fn load_weights(&self, path: PathBuf, reading: Option<Reading>) {
-        self.wanted_weights.put(weights::WantedNet { path, reading });
+        self.wanted_weights
+            .put(Some(weights::WantedNet { path, reading }));
     }
 
     /// Runs another net beside the one in use, on the same faces; its points come with the scenes. As [`Self::load_weights`] else.
     pub fn compare_with(&self, path: PathBuf, reading: Option<Reading>) {
         self.ask_infer(infer::Command::Compare(true));
-        self.wanted_to_compare.put(weights::WantedNet { path, reading });
+        self.wanted_to_compare
+            .put(Some(weights::WantedNet { path, reading }));
     }
 
     /// Ends the comparison.
     pub fn stop_comparing(&self) {
+        self.wanted_to_compare.put(None);
         self.ask_infer(infer::Command::Compare(false));
     }
 

@@ -390,7 +390,7 @@ fn drawn<'a>(
     } else {
         Vec::new()
     };
-    shapes.extend(scene.shapes(style, true));
+    shapes.extend(scene.shapes(style));
     let mut picture = picture.clone();
     record::paint(&mut picture, &shapes)?;
     Ok(Cow::Owned(picture))

@@ -38,10 +38,9 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// What `style` draws over the picture, from the lowest shape to the uppermost; the compared net's points only where
-    /// `with_compared`.
-    pub fn shapes(&self, style: &Style, with_compared: bool) -> Vec<Shape> {
-        let mut shapes = match self.compared.as_ref().filter(|_| with_compared) {
+    /// What `style` draws over the picture, from the lowest shape to the uppermost.
+    pub fn shapes(&self, style: &Style) -> Vec<Shape> {
+        let mut shapes = match self.compared.as_ref().filter(|_| style.compared) {
             Some(compared) => overlay::compared_shapes(&compared.points, Some(&compared.net.scheme), style),
             None => Vec::new(),
         };
@@ -219,6 +218,33 @@ impl StageTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_far_two_nets_are_apart_is_told_in_eye_distances() {
+        let scheme = PointScheme {
+            inter_ocular: vec![0, 1],
+            ..PointScheme::unnamed(2)
+        };
+        let face = Face {
+            id: 0,
+            face_box: Rect::new(0.0, 0.0, 10.0, 10.0),
+            points: Vec::new(),
+            raw_points: vec![Point::new(0.0, 0.0), Point::new(10.0, 0.0)],
+            confidence: None,
+            spread: Vec::new(),
+        };
+        let other = vec![Point::new(0.0, 1.0), Point::new(13.0, 0.0)];
+        let faces = [face];
+        let apart = |others: &[Vec<Point>]| Compared::distance(&faces, others, &scheme);
+        let others = [other];
+        assert_eq!(apart(&others), Some(0.2));
+        assert_eq!(apart(&[vec![Point::default()]]), None, "another number of points");
+        assert_eq!(Compared::distance(&[], &[], &scheme), None);
+        assert_eq!(
+            Compared::distance(&faces, &others, &PointScheme::unnamed(2)),
+            None
+        );
+    }
 
     #[test]
     fn layers_of_any_size_make_pictures_that_every_graphics_card_takes() {

@@ -36,8 +36,8 @@ pub(super) struct LoadWeights {
     pub(super) role: Role,
     pub(super) device: DeviceChoice,
     pub(super) events: EventSender,
-    /// Files asked for: the newest wins.
-    pub(super) wanted: Arc<Slot<WantedNet>>,
+    /// Files asked for, or that none is wanted any more: the newest wins.
+    pub(super) wanted: Arc<Slot<Option<WantedNet>>>,
     /// How the net in use is read by now, for when its file changes.
     pub(super) reading: Arc<Slot<Reading>>,
     /// Nets for the inference thread: the newest wins.
@@ -54,7 +54,8 @@ impl LoadWeights {
         let mut current: Option<(WantedNet, Option<Stamp>)> = None;
         loop {
             match self.wanted.take(PATIENCE) {
-                Taken::Value(wanted) => {
+                Taken::Value(None) => current = None,
+                Taken::Value(Some(wanted)) => {
                     // Before it is read: a file that changes meanwhile is read again.
                     let stamp = stamp_of(&wanted.path);
                     if self.load(&wanted) {

@@ -192,9 +192,12 @@ impl Source for CameraSource {
         self.when_it_comes(grab).map(|()| true)
     }
 
-    fn set_control(&mut self, id: u32, value: i64) -> std::io::Result<Vec<Control>> {
-        controls::set(&self.node, id, value)?;
-        Ok(controls::of(&self.node))
+    fn controls(&self) -> Vec<Control> {
+        controls::of(&self.node)
+    }
+
+    fn set_control(&mut self, id: u32, value: i64) -> std::io::Result<()> {
+        controls::set(&self.node, id, value)
     }
 
     fn take_back(&mut self, picture: RgbaImage) {

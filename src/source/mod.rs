@@ -154,12 +154,17 @@ pub trait Source: Send {
         Ok(false)
     }
 
-    /// Sets a control of a camera; all its controls as they are then.
+    /// What can be set on a camera, as it is now; nothing for other sources.
+    fn controls(&self) -> Vec<Control> {
+        Vec::new()
+    }
+
+    /// Sets a control of a camera.
     ///
     /// # Errors
     /// When it is not there, or does not take the value.
-    fn set_control(&mut self, _id: u32, _value: i64) -> std::io::Result<Vec<Control>> {
-        Ok(Vec::new())
+    fn set_control(&mut self, _id: u32, _value: i64) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 
     /// Takes back a picture that nobody needs any more: a later one may be put into its memory.

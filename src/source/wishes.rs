@@ -1,4 +1,4 @@
-//! What is asked of cameras, each by itself, and remembered. Plain data.
+//! What is asked of cameras and remembered. Plain data.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -29,7 +29,9 @@ impl PixelFormat {
 
 impl fmt::Display for PixelFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(String::from_utf8_lossy(&self.0).trim_end())
+        // A byte a letter, whatever drivers put into it, so that it can be read back.
+        let letters: String = self.0.into_iter().map(char::from).collect();
+        f.write_str(letters.trim_end_matches(' '))
     }
 }
 
@@ -37,10 +39,10 @@ impl FromStr for PixelFormat {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let letters = format!("{text:<4}").into_bytes();
-        let four = <[u8; 4]>::try_from(letters);
+        let letters: Result<Vec<u8>, _> = format!("{text:<4}").chars().map(u8::try_from).collect();
+        let four = letters.ok().and_then(|letters| <[u8; 4]>::try_from(letters).ok());
         four.map(Self)
-            .map_err(|_| format!("'{text}' is no pixel format; those are four letters, such as MJPG"))
+            .ok_or_else(|| format!("'{text}' is no pixel format; those are four letters, such as MJPG"))
     }
 }
 
@@ -138,10 +140,21 @@ impl CameraWish {
     }
 }
 
-/// What is asked of each camera.
+/// What is asked of each camera. Cameras that cannot be told apart, by a link of their own or their names, share it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct CameraWishes(BTreeMap<String, CameraWish>);
+pub struct CameraWishes(#[serde(deserialize_with = "those_that_can_be_read")] BTreeMap<String, CameraWish>);
+
+/// What is written for one camera and cannot be read is no reason to forget the others.
+fn those_that_can_be_read<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, CameraWish>, D::Error> {
+    let all = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    let readable = all
+        .into_iter()
+        .filter_map(|(camera, wish)| Some((camera, serde_json::from_value(wish).ok()?)));
+    Ok(readable.collect())
+}
 
 impl CameraWishes {
     /// What is asked of a camera, wherever it is plugged in.
@@ -183,7 +196,13 @@ mod tests {
             assert_eq!(format.to_string(), text);
             assert_eq!(PixelFormat::from_code(format.code()), format);
         }
+        let odd = PixelFormat([0xff, b'G', 0, b'6']);
+        assert_eq!(odd.to_string().parse(), Ok(odd), "drivers put anything into it");
         assert!("too long".parse::<PixelFormat>().is_err());
+        let one_is_bad = r#"{"one": {"format": "far too long"}, "two": {"turn": "over"}}"#;
+        let read: CameraWishes = serde_json::from_str(one_is_bad).unwrap();
+        assert_eq!(read.of(&camera("x")), CameraWish::default());
+        assert_eq!(read.0.len(), 1);
     }
 
     #[test]

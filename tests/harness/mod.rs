@@ -83,7 +83,7 @@ fn info(name: &str, (width, height): (u32, u32)) -> SourceInfo {
 pub struct Webcam {
     /// Sizes, formats and rates that it was opened with.
     pub opened: Arc<Mutex<Vec<CameraWish>>>,
-    /// Controls that were set.
+    /// Controls that were set: as of a driver, they stay so however often the camera is opened.
     pub set: Arc<Mutex<Vec<(u32, i64)>>>,
 }
 
@@ -115,7 +115,7 @@ impl Webcam {
                 ],
                 format: wish.format_or_usual(),
                 size: wish.size_or_usual(),
-                controls: controls(&[]),
+                controls: controls(&webcam.set.lock().unwrap()),
                 camera,
             };
             let (width, height) = wish.turn.of_size(facts.size);
@@ -197,10 +197,16 @@ impl Source for OpenWebcam {
         }))
     }
 
-    fn set_control(&mut self, id: u32, value: i64) -> std::io::Result<Vec<Control>> {
-        let mut set = self.webcam.set.lock().unwrap();
-        set.push((id, value));
-        Ok(controls(&set))
+    fn controls(&self) -> Vec<Control> {
+        controls(&self.webcam.set.lock().unwrap())
+    }
+
+    fn set_control(&mut self, id: u32, value: i64) -> std::io::Result<()> {
+        if id == BRIGHTNESS {
+            return Err(std::io::Error::other("it is stuck"));
+        }
+        self.webcam.set.lock().unwrap().push((id, value));
+        Ok(())
     }
 }
 
@@ -291,11 +297,16 @@ pub fn window_drawn(
         window.update(ui.ctx());
         window.show(ui);
     };
-    Harness::builder()
+    let harness = Harness::builder()
         .with_size(look.size)
         .with_pixels_per_point(look.scale)
         .renderer(LazyRenderer::new(gl::GlRenderer::new))
-        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), start))
+        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), start));
+    // What blinks is never the same twice.
+    harness
+        .ctx
+        .all_styles_mut(|style| style.visuals.text_cursor.blink = false);
+    harness
 }
 
 /// The demo's picture, and where its face is.

@@ -14,6 +14,7 @@ impl Window {
     pub(super) fn take_in(&mut self, event: Event) {
         match event {
             Event::Opening { spec, opening } => {
+                self.source.leave_for(&spec);
                 self.source
                     .wait_for(Sign::starting(format!("Starting {spec} …")), opening);
             }
@@ -44,7 +45,10 @@ impl Window {
             } => {
                 let seconds = retry_in.as_secs_f32();
                 let again = format!("Trying {spec} again in {seconds:.1} s.");
-                tracing::info!("waiting for a source: {why}");
+                // Once, however often it is tried again.
+                if self.source.trouble.as_ref() != Some(&why) {
+                    tracing::info!("waiting for a source: {why}");
+                }
                 self.source.wait_for(Sign::waiting(cause, &why, &again), opening);
                 self.source.trouble = Some(why);
             }
@@ -58,6 +62,7 @@ impl Window {
                     camera.controls = controls;
                 }
             }
+            Event::ControlRefused { id, why } => self.control_refused(id, &why),
             Event::Ended => self.settings.view.paused = true,
             Event::LoadingWeights {
                 path,
@@ -67,22 +72,27 @@ impl Window {
                 net,
                 role: Role::Compared,
             } => {
-                let bundled = catalogue::bundled_name(&net.path);
-                self.settings.compared = Some(bundled.unwrap_or_else(|| absolute(&net.path)));
+                self.loading_compared = None;
+                // It may have been sent away while it was loaded.
+                if self.comparing {
+                    self.settings.compared = Some(self.remembered_name(&net.path));
+                    self.remark_on_reading(&net);
+                }
             }
             Event::WeightsFailed {
                 why,
                 role: Role::Compared,
                 ..
             } => {
-                // The one before goes on where there is one, and is kept.
+                self.loading_compared = None;
                 if self.comparing {
                     self.notices.say(Severity::Error, why);
                 }
             }
             Event::LoadingWeights {
-                role: Role::Compared, ..
-            } => {}
+                path,
+                role: Role::Compared,
+            } => self.loading_compared = Some(path).filter(|_| self.comparing),
             Event::WeightsLoaded {
                 net,
                 role: Role::Shown,
@@ -92,14 +102,7 @@ impl Window {
                 self.points = Some(net.scheme.count);
                 self.remember_reading(&net);
                 self.remember_weights(&net.path);
-                if net.assumed.is_some() && self.settings.reading(&net.path).is_none() {
-                    let text = format!(
-                        "{} does not say how its numbers are read, so they are read as the course's. Where points lie \
-                         wrongly, that is set in the settings, under Net (key O).",
-                        net.name
-                    );
-                    self.notices.say(Severity::Hint, text);
-                }
+                self.remark_on_reading(&net);
                 tracing::info!(net = net.name, device = net.device, "net loaded");
             }
             Event::WeightsFailed {
@@ -155,6 +158,19 @@ impl Window {
         }
     }
 
+    /// Says so where a file leaves open how its numbers are read, and nobody has said it.
+    fn remark_on_reading(&mut self, net: &NetInfo) {
+        if net.assumed.is_none() || self.settings.reading(&net.path).is_some() {
+            return;
+        }
+        let text = format!(
+            "{} does not say how its numbers are read, so they are read as the course's. Where points lie wrongly, that is \
+             set in the settings, under Net (key O), while it is the net in use.",
+            net.name
+        );
+        self.notices.say(Severity::Hint, text);
+    }
+
     /// Keeps how the net is read, once it has proved to work so; what was kept and did not work is forgotten.
     fn remember_reading(&mut self, net: &NetInfo) {
         if let Some((path, reading)) = self.wanted_reading.take_if(|(path, _)| *path == net.path) {
@@ -181,11 +197,16 @@ impl Window {
 
     /// The net is used again the next time, and files are offered again.
     fn remember_weights(&mut self, path: &Path) {
-        let bundled = catalogue::bundled_name(path);
-        let text = bundled.clone().unwrap_or_else(|| absolute(path));
-        if bundled.is_none() {
-            self.settings.loaded(&text);
+        self.settings.weights = Some(self.remembered_name(path));
+    }
+
+    /// What means this net the next time: its name where it is bundled; a file is offered again as well.
+    fn remembered_name(&mut self, path: &Path) -> String {
+        if let Some(bundled) = catalogue::bundled_name(path) {
+            return bundled;
         }
-        self.settings.weights = Some(text);
+        let file = absolute(path);
+        self.settings.loaded(&file);
+        file
     }
 }

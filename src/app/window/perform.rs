@@ -148,13 +148,7 @@ impl Window {
             }
             Wish::Reset => {
                 kept = CameraWish::default();
-                for control in facts
-                    .controls
-                    .iter()
-                    .filter(|control| control.value != control.default)
-                {
-                    self.pipeline.set_control(control.id, control.default);
-                }
+                self.pipeline.reset_controls();
             }
         }
         let captures_alike = |wish: &CameraWish| {
@@ -166,9 +160,25 @@ impl Window {
         let reopens = !captures_alike(&kept);
         self.settings.cameras.set(&camera, kept);
         self.pipeline.wish(self.settings.cameras.clone());
-        if let Some(spec) = self.source.spec.clone().filter(|_| reopens) {
+        // This camera and no other, even where the first one was asked for.
+        let this = self.source.info.as_ref().and_then(|info| info.reopen_as.clone());
+        if let Some(spec) = this.or(self.source.spec.clone()).filter(|_| reopens) {
             self.open(spec);
         }
+    }
+
+    /// Forgets a wish that the camera does not fulfil.
+    pub(super) fn control_refused(&mut self, id: u32, why: &str) {
+        let Some(facts) = self.source.camera() else { return };
+        let name = facts.controls.iter().find(|control| control.id == id);
+        let name = name.map_or_else(|| id.to_string(), |control| control.name.clone());
+        let camera = facts.camera.clone();
+        let mut kept = self.settings.cameras.of(&camera);
+        kept.controls.remove(&id);
+        self.settings.cameras.set(&camera, kept);
+        self.pipeline.wish(self.settings.cameras.clone());
+        let text = format!("the camera does not take that for {name} ({why})");
+        self.notices.say(Severity::Error, text);
     }
 
     pub(super) fn smooth(&mut self, strength: Strength) {

@@ -24,6 +24,14 @@ impl SourceState {
         self.ends_with = opening;
     }
 
+    /// Another source is being opened: what could be set on a camera that was shown cannot be any more.
+    pub(super) fn leave_for(&mut self, spec: &SourceSpec) {
+        let Some(info) = &mut self.info else { return };
+        if self.spec.as_ref() != Some(spec) && info.reopen_as.as_ref() != Some(spec) {
+            info.camera = None;
+        }
+    }
+
     pub(super) fn stop_waiting(&mut self) {
         self.waiting = None;
     }
