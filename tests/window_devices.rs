@@ -103,6 +103,42 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
     });
 }
 
+/// A file that is let fall onto the window.
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("its path is all that is asked for".into())
+    }
+}
+
+#[test]
+fn what_is_dropped_onto_the_window_is_loaded_or_shown() {
+    let mut harness = window(SourceSpec::Demo, vec![FACE], "steady-64.pt");
+    wait_for(&mut harness, "steady 64");
+    let drop_onto = |harness: &mut Harness<'_, Window>, file: &str| {
+        let path = format!("{}/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+        let dropped = Dropped(path.clone().into());
+        harness
+            .input_mut()
+            .dropped_files
+            .push(std::sync::Arc::new(dropped));
+        harness.step();
+        path
+    };
+    drop_onto(&mut harness, "weights/steady-96.pt");
+    wait_for(&mut harness, "steady 96");
+    let picture = drop_onto(&mut harness, "media/face.jpg");
+    wait_until(&mut harness, |harness| {
+        harness.state().settings().source.as_ref() == Some(&picture)
+    });
+}
+
 #[test]
 fn a_camera_in_the_dark_is_told_of() {
     let mut harness = window_onto(

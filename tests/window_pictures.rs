@@ -9,6 +9,8 @@
 
 mod harness;
 
+use std::time::Duration;
+
 use egui::{Key, Modifiers};
 use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable};
 use harness::{Look, Webcam, click, has, press, wait_for, wait_until};
@@ -37,7 +39,7 @@ fn portrait_window(look: Look) -> Harness<'static, Window> {
 /// before has led.
 fn rest(harness: &mut Harness<'_, Window>) {
     /// Longer than a look at a picture takes.
-    const LOOK: std::time::Duration = std::time::Duration::from_millis(60);
+    const LOOK: Duration = Duration::from_millis(60);
     for _ in 0..12 {
         // Each way has the picture looked at anew.
         press(harness, NONE, Key::M);
@@ -184,6 +186,54 @@ fn every_panel() {
         compare(&mut results, &mut harness, &format!("dialog-{name}"));
         press(&mut harness, NONE, Key::Escape);
     }
+}
+
+#[test]
+fn a_recording_a_problem_and_the_plots() {
+    let mut results = SnapshotResults::new();
+    let film: Opener = Box::new(|_, _| Ok(Box::new(harness::film(Duration::from_secs(75)))));
+    let net = harness::net("steady-64.pt");
+    let mut harness = harness::window_drawn(
+        film,
+        SourceSpec::Demo,
+        vec![FACE],
+        &net,
+        Start::default(),
+        Look::default(),
+    );
+    wait_for(&mut harness, "of 62×62");
+    wait_for(&mut harness, "1:15");
+    settle(&mut harness);
+    compare(&mut results, &mut harness, "recording");
+    press(&mut harness, CTRL, Key::K);
+    harness::type_in(&mut harness, "nosuch");
+    press(&mut harness, NONE, Key::Enter);
+    wait_for(&mut harness, "nosuch");
+    settle(&mut harness);
+    compare(&mut results, &mut harness, "problem");
+    click(&mut harness, "×");
+
+    press(&mut harness, NONE, Key::H);
+    settle(&mut harness);
+    let mut picture = harness.render().unwrap();
+    // The curves are never the same twice: what is left is that there is room for them.
+    let (top, bottom) = (
+        harness.get_by_label("Performance").rect().max.y,
+        harness.get_by_label_contains("still.png").rect().min.y,
+    );
+    let cover = RgbaImage::from_pixel(
+        picture.width(),
+        (picture.height() as f32 - top) as u32,
+        Rgba([90, 90, 90, 255]),
+    );
+    assert!(bottom - top > 100.0, "{top} to {bottom}");
+    imageops::replace(&mut picture, &cover, 0, top as i64);
+    let options = SnapshotOptions::new().threshold(1.5).max_failed_pixels(8);
+    results.add(egui_kittest::try_image_snapshot_options(
+        &picture,
+        "performance",
+        &options,
+    ));
 }
 
 #[test]

@@ -64,6 +64,18 @@ pub fn open(spec: &SourceSpec, _wishes: &CameraWishes) -> Result<Box<dyn Source>
     }
 }
 
+/// A recording of one picture, which stays at its beginning.
+pub fn film(duration: Duration) -> impl Source {
+    Still {
+        picture: RgbaImage::from_pixel(320, 240, Rgba([90, 90, 90, 255])),
+        info: SourceInfo {
+            duration: Some(duration),
+            ..info("still.png", (320, 240))
+        },
+        given: false,
+    }
+}
+
 fn info(name: &str, (width, height): (u32, u32)) -> SourceInfo {
     SourceInfo {
         name: name.into(),
