@@ -66,7 +66,7 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
         None => vec![0.0; (model.contract().input_side as usize).pow(2)],
     };
     let layers = model.feature_maps(&pixels)?;
-    say!("{}", about_layers(&layers).trim_end());
+    say!("{}", about_layers(&layers, model.why_closed()).trim_end());
     if let Some(folder) = &args.pictures {
         std::fs::create_dir_all(folder).with_context(|| {
             format!(
@@ -153,9 +153,12 @@ fn about_parameters(parameters: &[(String, Vec<i64>)]) -> String {
     format!("\nparameters ({total} numbers)\n{}", rows.collect::<String>())
 }
 
-fn about_layers(layers: &[LayerMaps]) -> String {
+fn about_layers(layers: &[LayerMaps], why_closed: Option<&str>) -> String {
     if layers.is_empty() {
-        return "\nlayers: the file has no method feature_maps, so they cannot be shown\n".into();
+        return format!(
+            "\nlayers: they cannot be shown ({})\n",
+            why_closed.unwrap_or("there are none")
+        );
     }
     let rows = layers.iter().map(|layer| {
         let [maps, height, width] = layer.shape;

@@ -2,6 +2,7 @@
 //! what it says about itself. Knows zip archives and bytes, not libtorch.
 
 use std::{
+    collections::BTreeMap,
     io::{Cursor, Read, Write},
     path::{Path, PathBuf},
 };
@@ -175,6 +176,43 @@ pub fn with_contract(bytes: &[u8], contract: &Contract) -> Result<Vec<u8>, Probl
         }
     }
     put(&mut out, &extra, &json, CompressionMethod::Stored)?;
+    Ok(out.finish().map_err(damaged)?.into_inner())
+}
+
+/// Names and contents of all entries of an archive that was checked.
+///
+/// # Errors
+/// When it is damaged.
+pub(super) fn entries(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Problem> {
+    unpack(&mut open(bytes)?, bytes.len() as u64)
+}
+
+/// The archive with other source in some of its files, named below `code/`. What it says of their lines, for Python's error
+/// messages, is left out, since it is of the source before.
+///
+/// # Errors
+/// When the archive is damaged.
+pub(super) fn with_code(bytes: &[u8], code: &BTreeMap<String, String>) -> Result<Vec<u8>, Problem> {
+    let mut zip = open(bytes)?;
+    let mut out = ZipWriter::new(Cursor::new(Vec::with_capacity(bytes.len())));
+    for index in 0..zip.len() {
+        let entry = zip.by_index_raw(index).map_err(damaged)?;
+        let name = entry.name().map_err(damaged)?.into_owned();
+        let file = name.split_once("/code/").map(|(_, file)| file);
+        match file.and_then(|file| code.get(file)) {
+            Some(text) => put(&mut out, &name, text.as_bytes(), CompressionMethod::Deflated)?,
+            None if file.is_some_and(|file| code.contains_key(file.trim_end_matches(".debug_pkl"))) => {}
+            None => {
+                drop(entry);
+                let mut content = Vec::new();
+                let mut entry = zip.by_index(index).map_err(damaged)?;
+                entry
+                    .read_to_end(&mut content)
+                    .map_err(|e| Problem::Damaged(e.to_string()))?;
+                put(&mut out, &name, &content, CompressionMethod::Stored)?;
+            }
+        }
+    }
     Ok(out.finish().map_err(damaged)?.into_inner())
 }
 

@@ -7,10 +7,11 @@ use tch::{Device, Tensor};
 use super::{
     Contract, DeviceChoice, ModelError, Reading,
     archive::{self, Archive},
+    error::brief,
     maps::{self, LayerMaps, Method},
-    net::Net,
+    net::{Net, points_of},
     output::{Certainty, Output, Prediction},
-    probe,
+    probe, taps,
 };
 
 /// Batch that a net is tried on before it is taken: several faces at once have to work.
@@ -28,6 +29,10 @@ pub struct KeypointModel {
     assumed: bool,
     parameters: Vec<(String, Tensor)>,
     maps_method: Method,
+    /// Why the file's layers cannot be shown, where that is so.
+    closed: Option<String>,
+    /// Kernels that are no parameters.
+    kernels: Vec<(String, Tensor)>,
     passes: Cell<Passes>,
 }
 
@@ -88,13 +93,47 @@ impl KeypointModel {
             contract,
             assumed,
             maps_method: Method::Absent,
+            closed: None,
+            kernels: Vec::new(),
             passes: Cell::default(),
         };
         let crops = model.input(&ramps(TRIED_BATCH, model.crop_length()), TRIED_BATCH)?;
         let output = model.net.run(&crops, model.contract.confidence)?;
         model.predictions(&output, TRIED_BATCH)?;
         model.maps_method = Method::of(&model.net.module, &crops, &output);
+        if model.maps_method == Method::Absent {
+            model.closed = model.give_taps(&archive.bytes, &crops, &output).err();
+        }
         Ok(model)
+    }
+
+    /// Takes the same net with taps in its place, unless anything about it is not the same.
+    ///
+    /// # Errors
+    /// Says why it has none; the net stays as it is then.
+    fn give_taps(&mut self, bytes: &[u8], crops: &Tensor, output: &Output) -> Result<(), String> {
+        let said = |error: ModelError| error.to_string();
+        let rewritten = taps::with_taps(bytes)?;
+        let net = Net::load(&self.net.path, &rewritten, self.net.device).map_err(said)?;
+        let again = net.run(crops, self.contract.confidence).map_err(said)?;
+        let given = maps::tapped(&net.module, crops).map_err(|error| brief(&error))?;
+        let same = |tensor: &Tensor| tensor.size() == output.points.size() && tensor.equal(&output.points);
+        if !points_of(given.output).is_some_and(|points| same(&points) && same(&again.points)) {
+            return Err("its taps change what it gives".into());
+        }
+        if shown(given.layers, TRIED_BATCH).next().is_none() {
+            return Err("none of its parts gives anything that can be drawn".into());
+        }
+        self.parameters = net.parameters().map_err(said)?;
+        self.kernels = given.kernels;
+        self.net = net;
+        self.maps_method = Method::Tapped;
+        Ok(())
+    }
+
+    /// Why the net's layers cannot be shown; `None` where they can.
+    pub fn why_closed(&self) -> Option<&str> {
+        self.closed.as_deref()
     }
 
     /// Runs the net once on `count` made-up crops, and once more as for the panel of maps. libtorch prepares a net per thread and batch size, in its first two
@@ -105,7 +144,7 @@ impl KeypointModel {
     pub fn warm_up(&self, count: usize) -> Result<(), ModelError> {
         let crops = ramps(count, self.crop_length());
         self.predict(&crops, count)?;
-        if self.maps_method == Method::WithOutput {
+        if matches!(self.maps_method, Method::WithOutput | Method::Tapped) {
             self.predict_and_look(&crops, count, 0, Vec::new())?;
         }
         Ok(())
@@ -191,6 +230,19 @@ impl KeypointModel {
                 return Ok((predictions, Some(self.maps_of(first, looked_at, memory)?)));
             }
         }
+        if self.maps_method == Method::Tapped && !self.contract.confidence {
+            let given = maps::tapped(&self.net.module, &input).map_err(|e| self.net.forward_error(&e))?;
+            if let (Some(first), Some(points)) = (shown(given.layers, count).next(), points_of(given.output))
+            {
+                self.count_pass(count);
+                let output = Output {
+                    points,
+                    certainty: None,
+                };
+                let predictions = self.predictions(&output, count)?;
+                return Ok((predictions, Some(self.maps_of(&first, looked_at, memory)?)));
+            }
+        }
         let predictions = self.predict_input(&input)?;
         if self.maps_method == Method::Absent {
             return Ok((predictions, None));
@@ -223,8 +275,15 @@ impl KeypointModel {
         maps::of_crop_into(memory, name, layer, crop).map_err(|e| self.net.forward_error(&e))
     }
 
+    /// What can be shown of the net's layers for some crops.
     fn layers(&self, input: &Tensor) -> Result<Vec<(String, Tensor)>, ModelError> {
-        maps::of_layers(&self.net.module, input).map_err(|e| self.net.forward_error(&e))
+        let layers = if self.maps_method == Method::Tapped {
+            let count = input.size()[0] as usize;
+            maps::tapped(&self.net.module, input).map(|given| shown(given.layers, count).collect())
+        } else {
+            maps::of_layers(&self.net.module, input)
+        };
+        layers.map_err(|e| self.net.forward_error(&e))
     }
 
     fn predict_input(&self, input: &Tensor) -> Result<Vec<Prediction>, ModelError> {
@@ -287,7 +346,7 @@ impl KeypointModel {
     /// The kernels of the first convolution, `[filters, height, width]` (first input channel); `None` when the file
     /// holds no parameter of that shape.
     pub fn first_filters(&self) -> Option<LayerMaps> {
-        maps::first_filters(&self.parameters)
+        maps::first_filters(&self.parameters).or_else(|| maps::first_filters(&self.kernels))
     }
 
     /// Values of one crop.
@@ -323,6 +382,14 @@ impl KeypointModel {
         });
         input.map_err(|e| self.net.forward_error(&e))
     }
+}
+
+/// Those of a net's layers that can be drawn: maps or values of every one of `count` crops.
+fn shown(layers: Vec<(String, Tensor)>, count: usize) -> impl Iterator<Item = (String, Tensor)> {
+    layers.into_iter().filter(move |(_, tensor)| {
+        let size = tensor.size();
+        (2..=4).contains(&size.len()) && size[0] == count as i64 && size.iter().all(|side| *side > 0)
+    })
 }
 
 fn read_as(path: &Path, contract: Contract, reading: Reading) -> Result<Contract, ModelError> {

@@ -1,8 +1,10 @@
 //! What can be seen inside a net: the outputs of its layers and the kernels of its first one.
 
+use std::collections::HashMap;
+
 use tch::{CModule, IValue, Kind, TchError, Tensor};
 
-use super::output::Output;
+use super::{output::Output, taps};
 
 /// The output of one layer for one crop.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +29,71 @@ pub(super) enum Method {
     WithoutOutput,
     /// It gives the layers of several crops at once, and the net's output is among them, points last: one pass gives both.
     WithOutput,
+    /// The file has none, but was given taps: one pass of its `forward` gives its output and what every part makes.
+    Tapped,
+}
+
+/// What a net with taps gives.
+pub(super) struct Tapped {
+    /// As `forward` gives it.
+    pub(super) output: IValue,
+    /// What every part made, by the part's place in the net, in the order of their work; those of several crops are `[n, ...]`.
+    pub(super) layers: Vec<(String, Tensor)>,
+    /// Kernels of convolutions that are no parameters, as in frozen files.
+    pub(super) kernels: Vec<(String, Tensor)>,
+}
+
+/// Runs a net with taps.
+pub(super) fn tapped(module: &CModule, crops: &Tensor) -> Result<Tapped, TchError> {
+    let given = tch::no_grad(|| module.method_is(taps::METHOD, &[IValue::Tensor(crops.shallow_clone())]))?;
+    let IValue::Tuple(parts) = given else {
+        return Err(unexpected(&given));
+    };
+    let Ok([output, tensors, names]) = <[IValue; 3]>::try_from(parts) else {
+        return Err(TchError::Kind(
+            "its taps give something else than they should".into(),
+        ));
+    };
+    let tensors = match tensors {
+        IValue::TensorList(tensors) => tensors,
+        IValue::GenericList(values) if values.is_empty() => Vec::new(),
+        other => return Err(unexpected(&other)),
+    };
+    let names = match names {
+        IValue::StringList(names) => names,
+        IValue::GenericList(names) => names
+            .into_iter()
+            .map(|name| match name {
+                IValue::String(name) => Ok(name),
+                other => Err(unexpected(&other)),
+            })
+            .collect::<Result<_, _>>()?,
+        other => return Err(unexpected(&other)),
+    };
+    let (mut layers, mut kernels, mut counts) = (Vec::new(), Vec::new(), HashMap::<String, u32>::new());
+    for (name, tensor) in names.into_iter().zip(tensors) {
+        if let Some(name) = name.strip_prefix(taps::KERNEL) {
+            kernels.push((name.trim_start_matches('.').to_owned(), tensor));
+            continue;
+        }
+        let place = match name.trim_start_matches('.') {
+            "" => "output",
+            place => place,
+        };
+        // A part that works more than once is shown each time.
+        let count = counts.entry(place.to_owned()).or_default();
+        *count += 1;
+        let name = match *count {
+            1 => place.to_owned(),
+            number => format!("{place} ({number})"),
+        };
+        layers.push((name, tensor));
+    }
+    Ok(Tapped {
+        output,
+        layers,
+        kernels,
+    })
 }
 
 impl Method {
@@ -99,6 +166,7 @@ pub(super) fn of_crop_into(
 ) -> Result<LayerMaps, TchError> {
     let shape = match layer.size().as_slice() {
         [_, channels, height, width] => [*channels, *height, *width],
+        [_, channels, length] => [*channels, *length, 1],
         [_, values] => [*values, 1, 1],
         other => return Err(unexpected(&other)),
     };

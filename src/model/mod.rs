@@ -10,6 +10,7 @@ mod maps;
 mod net;
 mod output;
 mod probe;
+mod taps;
 
 pub use archive::{Archive, ArchiveError};
 pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Reading, Training};

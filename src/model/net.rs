@@ -66,13 +66,13 @@ impl Net {
     /// What the net gives for `[n, 1, side, side]`.
     pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor, ModelError> {
         let output = tch::no_grad(|| self.module.forward_is(&[IValue::Tensor(input.shallow_clone())]));
-        match output.map_err(|e| self.forward_error(&e))? {
-            IValue::Tensor(output) => Ok(output),
-            _ => Err(ModelError::Output {
+        match points_of(output.map_err(|e| self.forward_error(&e))?) {
+            Some(output) => Ok(output),
+            None => Err(ModelError::Output {
                 path: self.path.clone(),
                 batch: input.size().first().copied().unwrap_or(0),
-                got: "something other than one tensor".into(),
-                wanted: "one tensor [n, 2k] or [n, k, 2]".into(),
+                got: "something other than a tensor".into(),
+                wanted: "a tensor [n, 2k] or [n, k, 2], by itself or before others,".into(),
             }),
         }
     }
@@ -153,5 +153,17 @@ impl Net {
             path: self.path.clone(),
             why: brief(error),
         }
+    }
+}
+
+/// The points in what `forward` gives: all of it, or the first of several things.
+pub(super) fn points_of(output: IValue) -> Option<Tensor> {
+    match output {
+        IValue::Tensor(points) => Some(points),
+        IValue::Tuple(several) => match several.into_iter().next() {
+            Some(IValue::Tensor(points)) => Some(points),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -1,0 +1,678 @@
+//! Rewrites the source that a TorchScript archive holds: every module gets a second `forward`, which gives what the first one gives
+//! and notes on the way what each part of the net made. The first one stays as it is. Knows text only.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// A method of the root module that gives its output with what was noted.
+pub const METHOD: &str = "tapped__";
+/// Begins the names of noted kernels, which are no part's output.
+pub const KERNEL: &str = "kernel:";
+/// Of a method's twin, which notes.
+const TWIN: &str = "__tapped";
+/// The twin's further parameters.
+const PARAMETERS: &str = "taps__: List[Tensor],\n    names__: List[str],\n    path__: str";
+/// What is given for them, up to the path.
+const ARGUMENTS: &str = "taps__, names__";
+/// Modules below this come from PyTorch: how they do what they do is no part of the net.
+const LIBRARY: &str = ".torch.nn.modules.";
+/// But for those that only hold others.
+const CONTAINERS: &str = ".torch.nn.modules.container.";
+/// Functions, by their last name, of which each gives a tensor that is worth seeing.
+const SHOWN: &[&str] = &[
+    "_convolution",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "linear",
+    "addmm",
+    "relu",
+    "relu_",
+    "relu6",
+    "relu6_",
+    "hardtanh",
+    "hardtanh_",
+    "leaky_relu",
+    "leaky_relu_",
+    "elu",
+    "elu_",
+    "selu",
+    "selu_",
+    "celu",
+    "celu_",
+    "gelu",
+    "silu",
+    "silu_",
+    "mish",
+    "mish_",
+    "hardswish",
+    "hardswish_",
+    "hardsigmoid",
+    "hardsigmoid_",
+    "sigmoid",
+    "sigmoid_",
+    "tanh",
+    "tanh_",
+    "prelu",
+    "softplus",
+    "softmax",
+    "log_softmax",
+    "max_pool2d",
+    "avg_pool2d",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
+    "lp_pool2d",
+    "batch_norm",
+    "group_norm",
+    "layer_norm",
+    "instance_norm",
+    "interpolate",
+    "upsample_nearest2d",
+    "upsample_bilinear2d",
+    "pixel_shuffle",
+    "add_",
+    "mul_",
+    "cat",
+];
+/// Of these, the ones whose second argument is a kernel.
+const CONVOLUTIONS: &[&str] = &["_convolution", "conv1d", "conv2d", "conv_transpose2d"];
+
+/// A class of the archive's source.
+#[derive(Debug, Default)]
+struct Class {
+    /// Types of its attributes, as far as they are modules.
+    attributes: HashMap<String, String>,
+    /// Its methods as they stand in the source, each with its parameters up to the colon and its body.
+    methods: Vec<Method>,
+    is_module: bool,
+}
+
+#[derive(Debug)]
+struct Method {
+    name: String,
+    /// From the opening parenthesis to its match.
+    parameters: String,
+    returns: String,
+    body: Vec<String>,
+    /// Line behind its last, counted in its file.
+    ends: usize,
+}
+
+/// The source of every file of an archive with twins in it, by the files' names below `code/`.
+///
+/// # Errors
+/// Says what is not understood.
+pub fn with_taps(files: &BTreeMap<String, String>, root: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut classes: HashMap<String, Class> = HashMap::new();
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (file, text) in files {
+        let module = file.trim_end_matches(".py").replace('/', ".");
+        for (name, class) in classes_of(text)? {
+            let full = format!("{module}.{name}");
+            places.entry(file.clone()).or_default().push(full.clone());
+            classes.insert(full, class);
+        }
+    }
+    if !classes.get(root).is_some_and(|class| class.is_module) {
+        return Err(format!(
+            "its net is called {root}, and there is no such class in its code"
+        ));
+    }
+    // What is changed where it stands has to be copied before that.
+    let copies = files.values().any(|text| text.contains("_("));
+    let mut rewritten = BTreeMap::new();
+    for (file, names) in &places {
+        let mut lines: Vec<String> = files[file].lines().map(str::to_owned).collect();
+        let mut additions: Vec<(usize, String)> = Vec::new();
+        for name in names {
+            let class = &classes[name];
+            if !class.is_module {
+                continue;
+            }
+            let Some(last) = class.methods.iter().map(|method| method.ends).max() else {
+                continue;
+            };
+            let mut twins = String::new();
+            for method in &class.methods {
+                if has_twin(name, &method.name) {
+                    let twin = Twin::new(&classes, name, copies);
+                    twins += &twin.of(method);
+                }
+            }
+            if name == root {
+                let forward = class.methods.iter().find(|method| method.name == "forward");
+                twins += &entrance(forward.ok_or("its net has no forward")?);
+            }
+            additions.push((last, twins));
+        }
+        for (line, text) in additions.into_iter().rev() {
+            lines.insert(line, text.trim_end().to_owned());
+        }
+        rewritten.insert(file.clone(), lines.join("\n") + "\n");
+    }
+    Ok(rewritten)
+}
+
+/// Whether a module does its work in one piece, of which the parts are not shown.
+fn is_leaf(class: &str) -> bool {
+    class.contains(LIBRARY) && !class.contains(CONTAINERS)
+}
+
+/// Whether a method of a class gets a twin.
+fn has_twin(class: &str, method: &str) -> bool {
+    is_forward(method) || (!is_leaf(class) && !method.starts_with("__"))
+}
+
+/// A net that was traced has further ones, `forward1` and so on, for modules that are called more than once.
+fn is_forward(method: &str) -> bool {
+    let number = method.strip_prefix("forward");
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The parameters with those of a twin behind the first, which is the module itself: others may have defaults.
+fn with_further(parameters: &str) -> String {
+    let inner = &parameters[1..parameters.len() - 1];
+    let parts = split_arguments(inner);
+    let (own, rest) = parts
+        .split_first()
+        .map_or(("self", &[][..]), |(own, rest)| (*own, rest));
+    let rest: String = rest.iter().map(|part| format!(",{part}")).collect();
+    format!("({own},\n    {PARAMETERS}{rest})")
+}
+
+/// The method that is called from outside: `forward` with lists to note in.
+fn entrance(forward: &Method) -> String {
+    let names: Vec<&str> = parameter_names(&forward.parameters).collect();
+    let (own, given) = names
+        .split_first()
+        .map_or(("self", &[][..]), |(own, given)| (*own, given));
+    let given: String = given.iter().map(|name| format!("{name}, ")).collect();
+    format!(
+        "  def {METHOD}{}) -> Tuple[{}, List[Tensor], List[str]]:\n    taps__ = annotate(List[Tensor], [])\n    \
+         names__ = annotate(List[str], [])\n    out__ = ({own}).forward{TWIN}({ARGUMENTS}, \"\", {given})\n    \
+         return (out__, taps__, names__)\n",
+        &forward.parameters[..forward.parameters.len() - 1],
+        forward.returns
+    )
+}
+
+fn parameter_names(parameters: &str) -> impl Iterator<Item = &str> {
+    let inner = parameters.trim_start_matches('(').trim_end_matches(')');
+    split_arguments(inner)
+        .into_iter()
+        .filter_map(|parameter| Some(parameter.split(':').next()?.trim()))
+        .filter(|name| !name.is_empty())
+}
+
+/// The classes of a file, in order.
+fn classes_of(text: &str) -> Result<Vec<(String, Class)>, String> {
+    let mut classes: Vec<(String, Class)> = Vec::new();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut at = 0;
+    while at < lines.len() {
+        let line = lines[at];
+        if let Some(head) = line.strip_prefix("class ") {
+            let name = head.split(['(', ':']).next().unwrap_or(head);
+            let class = Class {
+                is_module: head.contains("(Module)"),
+                ..Class::default()
+            };
+            classes.push((name.to_owned(), class));
+            at += 1;
+            continue;
+        }
+        let Some((_, class)) = classes.last_mut().filter(|_| line.starts_with("  ")) else {
+            // A function by itself: only classes are of interest, and what follows it is not in one.
+            at += 1;
+            while line.starts_with("def ") && at < lines.len() && lines[at].starts_with(' ') {
+                at += 1;
+            }
+            continue;
+        };
+        if line.starts_with("  def ") {
+            let (method, next) = method_at(&lines, at)?;
+            class.methods.push(method);
+            at = next;
+            continue;
+        }
+        if let Some((name, kind)) = line.trim().split_once(" : ") {
+            class.attributes.insert(name.to_owned(), kind.to_owned());
+        } else if let Some((name, kind)) = line
+            .trim()
+            .strip_prefix("__annotations__[\"")
+            .and_then(|rest| rest.split_once("\"] = "))
+        {
+            class.attributes.insert(name.to_owned(), kind.to_owned());
+        }
+        at += 1;
+    }
+    Ok(classes)
+}
+
+/// The method whose definition begins at a line, and the line behind it.
+fn method_at(lines: &[&str], start: usize) -> Result<(Method, usize), String> {
+    let unread = || format!("a definition that is not understood: {}", lines[start].trim());
+    let mut head = String::new();
+    let mut at = start;
+    // A definition's parameters stand on lines of their own.
+    loop {
+        head += lines.get(at).ok_or_else(unread)?;
+        at += 1;
+        if head.trim_end().ends_with(':') && balanced(&head) {
+            break;
+        }
+        head.push('\n');
+    }
+    let head = head.trim().strip_prefix("def ").ok_or_else(unread)?;
+    let open = head.find('(').ok_or_else(unread)?;
+    let close = matching(head, open).ok_or_else(unread)?;
+    let returns = head[close + 1..].trim().trim_end_matches(':').trim();
+    let returns = returns.strip_prefix("->").ok_or_else(unread)?.trim();
+    let body_from = at;
+    while at < lines.len() && lines[at].starts_with("    ") {
+        at += 1;
+    }
+    let method = Method {
+        name: head[..open].to_owned(),
+        parameters: head[open..=close].to_owned(),
+        returns: returns.to_owned(),
+        body: lines[body_from..at]
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect(),
+        ends: at,
+    };
+    Ok((method, at))
+}
+
+fn balanced(text: &str) -> bool {
+    text.find('(').is_none_or(|open| matching(text, open).is_some())
+}
+
+/// Place of the parenthesis that closes the one at `open`; strings are passed over.
+fn matching(text: &str, open: usize) -> Option<usize> {
+    let mut depth = 0_i32;
+    let mut in_string = false;
+    let mut escaped = false;
+    for (place, byte) in text.bytes().enumerate().skip(open) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(place);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The parts of a list that lie between commas of their own.
+fn split_arguments(text: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut from, mut in_string, mut escaped) = (Vec::new(), 0_i32, 0, false, false);
+    for (place, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            b',' if depth == 0 => {
+                parts.push(&text[from..place]);
+                from = place + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[from..]);
+    parts
+}
+
+/// Makes the twin of a method.
+struct Twin<'a> {
+    classes: &'a HashMap<String, Class>,
+    class_name: &'a str,
+    copies: bool,
+    /// Variables that hold a module: its class, and its place below this module, as an expression and as it reads.
+    modules: HashMap<String, (String, String)>,
+    /// Variables that stand for a function: its last name.
+    functions: HashMap<String, String>,
+    /// How often each function was shown in this method so far.
+    shown: HashMap<String, u32>,
+    /// Values that were drawn out of expressions so far.
+    drawn: usize,
+}
+
+impl<'a> Twin<'a> {
+    fn new(classes: &'a HashMap<String, Class>, class_name: &'a str, copies: bool) -> Self {
+        Self {
+            classes,
+            class_name,
+            copies,
+            modules: HashMap::new(),
+            functions: HashMap::new(),
+            shown: HashMap::new(),
+            drawn: 0,
+        }
+    }
+
+    fn of(mut self, method: &Method) -> String {
+        if let Some(own) = parameter_names(&method.parameters).next() {
+            self.modules
+                .insert(own.to_owned(), (self.class_name.to_owned(), String::new()));
+        }
+        let mut text = format!(
+            "  def {}{TWIN}{} -> {}:\n",
+            method.name,
+            with_further(&method.parameters),
+            method.returns
+        );
+        let notes_itself = is_forward(&method.name) && method.returns == "Tensor";
+        for line in &method.body {
+            let statement = line.trim_start();
+            let indent = &line[..line.len() - statement.len()];
+            let mut before = Vec::new();
+            let changed = if let Some(value) = statement.strip_prefix("return ") {
+                let value = self.expression(value, &mut before);
+                if notes_itself {
+                    before.push(format!("out__ = {value}"));
+                    self.note(&mut before, "out__", "path__");
+                    "return out__".to_owned()
+                } else {
+                    format!("return {value}")
+                }
+            } else if let Some((name, value)) = assignment(statement) {
+                let value = self.expression(value, &mut before);
+                self.learn(name, &value);
+                format!("{name} = {value}")
+            } else {
+                // Conditions and loops: what is in them stays.
+                statement.to_owned()
+            };
+            for line in before.into_iter().chain([changed]) {
+                text += &format!("{indent}{line}\n");
+            }
+        }
+        text
+    }
+
+    /// Takes in what a variable stands for from here on.
+    fn learn(&mut self, name: &str, value: &str) {
+        self.modules.remove(name);
+        self.functions.remove(name);
+        if let Some(module) = self.module(value) {
+            self.modules.insert(name.to_owned(), module);
+        } else if value.starts_with("__torch__.") && value.bytes().all(is_name_byte) {
+            let last = value.rsplit('.').next().unwrap_or(value);
+            self.functions.insert(name.to_owned(), last.to_owned());
+        }
+    }
+
+    /// Class and place of the module that an expression gives, as far as it is known.
+    fn module(&self, expression: &str) -> Option<(String, String)> {
+        if let Some(known) = self.modules.get(expression) {
+            return Some(known.clone());
+        }
+        let (owner, attribute) = match expression
+            .strip_prefix("getattr(")
+            .and_then(|rest| rest.strip_suffix(')'))
+        {
+            Some(inner) => {
+                let (owner, name) = inner.split_once(", ")?;
+                (owner, name.trim_matches('"'))
+            }
+            None => expression.rsplit_once('.')?,
+        };
+        let (class, place) = self.module(owner)?;
+        let kind = self.classes.get(&class)?.attributes.get(attribute)?;
+        let is_module = self.classes.get(kind).is_some_and(|class| class.is_module);
+        is_module.then(|| (kind.clone(), format!("{place}.{attribute}")))
+    }
+
+    /// The expression with modules called by their twins, and what is to be shown drawn out of it into `before`.
+    fn expression(&mut self, text: &str, before: &mut Vec<String>) -> String {
+        let bytes = text.as_bytes();
+        let mut out = String::new();
+        let mut at = 0;
+        while at < text.len() {
+            let byte = bytes[at];
+            if byte == b'"' {
+                let end = end_of_string(bytes, at);
+                out += &text[at..end];
+                at = end;
+            } else if byte == b'(' {
+                let Some(close) = matching(text, at) else {
+                    return out + &text[at..];
+                };
+                let inner = &text[at + 1..close];
+                // A method: (value).name(arguments)
+                let rest = &text[close + 1..];
+                let name_length = rest
+                    .strip_prefix('.')
+                    .map_or(0, |rest| rest.bytes().take_while(|b| is_name_byte(*b)).count());
+                let open = close + 2 + name_length;
+                if name_length > 0 && bytes.get(open) == Some(&b'(') {
+                    let Some(end) = matching(text, open) else {
+                        return out + &text[at..];
+                    };
+                    let arguments = self.expression(&text[open + 1..end], before);
+                    out += &self.call(inner, &rest[1..=name_length], &arguments, before);
+                    at = end + 1;
+                } else {
+                    out += &format!("({})", self.expression(inner, before));
+                    at = close + 1;
+                }
+            } else if byte.is_ascii_alphabetic() || byte == b'_' {
+                let length = text[at..].bytes().take_while(|b| is_name_byte(*b)).count();
+                let name = &text[at..at + length];
+                at += length;
+                if bytes.get(at) != Some(&b'(') {
+                    out += name;
+                    continue;
+                }
+                let Some(end) = matching(text, at) else {
+                    return out + name + &text[at..];
+                };
+                let arguments = self.expression(&text[at + 1..end], before);
+                out += &self.function(name, &arguments, before);
+                at = end + 1;
+            } else {
+                let length = text[at..].chars().next().map_or(1, char::len_utf8);
+                out += &text[at..at + length];
+                at += length;
+            }
+        }
+        out
+    }
+
+    /// A method's call; a module's is turned into that of its twin.
+    fn call(&mut self, owner: &str, name: &str, arguments: &str, before: &mut Vec<String>) -> String {
+        let Some((class, place)) = self.module(owner) else {
+            let owner = self.expression(owner, before);
+            return format!("({owner}).{name}({arguments})");
+        };
+        let found = self.classes.get(&class);
+        let is_there = found.is_some_and(|found| found.methods.iter().any(|method| method.name == name));
+        if !is_there || !has_twin(&class, name) {
+            return format!("({owner}).{name}({arguments})");
+        }
+        let path = if place.is_empty() {
+            "path__".to_owned()
+        } else {
+            format!("torch.add(path__, \"{place}\")")
+        };
+        format!("({owner}).{name}{TWIN}({ARGUMENTS}, {path}, {arguments})")
+    }
+
+    /// A function's call; what it gives is drawn out and noted where it is to be shown.
+    fn function(&mut self, name: &str, arguments: &str, before: &mut Vec<String>) -> String {
+        let call = format!("{name}({arguments})");
+        let last = match self.functions.get(name) {
+            Some(last) => last.clone(),
+            None if name.starts_with("torch.") || name.starts_with("__torch__.") => {
+                name.rsplit('.').next().unwrap_or(name).to_owned()
+            }
+            None => return call,
+        };
+        if is_leaf(self.class_name) || !SHOWN.contains(&last.as_str()) {
+            return call;
+        }
+        let value = format!("tap__{}", self.drawn);
+        self.drawn += 1;
+        let count = self.shown.entry(last.clone()).or_default();
+        *count += 1;
+        let said = last.trim_matches('_');
+        let label = match *count {
+            1 => said.to_owned(),
+            number => format!("{said}{number}"),
+        };
+        before.push(format!("{value} = {call}"));
+        self.note(before, &value, &format!("torch.add(path__, \".{label}\")"));
+        if CONVOLUTIONS.contains(&last.as_str())
+            && let Some(kernel) = split_arguments(arguments).get(1)
+        {
+            let name = format!("torch.add(torch.add(\"{KERNEL}\", path__), \".{label}\")");
+            before.push(format!(
+                "tap__{} = torch.append(taps__, {})",
+                self.drawn,
+                kernel.trim()
+            ));
+            before.push(format!("tap__{} = torch.append(names__, {name})", self.drawn + 1));
+            self.drawn += 2;
+        }
+        value
+    }
+
+    fn note(&mut self, before: &mut Vec<String>, value: &str, name: &str) {
+        let value = if self.copies {
+            format!("torch.clone({value})")
+        } else {
+            value.to_owned()
+        };
+        before.push(format!("tap__{} = torch.append(taps__, {value})", self.drawn));
+        before.push(format!("tap__{} = torch.append(names__, {name})", self.drawn + 1));
+        self.drawn += 2;
+    }
+}
+
+/// Name and value of an assignment to one variable.
+fn assignment(statement: &str) -> Option<(&str, &str)> {
+    let (name, value) = statement.split_once(" = ")?;
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        .then_some((name, value))
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.'
+}
+
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NET: &str = r#"class Net(Module):
+  __parameters__ = []
+  training : bool
+  stem : __torch__.torch.nn.modules.conv.Conv2d
+  layers : __torch__.torch.nn.modules.container.ModuleList
+  def forward(self: __torch__.Net,
+    x: Tensor) -> Tensor:
+    _0 = __torch__.torch.nn.functional.adaptive_avg_pool2d
+    stem = self.stem
+    layers = self.layers
+    _1 = getattr(layers, "0")
+    y = (_1).forward(torch.relu_((stem).forward(x, )), )
+    return torch.flatten(_0(y, [1, 1], ), 1)
+"#;
+    const CONV: &str = r#"class Conv2d(Module):
+  weight : Tensor
+  def forward(self: __torch__.torch.nn.modules.conv.Conv2d,
+    input: Tensor) -> Tensor:
+    return (self)._conv_forward(input, self.weight, "a (b", )
+  def _conv_forward(self: __torch__.torch.nn.modules.conv.Conv2d,
+    input: Tensor,
+    weight: Tensor) -> Tensor:
+    return torch.conv2d(input, weight)
+"#;
+    const LIST: &str = r#"class ModuleList(Module):
+  __annotations__["0"] = __torch__.torch.nn.modules.conv.Conv2d
+  def __len__(self: __torch__.torch.nn.modules.container.ModuleList) -> int:
+    return 1
+"#;
+
+    fn rewritten() -> BTreeMap<String, String> {
+        let files = [
+            ("__torch__.py", NET),
+            ("__torch__/torch/nn/modules/conv.py", CONV),
+            ("__torch__/torch/nn/modules/container.py", LIST),
+        ];
+        let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        with_taps(&files.into(), "__torch__.Net").unwrap()
+    }
+
+    #[test]
+    fn modules_are_called_by_their_twins_with_where_they_are() {
+        let files = rewritten();
+        let net = &files["__torch__.py"];
+        assert!(net.starts_with(NET.trim_end()), "what was there stays");
+        for part in [
+            "tap__0 = torch.relu_((stem).forward__tapped(taps__, names__, torch.add(path__, \".stem\"), x, ))",
+            "(_1).forward__tapped(taps__, names__, torch.add(path__, \".layers.0\"), tap__0, )",
+            "= _0(y, [1, 1], )",
+            "torch.append(names__, torch.add(path__, \".adaptive_avg_pool2d\"))",
+            "torch.append(taps__, torch.clone(out__))",
+            "def tapped__(self: __torch__.Net,\n    x: Tensor) -> Tuple[Tensor, List[Tensor], List[str]]:",
+            "(self).forward__tapped(taps__, names__, \"\", x, )",
+        ] {
+            assert!(net.contains(part), "{part}\n{net}");
+        }
+    }
+
+    #[test]
+    fn what_pytorch_brings_is_shown_in_one_piece() {
+        let files = rewritten();
+        let conv = &files["__torch__/torch/nn/modules/conv.py"];
+        assert!(
+            conv.contains("out__ = (self)._conv_forward(input, self.weight, \"a (b\", )"),
+            "{conv}"
+        );
+        assert!(!conv.contains("_conv_forward__tapped"), "{conv}");
+        assert!(!files["__torch__/torch/nn/modules/container.py"].contains("__len____tapped"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        let none = BTreeMap::from([("__torch__.py".to_owned(), "class Other(Module):\n".to_owned())]);
+        assert!(
+            with_taps(&none, "__torch__.Net")
+                .unwrap_err()
+                .contains("__torch__.Net")
+        );
+        let broken = BTreeMap::from([(
+            "__torch__.py".to_owned(),
+            "class Net(Module):\n  def forward(self\n".into(),
+        )]);
+        assert!(with_taps(&broken, "__torch__.Net").is_err());
+    }
+}
