@@ -152,6 +152,23 @@ fn a_camera_in_the_dark_is_told_of() {
 }
 
 #[test]
+fn any_layer_of_the_net_is_looked_at() {
+    let mut harness = window(SourceSpec::Demo, vec![FACE], "steady-64.pt");
+    wait_for(&mut harness, "conv1 · 4 of 62×62");
+    // "strongest first" has the picture made anew, in which nothing has moved.
+    for option in ["each by itself", "strongest first"] {
+        click(&mut harness, option);
+    }
+    harness.get_by_role(egui::accesskit::Role::ComboBox).click();
+    harness.run_steps(3);
+    harness.get_by_label("face  136").click();
+    wait_for(&mut harness, "face · 136 of 1×1");
+    let looking = &harness.state().settings().view.looking;
+    assert_eq!(looking.layer.as_deref(), Some("face"));
+    assert!(looking.each_by_itself && looking.strongest_first);
+}
+
+#[test]
 fn two_nets_are_compared_until_that_is_ended() {
     let mut harness = window(SourceSpec::Demo, vec![FACE], "steady-64.pt");
     wait_for(&mut harness, "320×240 px");

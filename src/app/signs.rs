@@ -249,6 +249,8 @@ mod tests {
             assumed: None,
             scheme: PointScheme::unnamed(2),
             filters: None,
+            layers: Vec::new(),
+            closed: None,
         };
         Scene {
             frame: Arc::new(Frame {

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{commands::Id, theme::Theme};
-use crate::overlay::{Style, Which};
+use crate::{
+    overlay::{Style, Which},
+    pipeline::Looking,
+};
 
 /// What can be seen or not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,8 +20,10 @@ pub struct View {
     pub mirror_recordings: bool,
     /// The first layer's filters.
     pub filters: bool,
-    /// The first layer's maps.
+    /// A layer's maps.
     pub maps: bool,
+    /// Which layer, and how.
+    pub looking: Looking,
     /// The panel in which everything is set.
     pub settings_panel: bool,
     /// The panel of plots.
@@ -51,6 +56,7 @@ impl Default for View {
             mirror_recordings: false,
             filters: true,
             maps: true,
+            looking: Looking::default(),
             settings_panel: false,
             performance: false,
             status_bar: true,

@@ -112,6 +112,7 @@ impl Window {
             log_file,
             run_for,
         } = start;
+        pipeline.look_at(settings.view.looking.clone());
         pipeline.look_inside(settings.view.maps);
         pipeline.repeat(settings.view.repeats);
         pipeline.search(settings.detection.searching());
@@ -398,10 +399,15 @@ impl Window {
             }
         }
         if inside {
-            let (filters, maps) = (self.settings.view.filters, self.settings.view.maps);
+            let view = &mut self.settings.view;
+            let before = view.looking.clone();
+            let (filters, maps) = (view.filters, view.maps.then_some(&mut view.looking));
             right.show(ui, |ui| {
                 self.panels.show(ui, self.scene.as_deref(), filters, maps)
             });
+            if self.settings.view.looking != before {
+                self.pipeline.look_at(self.settings.view.looking.clone());
+            }
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Layout {
     pub columns: usize,
     /// Long side of a map's cell, pixels.
     pub cell_px: u32,
+    /// Whether every map has a range of values of its own, and not one for all.
+    pub each_by_itself: bool,
 }
 
 /// All maps of a layer in one grid, row by row, `columns` in a row.
@@ -31,15 +33,23 @@ pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, palette: Palette) -
         most: usize::MAX,
         columns,
         cell_px,
+        each_by_itself: false,
     };
-    atlas_into(maps, layout, palette, &mut picture);
+    let order: Vec<usize> = (0..maps.shape[0]).collect();
+    atlas_into(maps, &order, layout, palette, &mut picture);
     picture
 }
 
-/// As [`atlas`], into `picture`, whose memory is used again when it has the right size.
-pub fn atlas_into(maps: &LayerMaps, layout: Layout, palette: Palette, picture: &mut RgbaImage) {
-    let [count, height, width] = maps.shape;
-    let count = count.min(layout.most);
+/// As [`atlas`], of the maps in this order, into `picture`, whose memory is used again when it has the right size.
+pub fn atlas_into(
+    maps: &LayerMaps,
+    order: &[usize],
+    layout: Layout,
+    palette: Palette,
+    picture: &mut RgbaImage,
+) {
+    let [_, height, width] = maps.shape;
+    let count = order.len().min(layout.most);
     if count == 0 || height == 0 || width == 0 {
         *picture = RgbaImage::new(1, 1);
         return;
@@ -56,12 +66,17 @@ pub fn atlas_into(maps: &LayerMaps, layout: Layout, palette: Palette, picture: &
     } else {
         *picture = RgbaImage::new(size.0, size.1);
     }
-    let range = Range::of(&maps.values);
-    for index in 0..count as u32 {
-        let left = (index % columns) * (cell_width + GAP_PX);
-        let top = (index / columns) * (cell_height + GAP_PX);
-        let start = index as usize * width * height;
+    let common = Range::of(&maps.values);
+    for (index, &number) in order.iter().take(count).enumerate() {
+        let left = (index as u32 % columns) * (cell_width + GAP_PX);
+        let top = (index as u32 / columns) * (cell_height + GAP_PX);
+        let start = number * width * height;
         let map = maps.values.get(start..start + width * height).unwrap_or_default();
+        let range = if layout.each_by_itself {
+            Range::of(map)
+        } else {
+            common
+        };
         for y in 0..cell_height {
             for x in 0..cell_width {
                 let value = average(
@@ -132,9 +147,31 @@ mod tests {
             most: 3,
             columns: 2,
             cell_px: 4,
+            each_by_itself: false,
         };
-        atlas_into(&layer, layout, Palette::Sequential, &mut used);
+        atlas_into(&layer, &[0, 1, 2], layout, Palette::Sequential, &mut used);
         assert_eq!(used, picture, "whatever was in the memory before");
+    }
+
+    #[test]
+    fn maps_come_in_the_order_asked_for_and_with_a_range_each_where_that_is_wished() {
+        let layer = maps([2, 1, 2], vec![0.0, 1.0, 0.0, 100.0]);
+        let mut picture = RgbaImage::default();
+        let mut layout = Layout {
+            most: 2,
+            columns: 1,
+            cell_px: 2,
+            each_by_itself: true,
+        };
+        let palette = Palette::Sequential;
+        atlas_into(&layer, &[1, 0], layout, palette, &mut picture);
+        let (first, second) = (picture.get_pixel(1, 0), picture.get_pixel(1, 1 + GAP_PX));
+        assert_eq!(first, second, "both are at the end of their own range");
+        layout.each_by_itself = false;
+        atlas_into(&layer, &[1, 0], layout, palette, &mut picture);
+        let common = Range::of(&layer.values);
+        assert_eq!(picture.get_pixel(1, 0).0, palette.colour(100.0, common));
+        assert_eq!(picture.get_pixel(1, 1 + GAP_PX).0, palette.colour(1.0, common));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct KeypointModel {
     assumed: bool,
     parameters: Vec<(String, Tensor)>,
     maps_method: Method,
+    /// Names and shapes of the layers that can be shown, in the order of their work.
+    layers: Vec<(String, [usize; 3])>,
     /// Why the file's layers cannot be shown, where that is so.
     closed: Option<String>,
     /// Kernels that are no parameters.
@@ -93,6 +95,7 @@ impl KeypointModel {
             contract,
             assumed,
             maps_method: Method::Absent,
+            layers: Vec::new(),
             closed: None,
             kernels: Vec::new(),
             passes: Cell::default(),
@@ -104,6 +107,8 @@ impl KeypointModel {
         if model.maps_method == Method::Absent {
             model.closed = model.give_taps(&archive.bytes, &crops, &output).err();
         }
+        let maps = model.feature_maps(&ramps(1, model.crop_length()))?;
+        model.layers = maps.into_iter().map(|maps| (maps.name, maps.shape)).collect();
         Ok(model)
     }
 
@@ -131,6 +136,11 @@ impl KeypointModel {
         Ok(())
     }
 
+    /// Names and shapes, `[channels, height, width]`, of the layers that can be shown, in the order of their work.
+    pub fn layers_shown(&self) -> &[(String, [usize; 3])] {
+        &self.layers
+    }
+
     /// Why the net's layers cannot be shown; `None` where they can.
     pub fn why_closed(&self) -> Option<&str> {
         self.closed.as_deref()
@@ -145,7 +155,7 @@ impl KeypointModel {
         let crops = ramps(count, self.crop_length());
         self.predict(&crops, count)?;
         if matches!(self.maps_method, Method::WithOutput | Method::Tapped) {
-            self.predict_and_look(&crops, count, 0, Vec::new())?;
+            self.predict_and_look(&crops, count, 0, None, Vec::new())?;
         }
         Ok(())
     }
@@ -208,8 +218,8 @@ impl KeypointModel {
         self.predict_input(&self.input(pixels, count)?)
     }
 
-    /// Keypoints as [`Self::predict`] gives them, and what the first layer makes of crop `looked_at`; `None` when the file
-    /// cannot say; its values are put into `memory`. One forward pass where the file's layers end with its output, else one more for the one crop.
+    /// Keypoints as [`Self::predict`] gives them, and what a layer makes of crop `looked_at`, the first where there is none of this
+    /// name; `None` when the file cannot say; its values are put into `memory`. One forward pass where the file's layers end with its output, else one more for the one crop.
     ///
     /// # Errors
     /// As [`Self::predict`].
@@ -218,29 +228,30 @@ impl KeypointModel {
         pixels: &[f32],
         count: usize,
         looked_at: usize,
+        layer: Option<&str>,
         memory: Vec<f32>,
     ) -> Result<(Vec<Prediction>, Option<LayerMaps>), ModelError> {
         let input = self.input(pixels, count)?;
         if self.maps_method == Method::WithOutput {
             let layers = self.layers(&input)?;
             let output = Output::from_layers(&layers, self.contract.confidence);
-            if let (Some(first), Some(output)) = (layers.first(), output) {
+            if let (Some(wanted), Some(output)) = (called(&layers, layer), output) {
                 self.count_pass(count);
                 let predictions = self.predictions(&output, count)?;
-                return Ok((predictions, Some(self.maps_of(first, looked_at, memory)?)));
+                return Ok((predictions, Some(self.maps_of(wanted, looked_at, memory)?)));
             }
         }
         if self.maps_method == Method::Tapped && !self.contract.confidence {
             let given = maps::tapped(&self.net.module, &input).map_err(|e| self.net.forward_error(&e))?;
-            if let (Some(first), Some(points)) = (shown(given.layers, count).next(), points_of(given.output))
-            {
+            let layers: Vec<_> = shown(given.layers, count).collect();
+            if let (Some(wanted), Some(points)) = (called(&layers, layer), points_of(given.output)) {
                 self.count_pass(count);
                 let output = Output {
                     points,
                     certainty: None,
                 };
                 let predictions = self.predictions(&output, count)?;
-                return Ok((predictions, Some(self.maps_of(&first, looked_at, memory)?)));
+                return Ok((predictions, Some(self.maps_of(wanted, looked_at, memory)?)));
             }
         }
         let predictions = self.predict_input(&input)?;
@@ -249,8 +260,8 @@ impl KeypointModel {
         }
         let crop = input.f_narrow(0, looked_at as i64, 1);
         let layers = self.layers(&crop.map_err(|e| self.net.forward_error(&e))?)?;
-        let first = layers.first().map(|first| self.maps_of(first, 0, memory));
-        Ok((predictions, first.transpose()?))
+        let maps = called(&layers, layer).map(|wanted| self.maps_of(wanted, 0, memory));
+        Ok((predictions, maps.transpose()?))
     }
 
     /// Every layer's output for one crop (`[1, side, side]`); empty when the file cannot give them.
@@ -382,6 +393,12 @@ impl KeypointModel {
         });
         input.map_err(|e| self.net.forward_error(&e))
     }
+}
+
+/// The layer of this name, the first where there is none.
+fn called<'a>(layers: &'a [(String, Tensor)], name: Option<&str>) -> Option<&'a (String, Tensor)> {
+    let wanted = layers.iter().find(|(other, _)| Some(other.as_str()) == name);
+    wanted.or(layers.first())
 }
 
 /// Those of a net's layers that can be drawn: maps or values of every one of `count` crops.

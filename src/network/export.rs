@@ -342,7 +342,7 @@ mod tests {
         let trained = Vec::<f32>::try_from(trained.flatten(0, -1)).unwrap();
         let pixels = Vec::<f32>::try_from(input.flatten(0, -1)).unwrap();
         let predictions = model.predict(&pixels, 3).unwrap();
-        let (looked, first) = model.predict_and_look(&pixels, 3, 1, Vec::new()).unwrap();
+        let (looked, first) = model.predict_and_look(&pixels, 3, 1, None, Vec::new()).unwrap();
         assert_eq!(model.passes().forward, 2, "looking costs no pass of its own");
         assert_eq!(first.unwrap().shape, [16, 56, 56]);
         for (values, both) in trained

@@ -40,6 +40,8 @@ const SEEK_FIELDS: usize = 17;
 pub struct KeypointFitter {
     model: KeypointModel,
     batch: CropBatch,
+    /// Name of the layer that is looked at; the first, unless there is one of this name.
+    layer: Option<String>,
     /// Values of maps that are not needed any more.
     maps_memory: Vec<f32>,
     /// Time spent cutting crops since [`Self::take_times`].
@@ -54,6 +56,7 @@ impl KeypointFitter {
         Self {
             model,
             batch: CropBatch::default(),
+            layer: None,
             maps_memory: Vec::new(),
             crop_time: Duration::ZERO,
             infer_time: Duration::ZERO,
@@ -63,6 +66,11 @@ impl KeypointFitter {
     /// The net.
     pub fn model(&self) -> &KeypointModel {
         &self.model
+    }
+
+    /// Looks at this layer from now on; `None`: at the first.
+    pub fn look_at_layer(&mut self, layer: Option<String>) {
+        self.layer = layer;
     }
 
     /// Reads the net's numbers in another way.
@@ -109,7 +117,7 @@ impl KeypointFitter {
         Ok(faces.collect())
     }
 
-    /// What the net sees in every box, and what its first layer makes of box `looked_at`, where the file can say.
+    /// What the net sees in every box, and what the layer looked at makes of box `looked_at`, where the file can say.
     ///
     /// # Errors
     /// As [`Self::fit`].
@@ -177,7 +185,7 @@ impl KeypointFitter {
             .collect())
     }
 
-    /// What the net says of every crop, with keypoints and their spread in frame pixels, and the first layer's maps for crop `looked_at`.
+    /// What the net says of every crop, with keypoints and their spread in frame pixels, and the maps of the layer looked at for crop `looked_at`.
     fn predictions(
         &mut self,
         grey: &GrayImage,
@@ -199,7 +207,8 @@ impl KeypointFitter {
         let (mut predictions, maps) = match looked_at {
             Some(index) => {
                 let memory = take(&mut self.maps_memory);
-                self.model.predict_and_look(pixels, count, index, memory)?
+                let layer = self.layer.as_deref();
+                self.model.predict_and_look(pixels, count, index, layer, memory)?
             }
             None => (self.model.predict(pixels, count)?, None),
         };

@@ -16,7 +16,7 @@ use super::{
     follow::{Followed, Follower},
     output::Tap,
     recycle::Recycled,
-    scene::{Atlas, Compared, Inside, NetInfo, Scene, Searched, StageTimes},
+    scene::{Atlas, Compared, Inside, Looking, NetInfo, Scene, Searched, StageTimes},
     slot::{Slot, Taken},
     weights::LoadedNet,
 };
@@ -42,6 +42,9 @@ const PATIENCE_WITH_SEARCH: Duration = Duration::from_secs(5);
 /// frame. Two passes each, until libtorch has optimised the net for that batch size.
 const WARMED_UP_FOR: [usize; 6] = [2, 2, 3, 3, 4, 4];
 
+/// A map that is zero everywhere for so long is marked as dead.
+const SILENCE_OF_THE_DEAD: Duration = Duration::from_secs(3);
+
 /// So long a picture that stays is searched in every way that there is while nobody is found in it.
 const STILL_SEARCHED: Duration = Duration::from_secs(12);
 
@@ -51,6 +54,8 @@ pub(super) enum Command {
     Choose(Point),
     /// Look inside the net, or stop doing so.
     LookInside(bool),
+    /// Look at a layer so.
+    LookAt(Looking),
     /// Smooth the points so much.
     Smooth(Strength),
     /// Search soon, since pictures are searched in another way from now on.
@@ -106,6 +111,9 @@ struct State {
     opening: u64,
     strength: Strength,
     look_inside: bool,
+    looking: Looking,
+    /// When each channel of the layer looked at last gave something, and which layer that is.
+    alive: (String, Vec<Instant>),
     /// Id of the face that the user chose.
     chosen: Option<u32>,
     /// The faces of the last frame.
@@ -150,6 +158,12 @@ impl Infer {
             changed = true;
             match command {
                 Command::LookInside(on) => state.look_inside = on,
+                Command::LookAt(looking) => {
+                    if let Some((follower, _)) = &mut state.net {
+                        follower.fitter().look_at_layer(looking.layer.clone());
+                    }
+                    state.looking = looking;
+                }
                 Command::Smooth(strength) => {
                     state.strength = strength;
                     if let Some((follower, _)) = &mut state.net {
@@ -207,7 +221,10 @@ impl Infer {
         else {
             return false;
         };
-        let follower = Follower::new(KeypointFitter::new(model), state.strength);
+        let mut fitter = KeypointFitter::new(model);
+        fitter.look_at_layer(state.looking.layer.clone());
+        let follower = Follower::new(fitter, state.strength);
+        state.alive = (String::new(), Vec::new());
         state.net = Some((follower, info));
         state.cold = WARMED_UP_FOR.iter();
         // Its faces are counted anew.
@@ -279,7 +296,10 @@ impl Infer {
         let start = Instant::now();
         let inside = (state.look_inside && chosen.is_some()).then(|| {
             let old = state.insides.done_with().and_then(|inside| inside.maps);
-            let atlas = maps.as_ref().map(|maps| Atlas::of(maps, old));
+            let mut atlas = maps.as_ref().map(|maps| Atlas::of(maps, &state.looking, old));
+            if let Some(atlas) = &mut atlas {
+                state.mark_dead(atlas);
+            }
             times.look = start.elapsed();
             state.insides.share(Inside { maps: atlas })
         });
@@ -460,6 +480,8 @@ impl State {
             opening: 0,
             strength,
             look_inside: false,
+            looking: Looking::default(),
+            alive: (String::new(), Vec::new()),
             chosen: None,
             faces: Vec::new(),
             failing: false,
@@ -498,6 +520,22 @@ impl State {
         self.planner.took(found.cost);
         self.searched = Some(found.searched.clone());
         Some(found)
+    }
+
+    /// Marks the channels that have given nothing but zeros for a while.
+    fn mark_dead(&mut self, atlas: &mut Atlas) {
+        let now = Instant::now();
+        let (layer, alive) = &mut self.alive;
+        if *layer != atlas.layer || alive.len() != atlas.shape[0] {
+            (*layer, *alive) = (atlas.layer.clone(), vec![now; atlas.shape[0]]);
+        }
+        for channel in &mut atlas.channels {
+            let last = &mut alive[channel.number];
+            if !channel.is_silent() {
+                *last = now;
+            }
+            channel.is_dead = now.saturating_duration_since(*last) > SILENCE_OF_THE_DEAD;
+        }
     }
 
     /// Keeps the memory of maps that are not needed any more.

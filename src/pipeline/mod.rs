@@ -48,7 +48,7 @@ pub use follow::{Followed, Follower};
 pub use govern::Limits;
 pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
-pub use scene::{Atlas, Compared, Inside, NetInfo, Scene, Searched, StageTimes};
+pub use scene::{Atlas, Channel, Compared, Inside, Looking, NetInfo, Scene, Searched, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 pub use verify::verified;
@@ -325,6 +325,11 @@ impl Pipeline {
     /// Looks at the face at `point_in_frame`, if there is one.
     pub fn choose_face(&self, point_in_frame: Point) {
         self.ask_infer(infer::Command::Choose(point_in_frame));
+    }
+
+    /// Looks at a layer so from now on.
+    pub fn look_at(&self, looking: Looking) {
+        self.ask_infer(infer::Command::LookAt(looking));
     }
 
     /// Puts the look inside the net into the scenes, or leaves it out.

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use image::RgbaImage;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     face::Face,
@@ -100,6 +101,18 @@ pub struct Inside {
     pub maps: Option<Atlas>,
 }
 
+/// How one looks at a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Looking {
+    /// Its name; the first layer where the net has none of this name.
+    pub layer: Option<String>,
+    /// Every map has a range of colours of its own, so that weak ones are seen as well.
+    pub each_by_itself: bool,
+    /// The maps that say most come first, by their largest magnitude.
+    pub strongest_first: bool,
+}
+
 /// The channels of one layer as one picture, side by side, row by row.
 #[derive(Debug, Clone)]
 pub struct Atlas {
@@ -107,10 +120,52 @@ pub struct Atlas {
     pub layer: String,
     /// `[channels, height, width]` of the layer.
     pub shape: [usize; 3],
-    /// How many of its channels are shown, from the first.
-    pub shown: usize,
+    /// Which channels are shown, in the order of their cells.
+    pub channels: Vec<Channel>,
+    /// Cells in a row.
+    pub columns: usize,
     /// Each channel in a cell of its own, ready for upload.
     pub picture: RgbaImage,
+}
+
+/// What is known of a channel that is shown.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Channel {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Its smallest value.
+    pub least: f32,
+    /// Its mean.
+    pub mean: f32,
+    /// Its largest value.
+    pub most: f32,
+    /// It has been zero everywhere for seconds.
+    pub is_dead: bool,
+}
+
+impl Channel {
+    fn of(number: usize, values: &[f32]) -> Self {
+        let finite = || values.iter().copied().filter(|value| value.is_finite());
+        let (count, sum) = finite().fold((0_usize, 0.0_f64), |(count, sum), v| {
+            (count + 1, sum + f64::from(v))
+        });
+        Self {
+            number,
+            least: finite().fold(f32::INFINITY, f32::min),
+            mean: (sum / count.max(1) as f64) as f32,
+            most: finite().fold(f32::NEG_INFINITY, f32::max),
+            is_dead: false,
+        }
+    }
+
+    /// Whether it is zero everywhere.
+    pub(super) fn is_silent(&self) -> bool {
+        self.least == 0.0 && self.most == 0.0
+    }
+
+    fn magnitude(&self) -> f32 {
+        self.most.abs().max(self.least.abs())
+    }
 }
 
 /// Cells in a row of an [`Atlas`]: few, so that a narrow panel shows them large enough to see something.
@@ -126,25 +181,39 @@ const MOST_CHANNELS: usize = 1024;
 
 impl Atlas {
     /// Draws a layer's filters or maps, in the memory of an older picture where there is one.
-    pub fn of(maps: &LayerMaps, old: Option<Self>) -> Self {
-        let channels = maps.shape[0];
-        let shown = channels.min(MOST_CHANNELS);
-        let (columns, cell_px) = if shown > MANY_CHANNELS {
-            (look::columns_for(shown), SMALL_CELL_PX)
+    pub fn of(maps: &LayerMaps, looking: &Looking, old: Option<Self>) -> Self {
+        let [count, height, width] = maps.shape;
+        let area = (height * width).max(1);
+        let values = |number: usize| {
+            let start = number * area;
+            maps.values.get(start..start + area).unwrap_or_default()
+        };
+        let mut channels: Vec<Channel> = (0..count)
+            .map(|number| Channel::of(number, values(number)))
+            .collect();
+        if looking.strongest_first {
+            channels.sort_by(|a, b| b.magnitude().total_cmp(&a.magnitude()));
+        }
+        channels.truncate(MOST_CHANNELS);
+        let (columns, cell_px) = if channels.len() > MANY_CHANNELS {
+            (look::columns_for(channels.len()), SMALL_CELL_PX)
         } else {
-            (ATLAS_COLUMNS, ATLAS_CELL_PX)
+            (ATLAS_COLUMNS.min(channels.len().max(1)), ATLAS_CELL_PX)
         };
         let mut picture = old.map_or_else(RgbaImage::default, |old| old.picture);
         let layout = look::Layout {
             most: MOST_CHANNELS,
             columns,
             cell_px,
+            each_by_itself: looking.each_by_itself,
         };
-        look::atlas_into(maps, layout, Palette::suited_to(maps), &mut picture);
+        let order: Vec<usize> = channels.iter().map(|channel| channel.number).collect();
+        look::atlas_into(maps, &order, layout, Palette::suited_to(maps), &mut picture);
         Self {
             layer: maps.name.clone(),
             shape: maps.shape,
-            shown,
+            channels,
+            columns,
             picture,
         }
     }
@@ -165,6 +234,10 @@ pub struct NetInfo {
     pub scheme: PointScheme,
     /// Kernels of the first convolution; `None` when the file does not show them.
     pub filters: Option<Atlas>,
+    /// Names and shapes, `[channels, height, width]`, of the layers that can be looked at, in the order of their work.
+    pub layers: Vec<(String, [usize; 3])>,
+    /// Why none can be, where that is so.
+    pub closed: Option<String>,
 }
 
 impl NetInfo {
@@ -179,7 +252,9 @@ impl NetInfo {
             filters: model
                 .first_filters()
                 .as_ref()
-                .map(|filters| Atlas::of(filters, None)),
+                .map(|filters| Atlas::of(filters, &Looking::default(), None)),
+            layers: model.layers_shown().to_vec(),
+            closed: model.why_closed().map(str::to_owned),
         }
     }
 }
@@ -261,10 +336,10 @@ mod tests {
                 shape,
                 values: vec![0.5; shape.iter().product()],
             };
-            let atlas = Atlas::of(&maps, None);
+            let atlas = Atlas::of(&maps, &Looking::default(), None);
             let (width, height) = atlas.picture.dimensions();
             assert!(
-                width.max(height) <= 2048 && atlas.shown <= shape[0],
+                width.max(height) <= 2048 && atlas.channels.len() <= shape[0],
                 "{shape:?}: {width}x{height}"
             );
         }

@@ -78,6 +78,7 @@ impl Window {
             }
         }
         if matches!(id, Id::Maps | Id::UsualView) {
+            self.pipeline.look_at(self.settings.view.looking.clone());
             self.pipeline.look_inside(self.settings.view.maps);
         }
         if id == Id::Repeat || id == Id::UsualView {
