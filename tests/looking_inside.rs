@@ -143,3 +143,23 @@ fn of_every_kind_of_net_is_seen_what_python_saw() {
     assert!(wrong.is_empty(), "{:#?}", wrong);
     assert!(modules > 150, "{modules}");
 }
+
+#[test]
+fn what_a_net_is_can_be_read_by_other_programs() {
+    let net = corpus().join("plain-trace.pt");
+    let output = assert_cmd::Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args(["inspect", "--json"])
+        .arg(&net)
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let about: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    // By hand: 4*25 + 4, 6*4*9 + 6, 216*12 + 12, 12*8 + 8.
+    assert_eq!(about["parameter_count"], 104 + 222 + 2604 + 104);
+    assert_eq!(about["contract_carried"], false);
+    let layers = about["layers"].as_array().unwrap();
+    let conv1 = layers.iter().find(|layer| layer["name"] == "conv1").unwrap();
+    assert_eq!(conv1["shape"], serde_json::json!([4, 28, 28]));
+    assert_eq!(conv1["multiply_adds"], 4 * 25 * 28 * 28);
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use image::RgbaImage;
+use serde::Serialize;
 
 use crate::{
     geometry::{CropTransform, FaceBox, Rect},
@@ -27,6 +28,9 @@ pub struct InspectArgs {
     /// Write pictures of the first layer's filters and, with --image, of every layer's maps to this folder
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
+    /// Print what is known as JSON
+    #[arg(long, conflicts_with = "pictures")]
+    json: bool,
     /// Picture of a face to run the net on
     #[arg(long, value_name = "PICTURE")]
     image: Option<PathBuf>,
@@ -55,6 +59,11 @@ fn parse_box(text: &str) -> Result<Rect, String> {
 pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     let path = catalogue::resolve(&args.file)?;
     let archive = archive::look_into(&path)?;
+    if args.json {
+        let about = About::of(&path, archive)?;
+        say!("{}", serde_json::to_string_pretty(&about)?);
+        return Ok(());
+    }
     say!("{}", path.display());
     say!("{}", about_file(&archive));
     let carried = archive.contract.is_some();
@@ -66,7 +75,7 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
         None => vec![0.0; (model.contract().input_side as usize).pow(2)],
     };
     let layers = model.feature_maps(&pixels)?;
-    say!("{}", about_layers(&layers, model.why_closed()).trim_end());
+    say!("{}", about_layers(&layers, &model).trim_end());
     if let Some(folder) = &args.pictures {
         std::fs::create_dir_all(folder).with_context(|| {
             format!(
@@ -153,20 +162,80 @@ fn about_parameters(parameters: &[(String, Vec<i64>)]) -> String {
     format!("\nparameters ({total} numbers)\n{}", rows.collect::<String>())
 }
 
-fn about_layers(layers: &[LayerMaps], why_closed: Option<&str>) -> String {
+/// Everything that is known of a file, for other programs.
+#[derive(Debug, Serialize)]
+struct About {
+    file: PathBuf,
+    bytes: usize,
+    /// Whether the file says itself how it is to be read; else the contract is assumed.
+    contract_carried: bool,
+    contract: Contract,
+    parameters: Vec<Part>,
+    /// Numbers in all parameters.
+    parameter_count: i64,
+    layers: Vec<Part>,
+    /// Why the layers cannot be shown, where that is so.
+    closed: Option<String>,
+}
+
+/// A parameter, or a layer's output for one crop.
+#[derive(Debug, Serialize)]
+struct Part {
+    name: String,
+    shape: Vec<i64>,
+    /// Multiplications with additions, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multiply_adds: Option<u64>,
+}
+
+impl About {
+    fn of(path: &Path, archive: Archive) -> anyhow::Result<Self> {
+        let (bytes, contract_carried) = (archive.bytes.len(), archive.contract.is_some());
+        let model = KeypointModel::from_archive(path, archive, DeviceChoice::Cpu)?;
+        let parameters = model.parameters().into_iter().map(|(name, shape)| Part {
+            name,
+            shape,
+            multiply_adds: None,
+        });
+        let parameters: Vec<Part> = parameters.collect();
+        let layers = model.layers_shown().iter().map(|(name, shape)| Part {
+            name: name.clone(),
+            shape: shape.iter().map(|side| *side as i64).collect(),
+            multiply_adds: model.multiply_adds(name),
+        });
+        Ok(Self {
+            file: path.to_path_buf(),
+            bytes,
+            contract_carried,
+            contract: model.contract().clone(),
+            parameter_count: parameters
+                .iter()
+                .map(|part| part.shape.iter().product::<i64>())
+                .sum(),
+            parameters,
+            layers: layers.collect(),
+            closed: model.why_closed().map(str::to_owned),
+        })
+    }
+}
+
+fn about_layers(layers: &[LayerMaps], model: &KeypointModel) -> String {
     if layers.is_empty() {
         return format!(
             "\nlayers: they cannot be shown ({})\n",
-            why_closed.unwrap_or("there are none")
+            model.why_closed().unwrap_or("there are none")
         );
     }
     let rows = layers.iter().map(|layer| {
         let [maps, height, width] = layer.shape;
         let name = &layer.name;
+        let work = model.multiply_adds(name).map_or_else(String::new, |count| {
+            format!(", {:.2} million multiply-adds", count as f64 / 1e6)
+        });
         if (height, width) == (1, 1) {
-            format!("  {name:16} {maps} values\n")
+            format!("  {name:24} {maps} values{work}\n")
         } else {
-            format!("  {name:16} {maps} maps of {width} x {height}\n")
+            format!("  {name:24} {maps} maps of {width} x {height}{work}\n")
         }
     });
     format!("\nlayers\n{}", rows.collect::<String>())

@@ -141,6 +141,18 @@ impl KeypointModel {
         &self.layers
     }
 
+    /// Multiplications with additions that a layer of [`Self::layers_shown`] takes for one crop; `None` where that is not known: it is
+    /// for convolutions and linear layers whose kernels the file shows.
+    pub fn multiply_adds(&self, layer: &str) -> Option<u64> {
+        let (_, [_, height, width]) = self.layers.iter().find(|(name, _)| name == layer)?;
+        let weight = format!("{layer}.weight");
+        let parameter = self.parameters.iter().find(|(name, _)| *name == weight);
+        let kernel = parameter.or_else(|| self.kernels.iter().find(|(name, _)| name == layer));
+        let (_, kernel) = kernel?;
+        // A linear layer or convolution: every value of the output takes the kernel of its channel.
+        matches!(kernel.size().len(), 2..=4).then(|| kernel.numel() as u64 * (height * width) as u64)
+    }
+
     /// Why the net's layers cannot be shown; `None` where they can.
     pub fn why_closed(&self) -> Option<&str> {
         self.closed.as_deref()
