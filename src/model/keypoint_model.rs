@@ -1,6 +1,6 @@
 //! A loaded net: crops in, keypoints and feature maps out. Owns the net; `net` runs it.
 
-use std::{cell::Cell, path::Path};
+use std::{cell::Cell, collections::HashMap, path::Path};
 
 use tch::{Device, Tensor};
 
@@ -8,7 +8,7 @@ use super::{
     Contract, DeviceChoice, ModelError, Reading,
     archive::{self, Archive},
     error::brief,
-    maps::{self, LayerMaps, Method},
+    maps::{self, LayerMaps, Method, Tapped},
     net::{Net, points_of},
     output::{Certainty, Output, Prediction},
     probe, taps,
@@ -29,8 +29,14 @@ pub struct KeypointModel {
     assumed: bool,
     parameters: Vec<(String, Tensor)>,
     maps_method: Method,
-    /// Names and shapes of the layers that can be shown, in the order of their work.
+    /// Whether the net was given taps.
+    tapped: bool,
+    /// Names and shapes of the layers that can be shown: those that the file gives by itself, then those that its taps give.
     layers: Vec<(String, [usize; 3])>,
+    /// How many of them the file gives by itself.
+    own: usize,
+    /// Shapes of what the net's parts give, by their places in it.
+    modules: HashMap<String, [usize; 3]>,
     /// Why the file's layers cannot be shown, where that is so.
     closed: Option<String>,
     /// Kernels that are no parameters.
@@ -95,7 +101,10 @@ impl KeypointModel {
             contract,
             assumed,
             maps_method: Method::Absent,
+            tapped: false,
             layers: Vec::new(),
+            own: 0,
+            modules: HashMap::new(),
             closed: None,
             kernels: Vec::new(),
             passes: Cell::default(),
@@ -104,11 +113,9 @@ impl KeypointModel {
         let output = model.net.run(&crops, model.contract.confidence)?;
         model.predictions(&output, TRIED_BATCH)?;
         model.maps_method = Method::of(&model.net.module, &crops, &output);
-        if model.maps_method == Method::Absent {
-            model.closed = model.give_taps(&archive.bytes, &crops, &output).err();
-        }
-        let maps = model.feature_maps(&ramps(1, model.crop_length()))?;
-        model.layers = maps.into_iter().map(|maps| (maps.name, maps.shape)).collect();
+        let refused = model.give_taps(&archive.bytes, &crops, &output).err();
+        model.closed = refused.filter(|_| model.maps_method == Method::Absent);
+        model.list_layers()?;
         Ok(model)
     }
 
@@ -121,7 +128,7 @@ impl KeypointModel {
         let rewritten = taps::with_taps(bytes)?;
         let net = Net::load(&self.net.path, &rewritten, self.net.device).map_err(said)?;
         let again = net.run(crops, self.contract.confidence).map_err(said)?;
-        let given = maps::tapped(&net.module, crops).map_err(|error| brief(&error))?;
+        let given = maps::tapped(&net.module, crops, None).map_err(|error| brief(&error))?;
         let same = |tensor: &Tensor| tensor.size() == output.points.size() && tensor.equal(&output.points);
         if !points_of(given.output).is_some_and(|points| same(&points) && same(&again.points)) {
             return Err("its taps change what it gives".into());
@@ -132,7 +139,35 @@ impl KeypointModel {
         self.parameters = net.parameters().map_err(said)?;
         self.kernels = given.kernels;
         self.net = net;
-        self.maps_method = Method::Tapped;
+        self.tapped = true;
+        Ok(())
+    }
+
+    /// Finds out which layers can be shown. What a file gives by itself has its own names; its taps add what lies within.
+    fn list_layers(&mut self) -> Result<(), ModelError> {
+        let crop = self.input(&ramps(1, self.crop_length()), 1)?;
+        let listed = |layers: &[(String, Tensor)]| -> Result<Vec<_>, ModelError> {
+            let maps = layers.iter().map(|layer| self.maps_of(layer, 0, Vec::new()));
+            maps.map(|maps| maps.map(|maps| (maps.name, maps.shape)))
+                .collect()
+        };
+        let mut layers = match self.maps_method {
+            Method::Absent => Vec::new(),
+            Method::WithoutOutput | Method::WithOutput => listed(&self.own_layers(&crop)?)?,
+        };
+        let own = layers.len();
+        let mut modules = HashMap::new();
+        if self.tapped {
+            let known = |name: &str| layers.iter().any(|(other, _): &(String, _)| other == name);
+            let all = listed(&self.tapped_layers(&crop, None)?)?;
+            let inner = all
+                .iter()
+                .filter(|(name, _)| own == 0 || (name.contains('.') && !known(name)));
+            let inner: Vec<_> = inner.cloned().collect();
+            layers.extend(inner);
+            modules = all.into_iter().collect();
+        }
+        (self.layers, self.own, self.modules) = (layers, own, modules);
         Ok(())
     }
 
@@ -144,7 +179,9 @@ impl KeypointModel {
     /// Multiplications with additions that a layer of [`Self::layers_shown`] takes for one crop; `None` where that is not known: it is
     /// for convolutions and linear layers whose kernels the file shows.
     pub fn multiply_adds(&self, layer: &str) -> Option<u64> {
-        let (_, [_, height, width]) = self.layers.iter().find(|(name, _)| name == layer)?;
+        let (_, shape) = self.layers.iter().find(|(name, _)| name == layer)?;
+        // What a file calls so itself may be something else than what the part of that name gives.
+        let [_, height, width] = self.modules.get(layer).filter(|given| *given == shape)?;
         let weight = format!("{layer}.weight");
         let parameter = self.parameters.iter().find(|(name, _)| *name == weight);
         let kernel = parameter.or_else(|| self.kernels.iter().find(|(name, _)| name == layer));
@@ -166,7 +203,7 @@ impl KeypointModel {
     pub fn warm_up(&self, count: usize) -> Result<(), ModelError> {
         let crops = ramps(count, self.crop_length());
         self.predict(&crops, count)?;
-        if matches!(self.maps_method, Method::WithOutput | Method::Tapped) {
+        if !self.layers.is_empty() {
             self.predict_and_look(&crops, count, 0, None, Vec::new())?;
         }
         Ok(())
@@ -231,7 +268,8 @@ impl KeypointModel {
     }
 
     /// Keypoints as [`Self::predict`] gives them, and what a layer makes of crop `looked_at`, the first where there is none of this
-    /// name; `None` when the file cannot say; its values are put into `memory`. One forward pass where the file's layers end with its output, else one more for the one crop.
+    /// name; `None` when the file cannot say; its values are put into `memory`. One forward pass
+    /// where what gives the layer gives the output as well, else one more for the one crop.
     ///
     /// # Errors
     /// As [`Self::predict`].
@@ -244,36 +282,47 @@ impl KeypointModel {
         memory: Vec<f32>,
     ) -> Result<(Vec<Prediction>, Option<LayerMaps>), ModelError> {
         let input = self.input(pixels, count)?;
-        if self.maps_method == Method::WithOutput {
-            let layers = self.layers(&input)?;
-            let output = Output::from_layers(&layers, self.contract.confidence);
-            if let (Some(wanted), Some(output)) = (called(&layers, layer), output) {
+        let place = self
+            .layers
+            .iter()
+            .position(|(name, _)| Some(name.as_str()) == layer);
+        let place = place.unwrap_or(0);
+        let Some((wanted, _)) = self.layers.get(place) else {
+            return Ok((self.predict_input(&input)?, None));
+        };
+        let is_own = place < self.own;
+        if is_own && self.maps_method == Method::WithOutput {
+            let layers = self.own_layers(&input)?;
+            if let Some(output) = Output::from_layers(&layers, self.contract.confidence) {
                 self.count_pass(count);
                 let predictions = self.predictions(&output, count)?;
-                return Ok((predictions, Some(self.maps_of(wanted, looked_at, memory)?)));
+                return Ok((predictions, self.maps_called(wanted, &layers, looked_at, memory)?));
             }
         }
-        if self.maps_method == Method::Tapped && !self.contract.confidence {
-            let given = maps::tapped(&self.net.module, &input).map_err(|e| self.net.forward_error(&e))?;
-            let layers: Vec<_> = shown(given.layers, count).collect();
-            if let (Some(wanted), Some(points)) = (called(&layers, layer), points_of(given.output)) {
+        if !is_own && !self.contract.confidence {
+            let given = self.look_through_taps(&input, Some(wanted))?;
+            if let Some(points) = points_of(given.output) {
                 self.count_pass(count);
                 let output = Output {
                     points,
                     certainty: None,
                 };
                 let predictions = self.predictions(&output, count)?;
-                return Ok((predictions, Some(self.maps_of(wanted, looked_at, memory)?)));
+                return Ok((
+                    predictions,
+                    self.maps_called(wanted, &given.layers, looked_at, memory)?,
+                ));
             }
         }
         let predictions = self.predict_input(&input)?;
-        if self.maps_method == Method::Absent {
-            return Ok((predictions, None));
-        }
         let crop = input.f_narrow(0, looked_at as i64, 1);
-        let layers = self.layers(&crop.map_err(|e| self.net.forward_error(&e))?)?;
-        let maps = called(&layers, layer).map(|wanted| self.maps_of(wanted, 0, memory));
-        Ok((predictions, maps.transpose()?))
+        let crop = crop.map_err(|e| self.net.forward_error(&e))?;
+        let layers = if is_own {
+            self.own_layers(&crop)?
+        } else {
+            self.tapped_layers(&crop, Some(wanted))?
+        };
+        Ok((predictions, self.maps_called(wanted, &layers, 0, memory)?))
     }
 
     /// Every layer's output for one crop (`[1, side, side]`); empty when the file cannot give them.
@@ -281,12 +330,30 @@ impl KeypointModel {
     /// # Errors
     /// When the net fails.
     pub fn feature_maps(&self, pixels: &[f32]) -> Result<Vec<LayerMaps>, ModelError> {
-        if self.maps_method == Method::Absent {
-            return Ok(Vec::new());
+        let input = self.input(pixels, 1)?;
+        let mut layers = match self.own {
+            0 => Vec::new(),
+            _ => self.own_layers(&input)?,
+        };
+        if self.layers.len() > self.own {
+            let listed = |name: &str| self.layers[self.own..].iter().any(|(other, _)| other == name);
+            let inner = self.tapped_layers(&input, None)?.into_iter();
+            layers.extend(inner.filter(|(name, _)| listed(name)));
         }
-        let layers = self.layers(&self.input(pixels, 1)?)?;
         let maps = |layer| self.maps_of(layer, 0, Vec::new());
         layers.iter().map(maps).collect()
+    }
+
+    /// The maps of crop `crop` in the layer of this name; `None` where it is not among `layers`.
+    fn maps_called(
+        &self,
+        name: &str,
+        layers: &[(String, Tensor)],
+        crop: usize,
+        memory: Vec<f32>,
+    ) -> Result<Option<LayerMaps>, ModelError> {
+        let layer = layers.iter().find(|(other, _)| other == name);
+        layer.map(|layer| self.maps_of(layer, crop, memory)).transpose()
     }
 
     fn maps_of(
@@ -298,15 +365,24 @@ impl KeypointModel {
         maps::of_crop_into(memory, name, layer, crop).map_err(|e| self.net.forward_error(&e))
     }
 
-    /// What can be shown of the net's layers for some crops.
-    fn layers(&self, input: &Tensor) -> Result<Vec<(String, Tensor)>, ModelError> {
-        let layers = if self.maps_method == Method::Tapped {
-            let count = input.size()[0] as usize;
-            maps::tapped(&self.net.module, input).map(|given| shown(given.layers, count).collect())
-        } else {
-            maps::of_layers(&self.net.module, input)
-        };
-        layers.map_err(|e| self.net.forward_error(&e))
+    /// What the file's own method gives for some crops.
+    fn own_layers(&self, input: &Tensor) -> Result<Vec<(String, Tensor)>, ModelError> {
+        maps::of_layers(&self.net.module, input).map_err(|e| self.net.forward_error(&e))
+    }
+
+    fn look_through_taps(&self, input: &Tensor, wanted: Option<&str>) -> Result<Tapped, ModelError> {
+        maps::tapped(&self.net.module, input, wanted).map_err(|e| self.net.forward_error(&e))
+    }
+
+    /// What the net's taps give for some crops, as far as it can be drawn: all, or what is wanted.
+    fn tapped_layers(
+        &self,
+        input: &Tensor,
+        wanted: Option<&str>,
+    ) -> Result<Vec<(String, Tensor)>, ModelError> {
+        let count = input.size()[0] as usize;
+        let given = self.look_through_taps(input, wanted)?;
+        Ok(shown(given.layers, count).collect())
     }
 
     fn predict_input(&self, input: &Tensor) -> Result<Vec<Prediction>, ModelError> {
@@ -405,12 +481,6 @@ impl KeypointModel {
         });
         input.map_err(|e| self.net.forward_error(&e))
     }
-}
-
-/// The layer of this name, the first where there is none.
-fn called<'a>(layers: &'a [(String, Tensor)], name: Option<&str>) -> Option<&'a (String, Tensor)> {
-    let wanted = layers.iter().find(|(other, _)| Some(other.as_str()) == name);
-    wanted.or(layers.first())
 }
 
 /// Those of a net's layers that can be drawn: maps or values of every one of `count` crops.

@@ -29,8 +29,6 @@ pub(super) enum Method {
     WithoutOutput,
     /// It gives the layers of several crops at once, and the net's output is among them, points last: one pass gives both.
     WithOutput,
-    /// The file has none, but was given taps: one pass of its `forward` gives its output and what every part makes.
-    Tapped,
 }
 
 /// What a net with taps gives.
@@ -43,9 +41,15 @@ pub(super) struct Tapped {
     pub(super) kernels: Vec<(String, Tensor)>,
 }
 
-/// Runs a net with taps.
-pub(super) fn tapped(module: &CModule, crops: &Tensor) -> Result<Tapped, TchError> {
-    let given = tch::no_grad(|| module.method_is(taps::METHOD, &[IValue::Tensor(crops.shallow_clone())]))?;
+/// Runs a net with taps; what only one layer makes where one is wanted, else what all make.
+pub(super) fn tapped(module: &CModule, crops: &Tensor, wanted: Option<&str>) -> Result<Tapped, TchError> {
+    let wanted = match wanted {
+        None | Some("output") => String::new(),
+        // One that works more than once is told apart below.
+        Some(name) => format!(".{}", name.split(" (").next().unwrap_or(name)),
+    };
+    let arguments = [IValue::Tensor(crops.shallow_clone()), IValue::String(wanted)];
+    let given = tch::no_grad(|| module.method_is(taps::METHOD, &arguments))?;
     let IValue::Tuple(parts) = given else {
         return Err(unexpected(&given));
     };

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-/// A method of the root module that gives its output with what was noted.
+/// A method of the root module that gives its output with what was noted: of the part that is wanted, or of all.
 pub const METHOD: &str = "tapped__";
 /// Begins the names of noted kernels, which are no part's output.
 pub const KERNEL: &str = "kernel:";
 /// Of a method's twin, which notes.
 const TWIN: &str = "__tapped";
 /// The twin's further parameters.
-const PARAMETERS: &str = "taps__: List[Tensor],\n    names__: List[str],\n    path__: str";
+const PARAMETERS: &str =
+    "taps__: List[Tensor],\n    names__: List[str],\n    wanted__: str,\n    path__: str";
 /// What is given for them, up to the path.
-const ARGUMENTS: &str = "taps__, names__";
+const ARGUMENTS: &str = "taps__, names__, wanted__";
 /// Modules below this come from PyTorch: how they do what they do is no part of the net.
 const LIBRARY: &str = ".torch.nn.modules.";
 /// But for those that only hold others.
@@ -189,7 +190,7 @@ fn entrance(forward: &Method) -> String {
         .map_or(("self", &[][..]), |(own, given)| (*own, given));
     let given: String = given.iter().map(|name| format!("{name}, ")).collect();
     format!(
-        "  def {METHOD}{}) -> Tuple[{}, List[Tensor], List[str]]:\n    taps__ = annotate(List[Tensor], [])\n    \
+        "  def {METHOD}{},\n    wanted__: str) -> Tuple[{}, List[Tensor], List[str]]:\n    taps__ = annotate(List[Tensor], [])\n    \
          names__ = annotate(List[str], [])\n    out__ = ({own}).forward{TWIN}({ARGUMENTS}, \"\", {given})\n    \
          return (out__, taps__, names__)\n",
         &forward.parameters[..forward.parameters.len() - 1],
@@ -540,26 +541,30 @@ impl<'a> Twin<'a> {
             && let Some(kernel) = split_arguments(arguments).get(1)
         {
             let name = format!("torch.add(torch.add(\"{KERNEL}\", path__), \".{label}\")");
-            before.push(format!(
-                "tap__{} = torch.append(taps__, {})",
-                self.drawn,
-                kernel.trim()
-            ));
-            before.push(format!("tap__{} = torch.append(names__, {name})", self.drawn + 1));
-            self.drawn += 2;
+            self.note(before, kernel.trim(), &name);
         }
         value
     }
 
+    /// Notes a value under a name, unless another is wanted.
     fn note(&mut self, before: &mut Vec<String>, value: &str, name: &str) {
         let value = if self.copies {
             format!("torch.clone({value})")
         } else {
             value.to_owned()
         };
-        before.push(format!("tap__{} = torch.append(taps__, {value})", self.drawn));
-        before.push(format!("tap__{} = torch.append(names__, {name})", self.drawn + 1));
-        self.drawn += 2;
+        let first = self.drawn;
+        self.drawn += 4;
+        let [called, is_wanted, tap, label] = [0, 1, 2, 3].map(|next| format!("tap__{}", first + next));
+        before.extend([
+            format!("{called} = {name}"),
+            format!("{is_wanted} = torch.__or__(torch.eq(wanted__, \"\"), torch.eq(wanted__, {called}))"),
+            format!("if {is_wanted}:"),
+            format!("  {tap} = torch.append(taps__, {value})"),
+            format!("  {label} = torch.append(names__, {called})"),
+            "else:".to_owned(),
+            "  pass".to_owned(),
+        ]);
     }
 }
 
@@ -637,13 +642,13 @@ mod tests {
         let net = &files["__torch__.py"];
         assert!(net.starts_with(NET.trim_end()), "what was there stays");
         for part in [
-            "tap__0 = torch.relu_((stem).forward__tapped(taps__, names__, torch.add(path__, \".stem\"), x, ))",
-            "(_1).forward__tapped(taps__, names__, torch.add(path__, \".layers.0\"), tap__0, )",
+            "tap__0 = torch.relu_((stem).forward__tapped(taps__, names__, wanted__, torch.add(path__, \".stem\"), x, ))",
+            "(_1).forward__tapped(taps__, names__, wanted__, torch.add(path__, \".layers.0\"), tap__0, )",
             "= _0(y, [1, 1], )",
-            "torch.append(names__, torch.add(path__, \".adaptive_avg_pool2d\"))",
+            "= torch.add(path__, \".adaptive_avg_pool2d\")",
             "torch.append(taps__, torch.clone(out__))",
-            "def tapped__(self: __torch__.Net,\n    x: Tensor) -> Tuple[Tensor, List[Tensor], List[str]]:",
-            "(self).forward__tapped(taps__, names__, \"\", x, )",
+            "def tapped__(self: __torch__.Net,\n    x: Tensor,\n    wanted__: str) -> Tuple[Tensor, List[Tensor], List[str]]:",
+            "(self).forward__tapped(taps__, names__, wanted__, \"\", x, )",
         ] {
             assert!(net.contains(part), "{part}\n{net}");
         }
