@@ -14,6 +14,8 @@ const PARAMETERS: &str =
     "taps__: List[Tensor],\n    names__: List[str],\n    wanted__: str,\n    path__: str";
 /// What is given for them, up to the path.
 const ARGUMENTS: &str = "taps__, names__, wanted__";
+/// Parentheses within parentheses that are looked into.
+const DEEPEST: usize = 100;
 /// Modules below this come from PyTorch: how they do what they do is no part of the net.
 const LIBRARY: &str = ".torch.nn.modules.";
 /// But for those that only hold others.
@@ -350,6 +352,8 @@ struct Twin<'a> {
     shown: HashMap<String, u32>,
     /// Values that were drawn out of expressions so far.
     drawn: usize,
+    /// How deep in an expression it is.
+    depth: usize,
 }
 
 impl<'a> Twin<'a> {
@@ -362,6 +366,7 @@ impl<'a> Twin<'a> {
             functions: HashMap::new(),
             shown: HashMap::new(),
             drawn: 0,
+            depth: 0,
         }
     }
 
@@ -440,6 +445,17 @@ impl<'a> Twin<'a> {
 
     /// The expression with modules called by their twins, and what is to be shown drawn out of it into `before`.
     fn expression(&mut self, text: &str, before: &mut Vec<String>) -> String {
+        // No net is nested so; a file that is made to exhaust the stack stays as it is from here on.
+        if self.depth >= DEEPEST {
+            return text.to_owned();
+        }
+        self.depth += 1;
+        let changed = self.changed(text, before);
+        self.depth -= 1;
+        changed
+    }
+
+    fn changed(&mut self, text: &str, before: &mut Vec<String>) -> String {
         let bytes = text.as_bytes();
         let mut out = String::new();
         let mut at = 0;
@@ -664,6 +680,17 @@ mod tests {
         );
         assert!(!conv.contains("_conv_forward__tapped"), "{conv}");
         assert!(!files["__torch__/torch/nn/modules/container.py"].contains("__len____tapped"));
+    }
+
+    #[test]
+    fn code_that_is_made_to_be_deep_is_left_alone() {
+        let deep = format!("{}x{}", "torch.neg(".repeat(50_000), ")".repeat(50_000));
+        let text = format!(
+            "class Net(Module):\n  def forward(self: __torch__.Net,\n    x: Tensor) -> Tensor:\n    return {deep}\n"
+        );
+        let files = BTreeMap::from([("__torch__.py".to_owned(), text)]);
+        let rewritten = with_taps(&files, "__torch__.Net").unwrap();
+        assert!(rewritten["__torch__.py"].contains(&deep));
     }
 
     #[test]
