@@ -202,7 +202,7 @@ fn sources_and_nets_are_changed_by_keys_and_mouse() {
     // A panel is put away by the mouse, in the menu.
     let filters = |settings: &Value| settings["view"]["filters"] == true;
     assert!(filters(&window.settings()));
-    // "View", and in it "Filters of the first layer".
+    // "View", and in it "Filters".
     window.click(182, 14);
     window.click(200, 68);
     window.wait(|settings| settings["view"]["filters"] == false);

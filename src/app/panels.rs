@@ -13,8 +13,11 @@ use crate::pipeline::{Atlas, Channel, Looking, NetInfo, Scene};
 /// The pictures of the panel on the graphics card.
 #[derive(Default)]
 pub struct Panels {
-    /// With the net that the filters are of, so that they are uploaded once.
-    filters: Option<(TextureHandle, Arc<NetInfo>)>,
+    /// With the net that the filters are of, and which of its convolutions, so that they are uploaded once.
+    filters: Option<(TextureHandle, Arc<NetInfo>, usize)>,
+    /// The convolution whose filters are shown, by its place.
+    convolution: usize,
+    picked_filter: Picked,
     maps: Option<TextureHandle>,
     picked: Picked,
 }
@@ -33,17 +36,7 @@ impl Panels {
         let net = scene.and_then(|scene| scene.net.as_ref());
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             if filters {
-                heading(ui, "Filters", net.and_then(|net| net.filters.as_ref()));
-                match net {
-                    None => hint(ui, "There is no net yet."),
-                    Some(net) => match &net.filters {
-                        Some(atlas) => show_picture(ui, &self.filters_texture(ui.ctx(), atlas, net)),
-                        None => hint(
-                            ui,
-                            "This weights file does not show the filters of its first layer.",
-                        ),
-                    },
-                }
+                self.show_filters(ui, net);
                 ui.add_space(theme::WIDE_SPACE);
             }
             if let Some(looking) = maps {
@@ -68,14 +61,47 @@ impl Panels {
         });
     }
 
-    /// The net's filters on the graphics card.
-    fn filters_texture(&mut self, ctx: &egui::Context, atlas: &Atlas, net: &Arc<NetInfo>) -> TextureHandle {
+    /// Draws the filters of a convolution, and a choice of those that there are.
+    fn show_filters(&mut self, ui: &mut Ui, net: Option<&Arc<NetInfo>>) {
+        let filters = net.map_or(&[][..], |net| &net.filters);
+        // Another net may have fewer.
+        let place = self.convolution.min(filters.len().saturating_sub(1));
+        let atlas = filters.get(place);
+        heading(ui, "Filters", atlas);
+        let (Some(net), Some(atlas)) = (net, atlas) else {
+            return hint(
+                ui,
+                match net {
+                    None => "There is no net yet.",
+                    Some(_) => "This weights file does not show its filters.",
+                },
+            );
+        };
+        if filters.len() > 1 {
+            ComboBox::from_id_salt("convolution")
+                .selected_text(&atlas.layer)
+                .width(ui.available_width() - theme::SPACE)
+                .height(theme::PALETTE_HEIGHT)
+                .show_ui(ui, |ui| {
+                    for (other, filters) in filters.iter().enumerate() {
+                        ui.selectable_value(&mut self.convolution, other, &filters.layer);
+                    }
+                })
+                .response
+                .on_hover_text("The convolution whose kernels are shown, those for its first input");
+        }
+        let texture = self.filters_texture(ui.ctx(), net, place);
+        self.picked_filter.show(ui, atlas, &texture);
+    }
+
+    /// Filters of the net on the graphics card.
+    fn filters_texture(&mut self, ctx: &egui::Context, net: &Arc<NetInfo>, place: usize) -> TextureHandle {
         match &self.filters {
-            Some((texture, of)) if Arc::ptr_eq(of, net) => texture.clone(),
+            Some((texture, of, which)) if Arc::ptr_eq(of, net) && *which == place => texture.clone(),
             _ => {
-                let pixels = colour_image(&atlas.picture);
+                let pixels = colour_image(&net.filters[place].picture);
                 let texture = ctx.load_texture("filters", pixels, TextureOptions::NEAREST);
-                self.filters = Some((texture.clone(), net.clone()));
+                self.filters = Some((texture.clone(), net.clone(), place));
                 texture
             }
         }
@@ -210,16 +236,9 @@ fn about(channel: &Channel) -> String {
         most,
         ..
     } = channel;
-    format!("map {number}: {least:.3} to {most:.3}, mean {mean:.3}{dead}")
+    format!("{number}: {least:.3} to {most:.3}, mean {mean:.3}{dead}")
 }
 
 fn hint(ui: &mut Ui, text: &str) {
     ui.label(RichText::new(text).weak());
-}
-
-/// Draws a picture as wide as there is room.
-fn show_picture(ui: &mut Ui, texture: &TextureHandle) {
-    let width = ui.available_width();
-    let size = Vec2::new(width, width / texture.size_vec2().x * texture.size_vec2().y);
-    ui.image((texture.id(), size));
 }

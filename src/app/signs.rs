@@ -248,7 +248,7 @@ mod tests {
             device: "cpu".into(),
             assumed: None,
             scheme: PointScheme::unnamed(2),
-            filters: None,
+            filters: Vec::new(),
             layers: Vec::new(),
             closed: None,
         };

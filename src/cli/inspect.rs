@@ -25,7 +25,7 @@ pub struct InspectArgs {
     /// Weights file, or the name of a bundled net
     #[arg(default_value = catalogue::DEFAULT)]
     file: String,
-    /// Write pictures of the first layer's filters and, with --image, of every layer's maps to this folder
+    /// Write pictures of every convolution's filters and, with --image, of every layer's maps to this folder
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
     /// Print what is known as JSON
@@ -83,8 +83,12 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
                 folder.display()
             )
         })?;
-        if let Some(filters) = model.first_filters() {
-            write_picture(&folder.join("filters.png"), &filters)?;
+        for (index, filters) in model.filters().iter().enumerate() {
+            let name = match index {
+                0 => "filters.png".to_owned(),
+                _ => format!("filters-{}", file_name(index, &filters.name)),
+            };
+            write_picture(&folder.join(name), filters)?;
         }
         if args.image.is_some() {
             for (index, layer) in layers.iter().enumerate() {

@@ -442,10 +442,19 @@ impl KeypointModel {
         joined.map_err(|e| self.net.forward_error(&e))
     }
 
-    /// The kernels of the first convolution, `[filters, height, width]` (first input channel); `None` when the file
-    /// holds no parameter of that shape.
+    /// The kernels of every convolution, `[filters, height, width]` (first input channel), in the order of the file; without those of
+    /// one value, which are no pictures.
+    pub fn filters(&self) -> Vec<LayerMaps> {
+        let parameters: Vec<LayerMaps> = maps::filters(&self.parameters).collect();
+        if parameters.is_empty() {
+            return maps::filters(&self.kernels).collect();
+        }
+        parameters
+    }
+
+    /// The kernels of the first convolution; `None` when the file holds none.
     pub fn first_filters(&self) -> Option<LayerMaps> {
-        maps::first_filters(&self.parameters).or_else(|| maps::first_filters(&self.kernels))
+        self.filters().into_iter().next()
     }
 
     /// Values of one crop.

@@ -193,12 +193,14 @@ fn from_tensor(
     })
 }
 
-/// The kernels of the first convolution, `[filters, height, width]` (first input channel). Files hold parameters in the
-/// order of their layers; frozen files hold none.
-pub(super) fn first_filters(parameters: &[(String, Tensor)]) -> Option<LayerMaps> {
+/// The kernels of every convolution, `[filters, height, width]` (first input channel), but for those of one value. Files hold parameters
+/// in the order of their layers; frozen files hold none.
+pub(super) fn filters(parameters: &[(String, Tensor)]) -> impl Iterator<Item = LayerMaps> {
     let is_kernel = |tensor: &Tensor| matches!(tensor.size().as_slice(), [_, _, h, w] if *h >= 2 && *w >= 2);
-    let (name, kernels) = parameters.iter().find(|(_, tensor)| is_kernel(tensor))?;
-    let first_channel = kernels.f_select(1, 0).ok()?;
-    let [filters, height, width] = first_channel.size().try_into().ok()?;
-    from_tensor(name.clone(), [filters, height, width], &first_channel, Vec::new()).ok()
+    let kernels = parameters.iter().filter(move |(_, tensor)| is_kernel(tensor));
+    kernels.filter_map(|(name, kernels)| {
+        let first_channel = kernels.f_select(1, 0).ok()?;
+        let [filters, height, width] = first_channel.size().try_into().ok()?;
+        from_tensor(name.clone(), [filters, height, width], &first_channel, Vec::new()).ok()
+    })
 }

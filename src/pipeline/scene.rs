@@ -232,8 +232,8 @@ pub struct NetInfo {
     pub assumed: Option<Reading>,
     /// What its points mean.
     pub scheme: PointScheme,
-    /// Kernels of the first convolution; `None` when the file does not show them.
-    pub filters: Option<Atlas>,
+    /// Kernels of the convolutions, the first one's first; none when the file does not show them.
+    pub filters: Vec<Atlas>,
     /// Names and shapes, `[channels, height, width]`, of the layers that can be looked at, in the order of their work.
     pub layers: Vec<(String, [usize; 3])>,
     /// Why none can be, where that is so.
@@ -250,9 +250,10 @@ impl NetInfo {
             assumed: model.is_assumed().then(|| model.contract().reading()),
             scheme: model.contract().scheme.clone(),
             filters: model
-                .first_filters()
-                .as_ref()
-                .map(|filters| Atlas::of(filters, &Looking::default(), None)),
+                .filters()
+                .iter()
+                .map(|filters| Atlas::of(filters, &Looking::default(), None))
+                .collect(),
             layers: model.layers_shown().to_vec(),
             closed: model.why_closed().map(str::to_owned),
         }
