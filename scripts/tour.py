@@ -24,6 +24,7 @@ PICTURES = {
     "compare": (["--source", "demo"], ["m", "f", "l", "2"], {"compared": "course-long"}),
     "palette": (["--source", "demo"], ["ctrl+p", "0.5", "type:con", "1"], {}),
     "performance": (["--source", "demo"], ["h", "20"], {}),
+    "inside": (["--source", "demo"], ["f", "2"], {"view": {"looking": {"layer": "stage2", "strongest_first": True}}}),
     "light": (["--source", "demo"], ["ctrl+t", "1.5"], {}),
 }
 
