@@ -293,46 +293,49 @@ fn balanced(text: &str) -> bool {
     text.find('(').is_none_or(|open| matching(text, open).is_some())
 }
 
-/// Place of the parenthesis that closes the one at `open`; strings are passed over.
-fn matching(text: &str, open: usize) -> Option<usize> {
-    let mut depth = 0_i32;
-    let mut in_string = false;
-    let mut escaped = false;
-    for (place, byte) in text.bytes().enumerate().skip(open) {
+/// The bytes from `start` on with their places, but for those in strings.
+fn outside_strings(text: &str, start: usize) -> impl Iterator<Item = (usize, u8)> {
+    let (mut in_string, mut escaped) = (false, false);
+    text.bytes().enumerate().skip(start).filter(move |(_, byte)| {
+        let was_in_string = in_string;
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(place);
-                }
-            }
             _ => {}
         }
+        !was_in_string && *byte != b'"'
+    })
+}
+
+/// By how much a byte goes deeper into parentheses.
+fn deeper(byte: u8) -> i32 {
+    match byte {
+        b'(' | b'[' | b'{' => 1,
+        b')' | b']' | b'}' => -1,
+        _ => 0,
     }
-    None
+}
+
+/// Place of the parenthesis that closes the one at `open`; strings are passed over.
+fn matching(text: &str, open: usize) -> Option<usize> {
+    let mut depth = 0;
+    outside_strings(text, open)
+        .find(|(_, byte)| {
+            depth += deeper(*byte);
+            depth == 0
+        })
+        .map(|(place, _)| place)
 }
 
 /// The parts of a list that lie between commas of their own.
 fn split_arguments(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut from, mut in_string, mut escaped) = (Vec::new(), 0_i32, 0, false, false);
-    for (place, byte) in text.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth -= 1,
-            b',' if depth == 0 => {
-                parts.push(&text[from..place]);
-                from = place + 1;
-            }
-            _ => {}
+    let (mut parts, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (place, byte) in outside_strings(text, 0) {
+        depth += deeper(byte);
+        if byte == b',' && depth == 0 {
+            parts.push(&text[from..place]);
+            from = place + 1;
         }
     }
     parts.push(&text[from..]);
