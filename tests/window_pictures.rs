@@ -39,7 +39,7 @@ fn portrait_window(look: Look) -> Harness<'static, Window> {
 /// before has led.
 fn rest(harness: &mut Harness<'_, Window>) {
     /// Longer than a look at a picture takes.
-    const LOOK: Duration = Duration::from_millis(60);
+    const LOOK: Duration = Duration::from_millis(120);
     for _ in 0..12 {
         // Each way has the picture looked at anew.
         press(harness, NONE, Key::M);
