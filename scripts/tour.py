@@ -68,6 +68,8 @@ def take(args, name):
         try:
             search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "Pinkpoint", "windowfocus", "--sync"]
             subprocess.run(search, env=environment, check=True, stdout=subprocess.DEVNULL)
+            # Where it points at nothing.
+            subprocess.run(["xdotool", "mousemove", str(SIZE[0] - 1), str(SIZE[1] - 1)], env=environment, check=True)
             time.sleep(5)
             for step in steps:
                 do(step, environment)

@@ -1,5 +1,5 @@
 //! What the program says about itself while it runs: to stderr, and, once there is a window, into a file that a bug report can
-//! bring along. Knows no other room.
+//! bring along.
 
 use std::{
     fs::{self, File},
@@ -9,6 +9,8 @@ use std::{
 };
 
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::resources;
 
 /// Without RUST_LOG: what went wrong here, and nothing from the libraries below; winit complains about windows that were closed.
 const ON_STDERR: &str = "error,winit=off,pinkpoint=warn";
@@ -44,7 +46,7 @@ pub fn start() {
 
 /// Where the log is kept by default; `None` where the user has no folder for such.
 pub fn usual_file() -> Option<PathBuf> {
-    let folders = directories::ProjectDirs::from("", "", "pinkpoint")?;
+    let folders = resources::users_folders()?;
     let folder = folders.state_dir().unwrap_or_else(|| folders.data_local_dir());
     Some(folder.join("pinkpoint.log"))
 }

@@ -25,6 +25,8 @@ pub const FIND_ORANGE: Colour = [255, 150, 48];
 /// Points as the net gave them, beside smoothed ones.
 pub const RAW_YELLOW: Colour = [255, 208, 80];
 
+/// Behind words, so that they can be read on anything.
+pub const SHADE: Colour = [0, 0, 0];
 /// Points of a second net, beside the first one's.
 pub const COMPARED_AQUA: Colour = [64, 224, 208];
 

@@ -9,6 +9,11 @@ pub const HOME_VARIABLE: &str = "PINKPOINT_HOME";
 /// How many folders above the program's own are looked at: `target/debug/deps/` needs three.
 const LEVELS_ABOVE_PROGRAM: usize = 4;
 
+/// The program's folders among the user's own, for settings and logs; `None` where the user has none.
+pub fn users_folders() -> Option<directories::ProjectDirs> {
+    directories::ProjectDirs::from("", "", "pinkpoint")
+}
+
 /// The kinds of files that come with the program; each is a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -42,7 +42,7 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
         settings_file: Some(file.clone()),
         ..Start::default()
     };
-    let open = || {
+    let open = |size: &str| {
         let mut harness = window_onto(
             webcam.opener(),
             SourceSpec::Camera(0),
@@ -51,10 +51,10 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
             start(),
         );
         harness.set_size(egui::vec2(1200.0, 1600.0));
-        wait_for(&mut harness, "640×480 px");
+        wait_for(&mut harness, size);
         harness
     };
-    let mut harness = open();
+    let mut harness = open("640×480 px");
     press(&mut harness, NONE, egui::Key::O);
     wait_for(&mut harness, "gives 640×480, MJPG, 30 frames/s");
     choose(&mut harness, "size", "1280×720");
@@ -69,15 +69,7 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
 
     let last = |webcam: &Webcam| webcam.opened.lock().unwrap().last().unwrap().clone();
     webcam.opened.lock().unwrap().clear();
-    let mut harness = window_onto(
-        webcam.opener(),
-        SourceSpec::Camera(0),
-        vec![FACE],
-        "steady-64.pt",
-        start(),
-    );
-    harness.set_size(egui::vec2(1200.0, 1600.0));
-    wait_for(&mut harness, "720×1280 px");
+    let mut harness = open("720×1280 px");
     let wish = last(&webcam);
     assert_eq!((wish.size, wish.turn), (Some((1280, 720)), Turn::Right));
     assert_eq!(wish.controls.get(&AUTO_EXPOSURE), Some(&1));

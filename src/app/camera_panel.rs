@@ -1,8 +1,11 @@
 //! The section of the settings in which the open camera is set: how it captures, and everything that its driver offers.
 
-use egui::{Checkbox, ComboBox, RichText, Slider, Ui};
+use egui::{Checkbox, RichText, Slider, Ui};
 
-use super::theme;
+use super::{
+    theme,
+    widgets::{choice, slider},
+};
 use crate::source::{CameraFacts, CameraWish, Control, ControlKind, PixelFormat, Turn};
 
 /// What is wished of the camera.
@@ -42,7 +45,12 @@ pub fn show(ui: &mut Ui, facts: &CameraFacts, wish: &CameraWish, fps: Option<f64
     let mut asked = (changed != *wish).then_some(Wish::Capture(changed));
     ui.add_space(theme::SPACE);
     for control in &facts.controls {
-        if let Some(value) = ui.add_enabled_ui(control.enabled, |ui| set(ui, control)).inner {
+        // Drivers may call two the same.
+        let set = ui.push_id(control.id, |ui| {
+            let enabled = ui.add_enabled_ui(control.enabled, |ui| set(ui, control));
+            enabled.inner
+        });
+        if let Some(value) = set.inner {
             asked = Some(Wish::Control(control.id, value));
         }
     }
@@ -56,7 +64,7 @@ pub fn show(ui: &mut Ui, facts: &CameraFacts, wish: &CameraWish, fps: Option<f64
 /// Format, size, rate and turn.
 fn capture(ui: &mut Ui, facts: &CameraFacts, wish: &mut CameraWish) {
     let formats = distinct(facts.modes.iter().map(|mode| mode.format));
-    choice(ui, "format", &formats, &mut wish.format, PixelFormat::to_string);
+    offered(ui, "format", &formats, &mut wish.format, PixelFormat::to_string);
     let of_format = || {
         let modes = facts.modes.iter();
         modes.filter(|mode| wish.format.is_none_or(|format| format == mode.format))
@@ -67,10 +75,10 @@ fn capture(ui: &mut Ui, facts: &CameraFacts, wish: &mut CameraWish) {
     let rates = of_format().filter(|mode| mode.size == size);
     let mut rates = distinct(rates.flat_map(|mode| mode.rates.iter().copied()));
     rates.sort_by(|a, b| b.total_cmp(a));
-    choice(ui, "size", &sizes, &mut wish.size, |(width, height)| {
+    offered(ui, "size", &sizes, &mut wish.size, |(width, height)| {
         format!("{width}×{height}")
     });
-    choice(ui, "rate", &rates, &mut wish.fps, |fps| {
+    offered(ui, "rate", &rates, &mut wish.fps, |fps| {
         format!("{fps:.4} fps").replace(".0000", "")
     });
     let named = |turn: Turn| match turn {
@@ -79,39 +87,29 @@ fn capture(ui: &mut Ui, facts: &CameraFacts, wish: &mut CameraWish) {
         Turn::Over => "upside down",
         Turn::Left => "a quarter left",
     };
-    let label = ui.label("turned");
-    let turns = ComboBox::from_id_salt("turned")
-        .selected_text(named(wish.turn))
-        .width(ui.available_width() - 2.0 * theme::SPACE)
-        .show_ui(ui, |ui| {
-            for turn in Turn::ALL {
-                ui.selectable_value(&mut wish.turn, turn, named(turn));
-            }
-        });
-    turns.response.labelled_by(label.id);
+    choice(ui, "turned", named(wish.turn), |ui| {
+        for turn in Turn::ALL {
+            ui.selectable_value(&mut wish.turn, turn, named(turn));
+        }
+    });
 }
 
 /// A choice of what the camera offers, or of leaving it to the program.
-fn choice<T: Copy + PartialEq>(
+fn offered<T: Copy + PartialEq>(
     ui: &mut Ui,
     name: &str,
-    offered: &[T],
+    values: &[T],
     chosen: &mut Option<T>,
     text: impl Fn(&T) -> String,
 ) {
     const AUTOMATIC: &str = "automatic";
-    let label = ui.label(name);
     let shown = chosen.as_ref().map_or_else(|| AUTOMATIC.to_owned(), &text);
-    let combo = ComboBox::from_id_salt(name)
-        .selected_text(shown)
-        .width(ui.available_width() - 2.0 * theme::SPACE)
-        .show_ui(ui, |ui| {
-            ui.selectable_value(chosen, None, AUTOMATIC);
-            for value in offered {
-                ui.selectable_value(chosen, Some(*value), text(value));
-            }
-        });
-    combo.response.labelled_by(label.id);
+    choice(ui, name, &shown, |ui| {
+        ui.selectable_value(chosen, None, AUTOMATIC);
+        for value in values {
+            ui.selectable_value(chosen, Some(*value), text(value));
+        }
+    });
 }
 
 fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
@@ -134,27 +132,17 @@ fn set(ui: &mut Ui, control: &Control) -> Option<i64> {
             value = i64::from(on);
         }
         &ControlKind::Number { least, most, step } => {
-            let label = ui.label(&control.name);
-            ui.spacing_mut().slider_width =
-                (ui.available_width() - theme::VALUE_WIDTH).max(theme::VALUE_WIDTH / 2.0);
-            let slider = Slider::new(&mut value, least..=most).step_by(step as f64);
-            ui.add(slider).labelled_by(label.id);
+            let number = Slider::new(&mut value, least..=most).step_by(step as f64);
+            slider(ui, &control.name, number, "");
         }
         ControlKind::Choice(choices) => {
-            let label = ui.label(&control.name);
-            let name = |value: i64| {
-                let choice = choices.iter().find(|(number, _)| *number == value);
-                choice.map_or_else(|| value.to_string(), |(_, name)| name.clone())
-            };
-            let combo = ComboBox::from_id_salt(("control", control.id))
-                .selected_text(name(value))
-                .width(ui.available_width() - 2.0 * theme::SPACE)
-                .show_ui(ui, |ui| {
-                    for (number, name) in choices {
-                        ui.selectable_value(&mut value, *number, name);
-                    }
-                });
-            combo.response.labelled_by(label.id);
+            let now = choices.iter().find(|(number, _)| *number == value);
+            let now = now.map_or_else(|| value.to_string(), |(_, name)| name.clone());
+            choice(ui, &control.name, &now, |ui| {
+                for (number, name) in choices {
+                    ui.selectable_value(&mut value, *number, name);
+                }
+            });
         }
     }
     (value != control.value).then_some(value)

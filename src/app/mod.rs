@@ -20,6 +20,7 @@ mod status_bar;
 mod theme;
 mod video_view;
 mod view;
+mod widgets;
 mod window;
 
 use std::sync::Arc;

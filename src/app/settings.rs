@@ -17,6 +17,7 @@ use crate::{
     files,
     model::Reading,
     pipeline::{Slot, Taken},
+    resources,
     source::CameraWishes,
 };
 
@@ -98,8 +99,7 @@ impl Default for Settings {
 impl Settings {
     /// The file that settings are kept in by default; `None` where the user has no folder for such.
     pub fn usual_file() -> Option<PathBuf> {
-        let folders = directories::ProjectDirs::from("", "", "pinkpoint")?;
-        Some(folders.config_dir().join("settings.json"))
+        Some(resources::users_folders()?.config_dir().join("settings.json"))
     }
 
     /// What the file holds, brought into range; what is usual where there is no file. One that cannot be used is set aside

@@ -10,6 +10,7 @@ use super::{
     settings::Settings,
     theme,
     view::View,
+    widgets::{choice, slider},
 };
 use crate::{
     detect::face_cascades,
@@ -73,14 +74,6 @@ fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
     CollapsingHeader::new(RichText::new(title).heading())
         .default_open(true)
         .show(ui, contents);
-}
-
-/// A slider below its name, as wide as the panel lets it; whether it was moved.
-fn slider(ui: &mut Ui, name: &str, slider: Slider<'_>, help: &str) -> bool {
-    let label = ui.label(name);
-    ui.spacing_mut().slider_width = (ui.available_width() - theme::VALUE_WIDTH).max(theme::VALUE_WIDTH / 2.0);
-    let moved = ui.add(slider).labelled_by(label.id).on_hover_text(help);
-    moved.changed()
 }
 
 fn overlay(ui: &mut Ui, view: &mut View, smoothing: Strength, live: bool) -> Option<Strength> {
@@ -216,17 +209,13 @@ fn detection(ui: &mut Ui, detection: &mut Detection, searched: Option<&Searched>
             .on_hover_text("Every search as it is set here.");
     });
     ui.add_enabled_ui(detection.by_hand, |ui| {
-        let label = ui.label("cascade");
-        let cascades = egui::ComboBox::from_id_salt("cascade")
-            .selected_text(short_name(&detection.cascade))
-            .width(ui.available_width() - 2.0 * theme::SPACE)
-            .show_ui(ui, |ui| {
-                for name in face_cascades() {
-                    let short = short_name(&name);
-                    ui.selectable_value(&mut detection.cascade, name, short);
-                }
-            });
-        cascades.response.labelled_by(label.id);
+        let chosen = short_name(&detection.cascade);
+        choice(ui, "cascade", &chosen, |ui| {
+            for name in face_cascades() {
+                let short = short_name(&name);
+                ui.selectable_value(&mut detection.cascade, name, short);
+            }
+        });
         let scale = Slider::new(&mut detection.scale_factor, SCALE_FACTOR).fixed_decimals(2);
         let help = "From one size of face to the next; nearer to 1 finds more and takes longer.";
         slider(ui, "scale factor", scale, help);

@@ -227,13 +227,10 @@ fn paint(painter: &Painter, placement: &Placement, shape: &Shape) {
             } else {
                 Align2::LEFT_BOTTOM
             };
-            painter.text(
-                placement.on_screen(*at),
-                align,
-                text,
-                font,
-                theme::colour(*colour),
-            );
+            let at = placement.on_screen(*at);
+            for (offset, colour) in [(theme::SHADE_OFFSET, overlay::SHADE), (Vec2::ZERO, *colour)] {
+                painter.text(at + offset, align, text, font.clone(), theme::colour(colour));
+            }
         }
     }
 }

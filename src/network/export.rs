@@ -8,7 +8,7 @@ use std::{
 
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
-use super::{Architecture, pinkpoint_net::channels_last};
+use super::{Architecture, channels_last};
 use crate::{
     files::{self, WriteError},
     model::{Contract, archive},

@@ -7,7 +7,7 @@ use tch::{
     nn::{self, Module},
 };
 
-use super::pinkpoint_net::channels_last;
+use super::channels_last;
 
 /// Side of the square input, pixels.
 pub const INPUT_SIDE: u32 = 96;

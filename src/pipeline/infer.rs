@@ -10,6 +10,7 @@ use crossbeam_channel::Receiver;
 use image::GrayImage;
 
 use super::{
+    beside::Beside,
     detect::{Found, Wanted},
     events::{Event, EventSender, Role},
     fit::KeypointFitter,
@@ -17,6 +18,7 @@ use super::{
     output::Tap,
     recycle::Recycled,
     scene::{Atlas, Compared, Inside, Looking, NetInfo, Scene, Searched, StageTimes},
+    silence::Silence,
     slot::{Slot, Taken},
     weights::LoadedNet,
 };
@@ -24,7 +26,6 @@ use crate::{
     detect::{Planner, Search, smooth::Strength, track::Need},
     face::Face,
     frame::Frame,
-    geometry::FaceBox,
     geometry::Point,
     model::{KeypointModel, LayerMaps, Reading},
     transform::crop,
@@ -41,9 +42,6 @@ const PATIENCE_WITH_SEARCH: Duration = Duration::from_secs(5);
 /// Numbers of faces for which a net is warmed up while frames leave time for it; more are rare, and then cost one slow
 /// frame. Two passes each, until libtorch has optimised the net for that batch size.
 const WARMED_UP_FOR: [usize; 6] = [2, 2, 3, 3, 4, 4];
-
-/// A map that is zero everywhere for so long is marked as dead.
-const SILENCE_OF_THE_DEAD: Duration = Duration::from_secs(3);
 
 /// So long a picture that stays is searched in every way that there is while nobody is found in it.
 const STILL_SEARCHED: Duration = Duration::from_secs(12);
@@ -86,10 +84,8 @@ pub(super) struct Infer {
 /// What lasts from frame to frame.
 struct State {
     net: Option<(Follower, Arc<NetInfo>)>,
-    /// The net that runs beside.
-    compared: Option<(KeypointFitter, Arc<NetInfo>)>,
-    /// One is wanted.
-    compares: bool,
+    /// The net that is compared with it.
+    beside: Beside,
     /// Numbers of faces for which the net is still to be warmed up.
     cold: std::slice::Iter<'static, usize>,
     planner: Planner,
@@ -112,8 +108,7 @@ struct State {
     strength: Strength,
     look_inside: bool,
     looking: Looking,
-    /// When each channel of the layer looked at last gave something, and which layer that is.
-    alive: (String, Vec<Instant>),
+    silence: Silence,
     /// Id of the face that the user chose.
     chosen: Option<u32>,
     /// The faces of the last frame.
@@ -172,12 +167,7 @@ impl Infer {
                 }
                 Command::SearchAnew => (state.planner, state.started) = (Planner::default(), Instant::now()),
                 Command::ReadAs(reading) => self.read_as(state, reading),
-                Command::Compare(on) => {
-                    state.compares = on;
-                    if !on {
-                        state.compared = None;
-                    }
-                }
+                Command::Compare(on) => state.beside.want(on),
                 Command::Choose(point) => {
                     let hit = state
                         .faces
@@ -224,7 +214,7 @@ impl Infer {
         let mut fitter = KeypointFitter::new(model);
         fitter.look_at_layer(state.looking.layer.clone());
         let follower = Follower::new(fitter, state.strength);
-        state.alive = (String::new(), Vec::new());
+        state.silence = Silence::default();
         state.net = Some((follower, info));
         state.cold = WARMED_UP_FOR.iter();
         // Its faces are counted anew.
@@ -234,11 +224,14 @@ impl Infer {
 
     /// Takes a net to compare that was loaded meanwhile, unless none is wanted any more or it fails in this thread.
     fn swap_compared(&self, state: &mut State) -> bool {
-        let loaded = self.loaded_to_compare.take_now().filter(|_| state.compares);
+        let loaded = self
+            .loaded_to_compare
+            .take_now()
+            .filter(|_| state.beside.is_wanted());
         let Some((model, info)) = loaded.and_then(|net| self.ready(net, Role::Compared)) else {
             return false;
         };
-        state.compared = Some((KeypointFitter::new(model), info));
+        state.beside.take(model, info);
         true
     }
 
@@ -298,7 +291,7 @@ impl Infer {
             let old = state.insides.done_with().and_then(|inside| inside.maps);
             let mut atlas = maps.as_ref().map(|maps| Atlas::of(maps, &state.looking, old));
             if let Some(atlas) = &mut atlas {
-                state.mark_dead(atlas);
+                state.silence.mark(atlas, Instant::now());
             }
             times.look = start.elapsed();
             state.insides.share(Inside { maps: atlas })
@@ -317,38 +310,18 @@ impl Infer {
         }
     }
 
-    /// What the net beside sees where the first one found faces. A net that fails is not asked again.
+    /// What the net beside sees where the first one found faces.
     fn compare(&self, state: &mut State) -> Option<Arc<Compared>> {
         let (follower, _) = state.net.as_mut()?;
-        let (fitter, net) = state.compared.as_mut()?;
-        let start = Instant::now();
-        let regions = state.faces.iter().map(|face| {
-            let region = follower.region_of(face.id);
-            region.unwrap_or_else(|| FaceBox::upright(&face.face_box))
-        });
-        let regions: Vec<FaceBox> = regions.collect();
-        match fitter.look(&state.grey, &regions, None) {
-            Ok((looks, _)) => {
-                let points: Vec<_> = looks.into_iter().map(|look| look.points).collect();
-                let scheme = &follower.fitter().contract().scheme;
-                let same = *scheme == net.scheme;
-                Some(Arc::new(Compared {
-                    net: net.clone(),
-                    apart: Compared::distance(&state.faces, &points, scheme).filter(|_| same),
-                    points,
-                    took: start.elapsed(),
-                }))
-            }
-            Err(error) => {
-                self.events.send(Event::WeightsFailed {
-                    path: net.path.clone(),
-                    why: error.to_string(),
-                    role: Role::Compared,
-                });
-                state.compared = None;
-                None
-            }
-        }
+        let looked = state.beside.look(follower, &state.grey, &state.faces);
+        looked.unwrap_or_else(|(net, error)| {
+            self.events.send(Event::WeightsFailed {
+                path: net.path.clone(),
+                why: error.to_string(),
+                role: Role::Compared,
+            });
+            None
+        })
     }
 
     /// Finds the faces of the frame; without a net there are none.
@@ -466,8 +439,7 @@ impl State {
     fn new(strength: Strength) -> Self {
         Self {
             net: None,
-            compared: None,
-            compares: false,
+            beside: Beside::default(),
             cold: [].iter(),
             planner: Planner::default(),
             started: Instant::now(),
@@ -481,7 +453,7 @@ impl State {
             strength,
             look_inside: false,
             looking: Looking::default(),
-            alive: (String::new(), Vec::new()),
+            silence: Silence::default(),
             chosen: None,
             faces: Vec::new(),
             failing: false,
@@ -520,22 +492,6 @@ impl State {
         self.planner.took(found.cost);
         self.searched = Some(found.searched.clone());
         Some(found)
-    }
-
-    /// Marks the channels that have given nothing but zeros for a while.
-    fn mark_dead(&mut self, atlas: &mut Atlas) {
-        let now = Instant::now();
-        let (layer, alive) = &mut self.alive;
-        if *layer != atlas.layer || alive.len() != atlas.shape[0] {
-            (*layer, *alive) = (atlas.layer.clone(), vec![now; atlas.shape[0]]);
-        }
-        for channel in &mut atlas.channels {
-            let last = &mut alive[channel.number];
-            if !channel.is_silent() {
-                *last = now;
-            }
-            channel.is_dead = now.saturating_duration_since(*last) > SILENCE_OF_THE_DEAD;
-        }
     }
 
     /// Keeps the memory of maps that are not needed any more.

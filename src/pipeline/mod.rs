@@ -13,6 +13,7 @@
 //! A slot holds one value and the newest wins: however slow a stage is, delay does not grow. The picture and the
 //! points of a scene are of one frame.
 
+mod beside;
 mod capture;
 mod detect;
 mod events;
@@ -23,6 +24,7 @@ mod infer;
 mod output;
 mod recycle;
 mod scene;
+mod silence;
 mod slot;
 mod stats;
 mod verify;

@@ -9,7 +9,7 @@ use opencv::{
 use super::RecordError;
 use crate::{
     geometry::{Point, Rect},
-    overlay::{Colour, Shape},
+    overlay::{self, Colour, Shape},
 };
 
 /// OpenCV takes coordinates as whole numbers of 1 / 2^SHIFT pixels, counted from pixel centres as ours are.
@@ -154,17 +154,21 @@ fn draw(picture: &mut RgbaImage, shape: &Shape, origin: Point, line_width: i32) 
                 let corner = PixelPoint::new(corner.x >> SHIFT, corner.y >> SHIFT);
                 let scale = f64::from((height / CAPITAL_PX).clamp(0.0, FARTHEST_PX));
                 let width = (line_width / 2).max(1);
-                imgproc::put_text(
-                    &mut canvas,
-                    text,
-                    corner,
-                    FONT_HERSHEY_SIMPLEX,
-                    scale,
-                    scalar(*colour),
-                    width,
-                    LINE_AA,
-                    false,
-                )?;
+                for (colour, width) in [(overlay::SHADE, width + 2), (*colour, width)] {
+                    let colour = scalar(colour);
+                    let font = FONT_HERSHEY_SIMPLEX;
+                    imgproc::put_text(
+                        &mut canvas,
+                        text,
+                        corner,
+                        font,
+                        scale,
+                        colour,
+                        width,
+                        LINE_AA,
+                        false,
+                    )?;
+                }
             }
         }
     }

@@ -307,18 +307,13 @@ impl Window {
     }
 
     pub(super) fn open_path(&mut self, purpose: Purpose, path: &str) {
-        let problem = match purpose {
-            Purpose::Source => path.parse().map(|spec| self.open(spec)).err(),
-            Purpose::Weights => catalogue::resolve(path)
-                .map(|path| self.load_weights(path))
-                .map_err(|e| e.to_string())
-                .err(),
-            Purpose::Compared => catalogue::resolve(path)
-                .map(|path| self.compare_with(path))
-                .map_err(|e| e.to_string())
-                .err(),
+        let net = || catalogue::resolve(path).map_err(|error| error.to_string());
+        let done = match purpose {
+            Purpose::Source => path.parse().map(|spec| self.open(spec)),
+            Purpose::Weights => net().map(|path| self.load_weights(path)),
+            Purpose::Compared => net().map(|path| self.compare_with(path)),
         };
-        if let Some(problem) = problem {
+        if let Err(problem) = done {
             self.notices.say(Severity::Error, problem);
         }
     }

@@ -1,5 +1,6 @@
 //! Lets one look inside nets that say nothing of it themselves: their archive with source that notes what every part makes.
 
+mod parse;
 mod source;
 
 use std::collections::BTreeMap;
