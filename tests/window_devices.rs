@@ -73,7 +73,9 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
     let wish = last(&webcam);
     assert_eq!((wish.size, wish.turn), (Some((1280, 720)), Turn::Right));
     assert_eq!(wish.controls.get(&AUTO_EXPOSURE), Some(&1));
-    wait_for(&mut harness, "Brightness");
+    wait_for(&mut harness, "last search");
+    // What is clicked is to stay where it was seen: the panel takes its width first.
+    harness.run_steps(20);
     harness.get_all_by_label("As at first").next().unwrap().click();
     harness.run_steps(3);
     wait_for(&mut harness, "640×480 px");
