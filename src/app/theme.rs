@@ -180,6 +180,8 @@ pub const OVERLAY_TEXT: std::ops::RangeInclusive<f32> = 6.0..=14.0;
 pub const CAPITAL: f32 = 0.72;
 /// How far behind words over the video their shade lies.
 pub const SHADE_OFFSET: Vec2 = Vec2::splat(1.0);
+/// How visible it is: where words stand close together it is not to cover them.
+pub const SHADE_OPACITY: f32 = 0.5;
 /// The pointer is at a keypoint that is no further away than this.
 pub const REACH: f32 = 9.0;
 /// Ring round the keypoint that the pointer is at.

@@ -228,8 +228,9 @@ fn paint(painter: &Painter, placement: &Placement, shape: &Shape) {
                 Align2::LEFT_BOTTOM
             };
             let at = placement.on_screen(*at);
-            for (offset, colour) in [(theme::SHADE_OFFSET, overlay::SHADE), (Vec2::ZERO, *colour)] {
-                painter.text(at + offset, align, text, font.clone(), theme::colour(colour));
+            let shade = faint(overlay::SHADE, theme::SHADE_OPACITY);
+            for (offset, colour) in [(theme::SHADE_OFFSET, shade), (Vec2::ZERO, theme::colour(*colour))] {
+                painter.text(at + offset, align, text, font.clone(), colour);
             }
         }
     }
