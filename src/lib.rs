@@ -1,10 +1,10 @@
 //! Pinkpoint: keypoints on faces, live, and the road to the nets that find them.
 //!
 //! ```text
-//! app ──> { pipeline, source, model, detect }        pipeline ──> { source, detect, transform, model, look, record }
+//! app ──> { pipeline, source, model, detect, look }        pipeline ──> { source, detect, transform, model, look, record }
 //! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        cli ──> anything
-//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, resources, process }
+//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process }
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and
@@ -18,6 +18,7 @@ pub mod detect;
 pub mod evaluate;
 pub mod face;
 pub mod files;
+mod font;
 pub mod frame;
 pub mod geometry;
 pub mod keypoints;

@@ -108,7 +108,7 @@ fn of_every_kind_of_net_is_seen_what_python_saw() {
         }
         // Two convolutions, of which none is of one value.
         if name.starts_with("plain") {
-            let shapes: Vec<_> = filters.iter().map(|filters| filters.shape).collect();
+            let shapes: Vec<_> = filters.iter().map(|filters| filters.maps.shape).collect();
             assert_eq!(shapes, [[4, 5, 5], [6, 3, 3]], "{name}");
         }
         let points = &model.predict(&crop(), 1).unwrap()[0].points;

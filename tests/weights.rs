@@ -7,11 +7,12 @@ use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use pinkpoint::{
     keypoints::PointScheme,
-    model::{Contract, DeviceChoice, KeypointModel, LayerMaps, ModelError, Prediction, archive},
+    model::{Contract, DeviceChoice, KeypointModel, ModelError, Prediction, archive, catalogue},
     network::{Architecture, course_cnn::INPUT_SIDE, export},
 };
 use serde::Deserialize;
@@ -171,25 +172,40 @@ fn looking_inside_changes_no_point_and_costs_no_pass_where_the_layers_end_with_t
     ] {
         let model = load(&file(name)).unwrap();
         let pixels = crops(3, side);
-        let (points, first) = model.predict_and_look(&pixels, 3, 1, None, vec![7.0; 3]).unwrap();
+        let listed: Vec<&str> = model
+            .layers_shown()
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let (first, last) = (listed[0], listed[listed.len() - 1]);
+        let look =
+            |wanted: &[&str], crop| model.predict_and_look(&pixels, 3, crop, wanted, &mut vec![vec![7.0; 3]]);
+        let (points, _) = look(&[first], 1).unwrap();
         assert_eq!(model.passes().forward, 1, "{name}");
         let plain = model.predict(&pixels, 3).unwrap();
         assert_close(&raw(&model, &points), &raw(&model, &plain), 4.0, name);
         let of_second = &pixels[pixels.len() / 3..2 * pixels.len() / 3];
         let layers = model.feature_maps(of_second).unwrap();
-        let last = &layers.last().unwrap().name;
-        for (wanted, expected) in [(None, layers.first()), (Some(last.as_str()), layers.last())] {
-            let (_, seen) = model.predict_and_look(&pixels, 3, 1, wanted, Vec::new()).unwrap();
-            let (seen, expected) = (seen.unwrap(), expected.unwrap());
-            assert_eq!((&seen.name, seen.shape), (&expected.name, expected.shape));
-            let largest = expected.values.iter().fold(1.0f32, |most, v| most.max(v.abs()));
-            assert_close(&seen.values, &expected.values, largest, name);
+        for wanted in [
+            vec![first],
+            vec![last],
+            vec![last, "no such layer", first],
+            listed.clone(),
+        ] {
+            let (points, seen) = look(&wanted, 1).unwrap();
+            assert_close(&raw(&model, &points), &raw(&model, &plain), 4.0, name);
+            let known = wanted.iter().filter(|wanted| listed.contains(wanted));
+            assert_eq!(seen.len(), known.clone().count(), "{name}: {wanted:?}");
+            for (seen, wanted) in seen.iter().zip(known) {
+                let expected = layers.iter().find(|layer| layer.name == *wanted).unwrap();
+                assert_eq!((&seen.name, seen.shape), (&expected.name, expected.shape));
+                let largest = expected.values.iter().fold(1.0f32, |most, v| most.max(v.abs()));
+                assert_close(&seen.values, &expected.values, largest, name);
+            }
         }
-        assert_eq!(first.unwrap().name, layers[0].name);
-        assert!(
-            model.predict_and_look(&pixels, 3, 3, None, Vec::new()).is_err(),
-            "there is no fourth crop"
-        );
+        let (_, nothing) = look(&[], 1).unwrap();
+        assert!(nothing.is_empty());
+        assert!(look(&[first], 3).is_err(), "there is no fourth crop");
     }
 }
 
@@ -226,17 +242,46 @@ fn a_contract_written_by_python_is_used() {
 }
 
 #[test]
-fn first_filters_are_the_first_convolution_whatever_it_is_called() {
+fn filters_are_those_of_the_convolutions_whatever_they_are_called() {
+    let first = |name| load(&file(name)).unwrap().filters().remove(0);
     let shape = |name| {
-        load(&file(name))
-            .unwrap()
-            .first_filters()
-            .map(|f: LayerMaps| (f.name, f.shape))
+        let kernels = first(name);
+        (kernels.maps.name, kernels.maps.shape, kernels.biases.len())
     };
-    assert_eq!(shape("scripted.pt"), Some(("c1.weight".into(), [4, 5, 5])));
-    assert_eq!(shape("traced.pt"), Some(("features.0.weight".into(), [3, 7, 7])));
+    assert_eq!(shape("scripted.pt"), ("c1.weight".into(), [4, 5, 5], 4));
+    assert_eq!(shape("traced.pt"), ("features.0.weight".into(), [3, 7, 7], 3));
     // A frozen net keeps no parameters; its kernels are constants of its code.
-    assert_eq!(shape("frozen.pt"), Some(("conv2d".into(), [4, 5, 5])));
+    assert_eq!(shape("frozen.pt"), ("conv2d".into(), [4, 5, 5], 0));
+    let kernels = first("scripted.pt");
+    assert_eq!(kernels.inputs, 1);
+    for (kernel, norm) in kernels.maps.values.chunks_exact(25).zip(&kernels.norms) {
+        let squares: f32 = kernel.iter().map(|value| value * value).sum();
+        assert!((squares.sqrt() - norm).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn layers_are_timed_with_what_lies_within_them() {
+    let model = KeypointModel::load(
+        &catalogue::resolve("pinkpoint-youtube").unwrap(),
+        DeviceChoice::Cpu,
+    )
+    .unwrap();
+    let times = model.layer_times().unwrap();
+    let names = model.layers_shown().iter().map(|(name, _)| name);
+    let timed: Vec<(&String, Duration)> = names
+        .zip(&times)
+        .filter_map(|(name, time)| Some((name, (*time)?)))
+        .collect();
+    assert!(timed.len() > 5, "{timed:?}");
+    assert!(timed.iter().all(|(_, time)| !time.is_zero()), "{timed:?}");
+    for (outer, all) in &timed {
+        let within = timed.iter().filter(|(name, _)| {
+            name.strip_prefix(outer.as_str())
+                .is_some_and(|rest| rest.starts_with('.'))
+        });
+        assert!(within.clone().all(|(_, part)| part <= all), "{outer}: {timed:?}");
+    }
 }
 
 /// What an error must say, besides naming the file.

@@ -189,6 +189,15 @@ fn every_command_does_by_its_keys_what_its_row_says() {
                 );
                 wait_until(&mut harness, |harness| !has(harness, "What is seen"));
             }
+            Id::Why => {
+                wait_for(&mut harness, "Why is that point there?");
+                press(
+                    &mut harness,
+                    command.shortcut.modifiers,
+                    command.shortcut.logical_key,
+                );
+                assert!(!has(&harness, "Why is that point there?"));
+            }
             Id::ShowLog => wait_for(&mut harness, "No log is kept"),
             Id::StopComparing => assert_eq!(after.compared, None),
             // There is nothing to go on or back in, and the folder is the desktop's to show.

@@ -12,7 +12,7 @@ use std::{
 use egui::{Color32, ColorImage};
 use image::{Rgba, RgbaImage};
 
-use crate::pipeline::{Recycled, Scene, Slot, Taken, Wake};
+use crate::pipeline::{Crop, Recycled, Scene, Slot, Taken, Wake};
 
 /// How often the thread looks up when there is nothing to do; closing the slot of scenes wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -24,8 +24,18 @@ const ASSUMED_SIDE: u32 = 2048;
 pub struct Prepared {
     pub scene: Arc<Scene>,
     pub video: Arc<ColorImage>,
-    /// Of the first layer's maps, where the scene has such.
+    /// Of the inside of the net, where the scene has such.
+    pub inside: Option<InsidePictures>,
+}
+
+/// What a scene holds of the inside of the net.
+pub struct InsidePictures {
+    /// The layer that is looked at.
     pub maps: Option<Arc<ColorImage>>,
+    /// The maps that are pinned.
+    pub pinned: Option<Arc<ColorImage>>,
+    /// The face that they are of.
+    pub crop: Arc<ColorImage>,
 }
 
 /// The running thread; it ends when the slot of scenes is closed, which has to be before this is dropped.
@@ -47,6 +57,8 @@ impl Preparer {
             largest_side: largest_side.clone(),
             videos: Recycled::default(),
             maps: Recycled::default(),
+            pinned: Recycled::default(),
+            crops: Recycled::default(),
         };
         let out = prepared.clone();
         let run = move || {
@@ -100,6 +112,8 @@ struct Work {
     largest_side: Arc<AtomicU32>,
     videos: Recycled<ColorImage>,
     maps: Recycled<ColorImage>,
+    pinned: Recycled<ColorImage>,
+    crops: Recycled<ColorImage>,
 }
 
 impl Work {
@@ -115,10 +129,18 @@ impl Work {
         } else {
             copied(picture, &mut self.videos)
         };
-        let inside = scene.inside.as_ref();
-        let atlas = inside.and_then(|inside| inside.maps.as_ref());
-        let maps = atlas.map(|atlas| copied(&atlas.picture, &mut self.maps));
-        Prepared { scene, video, maps }
+        let inside = scene.inside.as_ref().map(|inside| InsidePictures {
+            maps: inside
+                .maps
+                .as_ref()
+                .map(|atlas| copied(&atlas.picture, &mut self.maps)),
+            pinned: inside
+                .pinned
+                .as_ref()
+                .map(|strip| copied(&strip.picture, &mut self.pinned)),
+            crop: grey_image(&inside.crop, &mut self.crops),
+        });
+        Prepared { scene, video, inside }
     }
 }
 
@@ -139,6 +161,19 @@ fn copied(picture: &RgbaImage, memory: &mut Recycled<ColorImage>) -> Arc<ColorIm
         }
         _ => colour_image(picture),
     };
+    memory.share(image)
+}
+
+/// The crop of a face, in memory that was used before where there is some of the right size.
+fn grey_image(crop: &Crop, memory: &mut Recycled<ColorImage>) -> Arc<ColorImage> {
+    let side = crop.transform.side as usize;
+    let mut image = memory
+        .done_with()
+        .filter(|image| image.size == [side, side])
+        .unwrap_or_else(|| ColorImage::filled([side, side], Color32::BLACK));
+    for (to, grey) in image.pixels.iter_mut().zip(&crop.pixels) {
+        *to = Color32::from_gray((grey.clamp(0.0, 1.0) * 255.0).round() as u8);
+    }
     memory.share(image)
 }
 

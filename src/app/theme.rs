@@ -1,6 +1,6 @@
 //! Every colour, size and distance of the window. Nothing else in `app` names one.
 
-use egui::{Color32, Context, CornerRadius, FontId, Id, Margin, Stroke, TextStyle, Vec2};
+use egui::{Color32, Context, CornerRadius, FontId, Id, Margin, Rect, Stroke, TextStyle, Ui, Vec2};
 use serde::{Deserialize, Serialize};
 
 use crate::overlay::{Colour, PINK};
@@ -187,6 +187,21 @@ pub const REACH: f32 = 9.0;
 /// Ring round the keypoint that the pointer is at.
 pub const RING: f32 = 6.0;
 
+/// Smallest text: numbers in squares, what stands in the boxes of a graph.
+pub const SMALLEST_TEXT: f32 = 10.0;
+/// Share of a cell that stays free round the cross of a dead map.
+pub const CROSS_SHARE: f32 = 0.3;
+/// Height of a plot in the side panel.
+pub const SMALL_PLOT_HEIGHT: f32 = 72.0;
+/// Side of a pinned map.
+pub const PINNED_SIDE: f32 = 112.0;
+/// Height of the graph of the net, as it opens.
+pub const GRAPH_HEIGHT: f32 = 140.0;
+/// How much heat covers a face.
+pub const HEAT_OPACITY: f32 = 0.85;
+/// Gammas that can be chosen for the colours of maps.
+pub const GAMMA: std::ops::RangeInclusive<f32> = 0.25..=4.0;
+
 /// Largest side of a window that is taken for one.
 pub const LARGEST_WINDOW: f32 = 20_000.0;
 /// Sizes of keypoints that can be chosen, in what is usual.
@@ -204,6 +219,27 @@ const HEADING_SIZE: f32 = 15.5;
 /// A colour of the overlay as one of the window.
 pub const fn colour([red, green, blue]: Colour) -> Color32 {
     Color32::from_rgb(red, green, blue)
+}
+
+/// Writes a line into the lower left corner of a picture at `rect`.
+pub fn caption(ui: &Ui, rect: Rect, text: &str) {
+    let colours = colours(ui.ctx());
+    let font = FontId::proportional(SMALL_SIZE);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, colours.text);
+    let size = galley.size() + Vec2::splat(2.0 * SPACE);
+    let at = rect.left_bottom() + Vec2::new(SPACE, -SPACE - size.y);
+    let ground = Rect::from_min_size(at, size);
+    ui.painter().rect_filled(ground, ROUNDING, colours.raised);
+    ui.painter().galley(at + Vec2::splat(SPACE), galley, colours.text);
+}
+
+/// What can be read on a ground of this colour.
+pub fn ink_on(ground: Color32) -> Color32 {
+    if ground.intensity() > 0.5 {
+        Color32::BLACK
+    } else {
+        Color32::WHITE
+    }
 }
 
 /// Dresses the window.

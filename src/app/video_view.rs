@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use egui::{
     Align2, Color32, ColorImage, FontId, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
-    TextureHandle, TextureOptions, Ui, Vec2,
+    TextureHandle, TextureId, TextureOptions, Ui, Vec2,
 };
 
 use super::theme;
 use crate::{
+    face::Face,
     geometry::{self, Point},
     overlay::{self, Shape, Style, Trails},
     pipeline::Scene,
@@ -34,6 +35,17 @@ pub struct Shown<'a> {
     pub mark_chosen: bool,
     /// Draws what the last search found.
     pub finds: bool,
+    /// The keypoint of the chosen face that is studied.
+    pub studied: Option<usize>,
+}
+
+/// What was clicked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Clicked {
+    /// A place in the frame.
+    Place(Point),
+    /// A keypoint, by its number, and where it is in the frame.
+    Keypoint(usize, Point),
 }
 
 /// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`, counted from the right where the
@@ -54,6 +66,15 @@ impl Placement {
             rect: Rect::from_center_size(area.center(), size * scale),
             scale,
             mirrored,
+        }
+    }
+
+    /// Which part of a picture of the frame is drawn, from left to right: all of it, turned round where it is mirrored.
+    fn part(&self) -> Rect {
+        let (left, right) = if self.mirrored { (1.0, 0.0) } else { (0.0, 1.0) };
+        Rect {
+            min: Pos2::new(left, 0.0),
+            max: Pos2::new(right, 1.0),
         }
     }
 
@@ -84,20 +105,15 @@ impl Placement {
 }
 
 impl VideoView {
-    /// Draws the scene into all of `ui`; the place in the frame that was clicked, if any.
-    pub fn show(&mut self, ui: &mut Ui, scene: &Scene, shown: Shown<'_>) -> Option<Point> {
+    /// Draws the scene into all of `ui`; what was clicked, if anything was.
+    pub fn show(&mut self, ui: &mut Ui, scene: &Scene, shown: Shown<'_>) -> Option<Clicked> {
         let area = ui.available_rect_before_wrap();
         let picture = &scene.frame.picture;
         let placement = Placement::fit(area, picture.width(), picture.height(), shown.mirrored);
         let response = ui.allocate_rect(area, Sense::click());
         let painter = ui.painter_at(area);
         if let Some(texture) = &self.texture {
-            let (left, right) = if shown.mirrored { (1.0, 0.0) } else { (0.0, 1.0) };
-            let whole = Rect {
-                min: Pos2::new(left, 0.0),
-                max: Pos2::new(right, 1.0),
-            };
-            painter.image(texture.id(), placement.rect, whole, Color32::WHITE);
+            painter.image(texture.id(), placement.rect, placement.part(), Color32::WHITE);
         }
         if shown.style.trails {
             self.follow(scene);
@@ -122,11 +138,24 @@ impl VideoView {
             let rect = placement.rect_on_screen(&face.face_box);
             painter.rect_stroke(rect, theme::ROUNDING, stroke, StrokeKind::Outside);
         }
+        let chosen = scene.chosen.and_then(|chosen| scene.faces.get(chosen));
+        if let Some(point) = shown
+            .studied
+            .zip(chosen)
+            .and_then(|(at, face)| face.points.get(at))
+        {
+            let stroke = Stroke::new(theme::CHOSEN_BOX_WIDTH, theme::colours(ui.ctx()).accent);
+            painter.circle_stroke(placement.on_screen(*point), theme::RING, stroke);
+        }
         if shown.style.points {
             point_out(ui, &painter, &placement, scene, &response);
         }
-        let clicked = response.clicked().then(|| response.interact_pointer_pos());
-        clicked.flatten().map(|position| placement.in_frame(position))
+        let position = response.interact_pointer_pos().filter(|_| response.clicked())?;
+        let keypoint = keypoint_at(&placement, scene, position).filter(|_| shown.style.points);
+        Some(match keypoint {
+            Some((_, number, point)) => Clicked::Keypoint(number, point),
+            None => Clicked::Place(placement.in_frame(position)),
+        })
     }
 
     /// Puts another frame's pixels onto the graphics card, as [`super::prepare`] made them.
@@ -135,6 +164,15 @@ impl VideoView {
             Some(texture) => texture.set(pixels, TextureOptions::LINEAR),
             None => self.texture = Some(ctx.load_texture("video", pixels, TextureOptions::LINEAR)),
         }
+    }
+
+    /// Draws what a filter makes of the frame, where the frame would be.
+    pub fn show_response(&self, ui: &mut Ui, scene: &Scene, response: TextureId, mirrored: bool) {
+        let area = ui.available_rect_before_wrap();
+        let picture = &scene.frame.picture;
+        let placement = Placement::fit(area, picture.width(), picture.height(), mirrored);
+        ui.painter_at(area)
+            .image(response, placement.rect, placement.part(), Color32::WHITE);
     }
 
     /// Takes the scene's faces into the trails, once.
@@ -151,16 +189,21 @@ impl VideoView {
     }
 }
 
-/// Rings the keypoint that the pointer is at, and says which it is and where.
-fn point_out(ui: &Ui, painter: &Painter, placement: &Placement, scene: &Scene, video: &Response) {
-    let Some(pointer) = video.hover_pos() else { return };
-    let away = |point: Point| placement.on_screen(point).distance(pointer);
+/// The keypoint at a place of the screen: its face, its number, and where it is in the frame.
+fn keypoint_at<'a>(placement: &Placement, scene: &'a Scene, at: Pos2) -> Option<(&'a Face, usize, Point)> {
+    let away = |point: Point| placement.on_screen(point).distance(at);
     let points = scene.faces.iter().flat_map(|face| {
         let points = face.points.iter().enumerate();
         points.map(move |(index, &point)| (face, index, point))
     });
     let nearest = points.min_by(|a, b| away(a.2).total_cmp(&away(b.2)));
-    let Some((face, index, point)) = nearest.filter(|(_, _, point)| away(*point) <= theme::REACH) else {
+    nearest.filter(|(_, _, point)| away(*point) <= theme::REACH)
+}
+
+/// Rings the keypoint that the pointer is at, and says which it is and where.
+fn point_out(ui: &Ui, painter: &Painter, placement: &Placement, scene: &Scene, video: &Response) {
+    let Some(pointer) = video.hover_pos() else { return };
+    let Some((face, index, point)) = keypoint_at(placement, scene, pointer) else {
         return;
     };
     let stroke = Stroke::new(theme::BOX_WIDTH, theme::colours(ui.ctx()).accent);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{commands::Id, theme::Theme};
+use super::{commands::Id, panels::Filtering, theme::Theme};
 use crate::{
     overlay::{Style, Which},
     pipeline::Looking,
@@ -24,6 +24,12 @@ pub struct View {
     pub maps: bool,
     /// Which layer, and how.
     pub looking: Looking,
+    /// How filters are shown.
+    pub filtering: Filtering,
+    /// How much a large map covers the face that it is of, 0 to 1.
+    pub map_opacity: f32,
+    /// The net as a graph.
+    pub graph: bool,
     /// The panel in which everything is set.
     pub settings_panel: bool,
     /// The panel of plots.
@@ -43,6 +49,9 @@ pub struct View {
     /// The window fills the screen.
     #[serde(skip)]
     pub full_screen: bool,
+    /// The maps are held as they are.
+    #[serde(skip)]
+    pub held: bool,
     /// The picture is held still.
     #[serde(skip)]
     pub paused: bool,
@@ -57,6 +66,9 @@ impl Default for View {
             filters: true,
             maps: true,
             looking: Looking::default(),
+            filtering: Filtering::default(),
+            map_opacity: 1.0,
+            graph: false,
             settings_panel: false,
             performance: false,
             status_bar: true,
@@ -65,6 +77,7 @@ impl Default for View {
             help: false,
             palette: false,
             full_screen: false,
+            held: false,
             paused: false,
         }
     }
@@ -94,6 +107,8 @@ impl View {
             Id::Mirror => &mut self.mirror_recordings,
             Id::Filters => &mut self.filters,
             Id::Maps => &mut self.maps,
+            Id::Graph => &mut self.graph,
+            Id::Hold => &mut self.held,
             Id::SettingsPanel => &mut self.settings_panel,
             Id::Performance => &mut self.performance,
             Id::StatusBar => &mut self.status_bar,
@@ -120,6 +135,7 @@ impl View {
             | Id::Faster
             | Id::Slower
             | Id::Quit
+            | Id::Why
             | Id::NextPoints
             | Id::NextTheme
             | Id::Enlarge

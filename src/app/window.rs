@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
+use egui::{CentralPanel, Frame, Panel, Rect, Sense, Ui, UiBuilder, ViewportCommand};
 
 use super::{
     commands,
@@ -18,7 +18,7 @@ use super::{
     menu::{self, MenuBar},
     notices::{Notices, Severity},
     palette::Palette,
-    panels::Panels,
+    panels::{self, Panels},
     performance::{self, History, Now},
     playback_bar::{self, Playback, Wish},
     prepare::{Prepared, Preparer},
@@ -27,11 +27,11 @@ use super::{
     signs::{Sign, Watch},
     status_bar::{Beside, Status},
     theme::{self, Theme},
-    video_view::{Shown, VideoView},
+    video_view::{Clicked, Shown, VideoView},
 };
 use crate::model::{Reading, catalogue};
 use crate::overlay::Style;
-use crate::pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Wake};
+use crate::pipeline::{Event, Looking, Pipeline, Recorder, RunFacts, Scene, Stats, Studying, Wake};
 use source_state::SourceState;
 
 /// How a window starts.
@@ -70,6 +70,8 @@ pub struct Window {
     palette: Palette,
     video: VideoView,
     panels: Panels,
+    /// What is studied beside the frames.
+    studying: Studying,
     notices: Notices,
     dialogs: Dialogs,
     recorder: Arc<Mutex<Recorder>>,
@@ -136,6 +138,7 @@ impl Window {
             palette: Palette::default(),
             video: VideoView::default(),
             panels: Panels::default(),
+            studying: Studying::default(),
             notices,
             dialogs: Dialogs::default(),
             recorder: Arc::default(),
@@ -171,13 +174,15 @@ impl Window {
         }
         self.preparer
             .limit_side(ctx.input(|input| input.max_texture_side));
-        if let Some(Prepared { scene, video, maps }) = self.preparer.newest() {
-            self.source.shows(scene.frame.opening);
+        if let Some(prepared) = self.preparer.newest() {
+            self.source.shows(prepared.scene.frame.opening);
+            self.panels.take(ctx, &prepared, self.settings.view.held);
+            let Prepared { scene, video, .. } = prepared;
             self.video.upload(ctx, video);
-            if let Some(maps) = maps {
-                self.panels.upload_maps(ctx, maps);
-            }
             self.scene = Some(scene);
+        }
+        if let Some(study) = self.pipeline.newest_study() {
+            self.panels.take_study(ctx, study);
         }
         if self.preparer.has_ended() && !std::mem::replace(&mut self.told_of_end, true) {
             let text = "no more pictures can be shown; start the program again";
@@ -254,7 +259,9 @@ impl Window {
                 None => {}
             }
         }
+        self.show_graph(ui, bar);
         self.show_panels(ui);
+        self.show_pins(ui, bar);
         let video = CentralPanel::default().frame(Frame::new().fill(colours.background));
         let area = video.show(ui, |ui| self.show_video(ui)).inner;
         menu::show_help(ui.ctx(), &mut self.settings.view.help);
@@ -357,7 +364,8 @@ impl Window {
 
     fn show_panels(&mut self, ui: &mut Ui) {
         let view = &self.settings.view;
-        let (settings, inside) = (view.settings_panel, view.filters || view.maps);
+        let inside = view.filters || view.maps || self.studying.point.is_some();
+        let settings = view.settings_panel;
         // Two of them leave the video as much as one.
         let share = theme::SIDE_PANEL_SHARE / f32::from(u8::from(settings) + u8::from(inside)).max(1.0);
         let most = (ui.available_width() * share).min(*theme::SIDE_PANEL_RANGE.end());
@@ -400,14 +408,64 @@ impl Window {
         }
         if inside {
             let view = &mut self.settings.view;
-            let before = view.looking.clone();
-            let (filters, maps) = (view.filters, view.maps.then_some(&mut view.looking));
+            let (before, mut studying) = (view.looking.clone(), self.studying);
             right.show(ui, |ui| {
-                self.panels.show(ui, self.scene.as_deref(), filters, maps)
+                self.panels.show(ui, self.scene.as_deref(), view, &mut studying)
             });
-            if self.settings.view.looking != before {
-                self.pipeline.look_at(self.settings.view.looking.clone());
-            }
+            self.look_anew(&before);
+            self.study(studying);
+        } else if self.studying.is_some() {
+            self.study(Studying::default());
+        }
+    }
+
+    /// The net as a graph, where it is wanted.
+    fn show_graph(&mut self, ui: &mut Ui, bar: Frame) {
+        let view = &mut self.settings.view;
+        if !view.graph {
+            return;
+        }
+        let before = view.looking.clone();
+        let net = self.scene.as_ref().and_then(|scene| scene.net.as_deref());
+        Panel::bottom("graph")
+            .frame(bar)
+            .resizable(true)
+            .default_size(theme::GRAPH_HEIGHT)
+            .max_size(theme::PLOTS_SHARE * ui.ctx().content_rect().height())
+            .show(ui, |ui| panels::show_graph(ui, net, &mut view.looking));
+        self.look_anew(&before);
+    }
+
+    /// The maps that are pinned, where there are such.
+    fn show_pins(&mut self, ui: &mut Ui, bar: Frame) {
+        let view = &mut self.settings.view;
+        if view.looking.pins.is_empty() {
+            return;
+        }
+        let before = view.looking.clone();
+        let panels = &self.panels;
+        let unpinned = Panel::bottom("pins")
+            .frame(bar)
+            .show(ui, |ui| panels.show_pins(ui, view))
+            .inner;
+        if let Some(place) = unpinned {
+            view.looking.pins.remove(place);
+        }
+        self.look_anew(&before);
+    }
+
+    /// Tells the pipeline when one looks at something else than before.
+    fn look_anew(&self, before: &Looking) {
+        if self.settings.view.looking != *before {
+            self.pipeline.look_at(self.settings.view.looking.clone());
+        }
+    }
+
+    /// Has something else studied, if it is something else.
+    fn study(&mut self, studying: Studying) {
+        if self.studying != studying {
+            self.studying = studying;
+            self.pipeline.study(studying);
         }
     }
 
@@ -423,14 +481,44 @@ impl Window {
                 compared: view.overlay.compared && !alone,
                 ..view.overlay.clone()
             };
+            let looks = view.maps || self.studying.is_some();
             let shown = Shown {
                 style: &style,
                 mirrored: view.mirrors(self.source.is_live()),
-                mark_chosen: view.maps && several,
+                mark_chosen: looks && several,
                 finds: self.settings.detection.show,
+                studied: self.studying.point,
             };
-            if let Some(point) = self.video.show(ui, scene, shown) {
-                self.pipeline.choose_face(point);
+            let (video, beside) = match self.studying.filter {
+                Some(filter) => {
+                    let (video, beside) = halves(area);
+                    (video, Some((beside, filter)))
+                }
+                None => (area, None),
+            };
+            let mut child = |rect| ui.new_child(UiBuilder::new().max_rect(rect));
+            let clicked = self.video.show(&mut child(video), scene, shown);
+            if let Some((rect, filter)) = beside
+                && let Some((response, texture)) = self.panels.response(filter)
+            {
+                let mut beside = child(rect);
+                self.video
+                    .show_response(&mut beside, scene, texture, shown.mirrored);
+                let text = format!("filter {} · largest {:.2}", filter.number, response.most);
+                theme::caption(&beside, rect, &text);
+            }
+            ui.allocate_rect(area, Sense::hover());
+            match clicked {
+                Some(Clicked::Place(point)) => self.pipeline.choose_face(point),
+                Some(Clicked::Keypoint(number, point)) => {
+                    self.pipeline.choose_face(point);
+                    let same = self.studying.point == Some(number);
+                    self.study(Studying {
+                        point: (!same).then_some(number),
+                        ..self.studying
+                    });
+                }
+                None => {}
             }
         }
         for sign in self.signs(ui.ctx()) {
@@ -534,6 +622,15 @@ impl Window {
 
     fn recorder(&self) -> std::sync::MutexGuard<'_, Recorder> {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place for two pictures: beside each other, or one below the other where there is more room so.
+fn halves(area: Rect) -> (Rect, Rect) {
+    if area.width() > area.height() {
+        area.split_left_right_at_fraction(0.5)
+    } else {
+        area.split_top_bottom_at_fraction(0.5)
     }
 }
 

@@ -1,23 +1,21 @@
 //! `pinkpoint inspect`: what a weights file is, what it holds, and what its layers look like.
 
-use std::path::{Path, PathBuf};
+mod figures;
 
-use anyhow::Context;
-use image::RgbaImage;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use image::GrayImage;
 use serde::Serialize;
 
 use crate::{
     geometry::{CropTransform, FaceBox, Rect},
-    look::{self, Palette},
     model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, archive, catalogue},
-    picture, record,
+    picture,
     transform::crop::{self, CropBatch},
 };
-
-/// About how wide a picture of a layer gets, pixels.
-const PICTURE_WIDTH_PX: usize = 1200;
-/// Longest and shortest side of one map or filter in a picture, pixels.
-const CELL_PX: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// Look into a weights file.
 #[derive(Debug, clap::Args)]
@@ -25,11 +23,12 @@ pub struct InspectArgs {
     /// Weights file, or the name of a bundled net
     #[arg(default_value = catalogue::DEFAULT)]
     file: String,
-    /// Write pictures of every convolution's filters and, with --image, of every layer's maps to this folder
-    #[arg(long, value_name = "DIR")]
-    pictures: Option<PathBuf>,
+    /// Write figures to this folder: every convolution's filters and, with --image, every layer's maps, what the first filters make of
+    /// the picture, and what a keypoint hangs on
+    #[arg(long, value_name = "DIR", visible_alias = "pictures")]
+    out: Option<PathBuf>,
     /// Print what is known as JSON
-    #[arg(long, conflicts_with = "pictures")]
+    #[arg(long, conflicts_with = "out")]
     json: bool,
     /// Picture of a face to run the net on
     #[arg(long, value_name = "PICTURE")]
@@ -37,6 +36,9 @@ pub struct InspectArgs {
     /// Where the face's keypoints are in the picture, in pixels; the whole picture is taken as one face unless given
     #[arg(long = "box", value_name = "X,Y,W,H", requires = "image", value_parser = parse_box)]
     face_box: Option<Rect>,
+    /// Number of the keypoint of which the figures show what it hangs on; the first corner of an eye unless given
+    #[arg(long, value_name = "NUMBER", requires = "image", requires = "out")]
+    point: Option<usize>,
 }
 
 fn parse_box(text: &str) -> Result<Rect, String> {
@@ -70,31 +72,19 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     let model = KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu)?;
     say!("{}", about_contract(model.contract(), carried).trim_end());
     say!("{}", about_parameters(&model.parameters()).trim_end());
-    let pixels = match &args.image {
-        Some(image) => face_pixels(image, args.face_box, model.contract())?,
-        None => vec![0.0; (model.contract().input_side as usize).pow(2)],
+    let face = match &args.image {
+        Some(image) => Some(Face::read(image, args.face_box, model.contract())?),
+        None => None,
     };
-    let layers = model.feature_maps(&pixels)?;
-    say!("{}", about_layers(&layers, &model).trim_end());
-    if let Some(folder) = &args.pictures {
-        std::fs::create_dir_all(folder).with_context(|| {
-            format!(
-                "cannot make the folder; choose one that can be written to: {}",
-                folder.display()
-            )
-        })?;
-        for (index, filters) in model.filters().iter().enumerate() {
-            let name = match index {
-                0 => "filters.png".to_owned(),
-                _ => format!("filters-{}", file_name(index, &filters.name)),
-            };
-            write_picture(&folder.join(name), filters)?;
-        }
-        if args.image.is_some() {
-            for (index, layer) in layers.iter().enumerate() {
-                write_picture(&folder.join(file_name(index, &layer.name)), layer)?;
-            }
-        } else {
+    let blank = || vec![0.0; (model.contract().input_side as usize).pow(2)];
+    let layers = model.feature_maps(&face.as_ref().map_or_else(blank, |face| face.pixels.clone()))?;
+    say!(
+        "{}",
+        about_layers(&layers, &model, &model.layer_times()?).trim_end()
+    );
+    if let Some(folder) = &args.out {
+        figures::write(folder, &model, &layers, face.as_ref(), args.point)?;
+        if face.is_none() {
             say!("only the filters were drawn: --image PICTURE gives the layers something to look at");
         }
     }
@@ -190,6 +180,9 @@ struct Part {
     /// Multiplications with additions, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     multiply_adds: Option<u64>,
+    /// Milliseconds for one crop on this machine, with the layers within it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<f64>,
 }
 
 impl About {
@@ -200,13 +193,20 @@ impl About {
             name,
             shape,
             multiply_adds: None,
+            ms: None,
         });
         let parameters: Vec<Part> = parameters.collect();
-        let layers = model.layers_shown().iter().map(|(name, shape)| Part {
-            name: name.clone(),
-            shape: shape.iter().map(|side| *side as i64).collect(),
-            multiply_adds: model.multiply_adds(name),
-        });
+        let times = model.layer_times()?;
+        let layers = model
+            .layers_shown()
+            .iter()
+            .zip(times)
+            .map(|((name, shape), time)| Part {
+                name: name.clone(),
+                shape: shape.iter().map(|side| *side as i64).collect(),
+                multiply_adds: model.multiply_adds(name),
+                ms: time.map(|time| time.as_secs_f64() * 1e3),
+            });
         Ok(Self {
             file: path.to_path_buf(),
             bytes,
@@ -223,59 +223,57 @@ impl About {
     }
 }
 
-fn about_layers(layers: &[LayerMaps], model: &KeypointModel) -> String {
+fn about_layers(layers: &[LayerMaps], model: &KeypointModel, times: &[Option<Duration>]) -> String {
     if layers.is_empty() {
         return format!(
             "\nlayers: they cannot be shown ({})\n",
             model.why_closed().unwrap_or("there are none")
         );
     }
+    let shown = || model.layers_shown().iter().zip(times);
     let rows = layers.iter().map(|layer| {
         let [maps, height, width] = layer.shape;
         let name = &layer.name;
+        let time = shown().find(|((other, _), _)| other == name);
+        let time = time.and_then(|(_, time)| *time).map_or_else(String::new, |time| {
+            format!(", {:.2} ms", time.as_secs_f64() * 1e3)
+        });
         let work = model.multiply_adds(name).map_or_else(String::new, |count| {
             format!(", {:.2} million multiply-adds", count as f64 / 1e6)
         });
         if (height, width) == (1, 1) {
-            format!("  {name:24} {maps} values{work}\n")
+            format!("  {name:24} {maps} values{work}{time}\n")
         } else {
-            format!("  {name:24} {maps} maps of {width} x {height}{work}\n")
+            format!("  {name:24} {maps} maps of {width} x {height}{work}{time}\n")
         }
     });
     format!("\nlayers\n{}", rows.collect::<String>())
 }
 
-/// What the net gets to see of the face in a picture.
-fn face_pixels(path: &Path, face_box: Option<Rect>, contract: &Contract) -> anyhow::Result<Vec<f32>> {
-    let grey = crop::grey(&picture::read(path)?)?;
-    let (width, height) = grey.dimensions();
-    let whole = || CropTransform::of_picture(width, height, 1.0, contract.input_side);
-    let crop = match face_box {
-        Some(face_box) => contract.crop_of_face(&FaceBox::upright(&face_box)),
-        None => contract.crop_of_picture(width, height).unwrap_or_else(whole),
-    };
-    let mut batch = CropBatch::default();
-    batch.push(&grey, crop)?;
-    Ok(batch.pixels().to_vec())
+/// A face to run the net on.
+struct Face {
+    /// The picture that it is in.
+    grey: GrayImage,
+    /// Where the net looks.
+    crop: CropTransform,
+    /// What it gets to see, `[side, side]`, grey 0 to 1.
+    pixels: Vec<f32>,
 }
 
-/// `01-conv1.png`: sorts in the order of the layers, whatever they are called.
-fn file_name(index: usize, layer: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    format!(
-        "{:02}-{}.png",
-        index + 1,
-        layer.chars().map(plain).collect::<String>()
-    )
-}
-
-fn write_picture(path: &Path, maps: &LayerMaps) -> anyhow::Result<()> {
-    let columns = look::columns_for(maps.shape[0]);
-    let cell = (PICTURE_WIDTH_PX / columns).clamp(*CELL_PX.start(), *CELL_PX.end());
-    let picture: RgbaImage = look::atlas(maps, columns, cell as u32, Palette::suited_to(maps));
-    record::write_picture(path, picture)?;
-    say!("wrote {}", path.display());
-    Ok(())
+impl Face {
+    fn read(path: &Path, face_box: Option<Rect>, contract: &Contract) -> anyhow::Result<Self> {
+        let grey = crop::grey(&picture::read(path)?)?;
+        let (width, height) = grey.dimensions();
+        let whole = || CropTransform::of_picture(width, height, 1.0, contract.input_side);
+        let crop = match face_box {
+            Some(face_box) => contract.crop_of_face(&FaceBox::upright(&face_box)),
+            None => contract.crop_of_picture(width, height).unwrap_or_else(whole),
+        };
+        let mut batch = CropBatch::default();
+        batch.push(&grey, crop)?;
+        let pixels = batch.pixels().to_vec();
+        Ok(Self { grey, crop, pixels })
+    }
 }
 
 #[cfg(test)]
@@ -288,10 +286,5 @@ mod tests {
         for text in ["", "1,2,3", "1,2,3,0", "a,b,c,d", "1,2,3,NaN"] {
             assert!(parse_box(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn file_names_are_plain() {
-        assert_eq!(file_name(0, "../conv 1"), "01----conv-1.png");
     }
 }

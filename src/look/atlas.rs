@@ -2,7 +2,7 @@
 
 use image::{Rgba, RgbaImage};
 
-use super::palette::{Palette, Range};
+use super::palette::{Colours, Range};
 use crate::model::LayerMaps;
 
 /// Transparent pixels between two maps of an atlas.
@@ -27,7 +27,7 @@ pub struct Layout {
 /// [`GAP_PX`] and unused cells are transparent. All maps share one range of values, so that weak maps look weak.
 /// Every input gives a picture of at least 1 x 1: values that are not finite or missing are grey, and a layer without
 /// maps is one transparent pixel.
-pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, palette: Palette) -> RgbaImage {
+pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, colours: &Colours) -> RgbaImage {
     let mut picture = RgbaImage::default();
     let layout = Layout {
         most: usize::MAX,
@@ -36,7 +36,7 @@ pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, palette: Palette) -
         each_by_itself: false,
     };
     let order: Vec<usize> = (0..maps.shape[0]).collect();
-    atlas_into(maps, &order, layout, palette, &mut picture);
+    atlas_into(maps, &order, layout, colours, &mut picture);
     picture
 }
 
@@ -45,7 +45,7 @@ pub fn atlas_into(
     maps: &LayerMaps,
     order: &[usize],
     layout: Layout,
-    palette: Palette,
+    colours: &Colours,
     picture: &mut RgbaImage,
 ) {
     let [_, height, width] = maps.shape;
@@ -56,9 +56,7 @@ pub fn atlas_into(
     }
     let columns = layout.columns.clamp(1, count) as u32;
     let rows = (count as u32).div_ceil(columns);
-    let long_side = width.max(height) as u32;
-    let cell = |side: usize| (layout.cell_px.max(1) * side as u32 / long_side).max(1);
-    let (cell_width, cell_height) = (cell(width), cell(height));
+    let (cell_width, cell_height) = cell_size((width, height), layout.cell_px);
     let extent = |cells: u32, cell: u32| cells * cell + (cells - 1) * GAP_PX;
     let size = (extent(columns, cell_width), extent(rows, cell_height));
     if picture.dimensions() == size {
@@ -77,16 +75,83 @@ pub fn atlas_into(
         } else {
             common
         };
-        for y in 0..cell_height {
-            for x in 0..cell_width {
-                let value = average(
-                    map,
-                    width,
-                    covered(x, cell_width, width),
-                    covered(y, cell_height, height),
-                );
-                picture.put_pixel(left + x, top + y, Rgba(palette.colour(value, range)));
-            }
+        let cell = Cell {
+            left,
+            top,
+            width: cell_width,
+            height: cell_height,
+        };
+        draw(map, (width, height), colours, range, cell, picture);
+    }
+}
+
+/// Maps of any layers side by side, each with a range of values of its own, in cells of `cell_px` by `cell_px` pixels, with gaps as
+/// in [`atlas`]; in the memory of `picture` where it has the right size. Maps that are not square leave a part of their cell
+/// transparent.
+pub fn strip_into<'a>(
+    maps: impl ExactSizeIterator<Item = (&'a [f32], (usize, usize))>,
+    cell_px: u32,
+    colours: impl Fn(&[f32]) -> Colours,
+    picture: &mut RgbaImage,
+) {
+    let (cell_px, count) = (cell_px.max(1), maps.len() as u32);
+    let size = (
+        (count * (cell_px + GAP_PX)).saturating_sub(GAP_PX).max(1),
+        cell_px,
+    );
+    if picture.dimensions() == size {
+        picture.fill(0);
+    } else {
+        *picture = RgbaImage::new(size.0, size.1);
+    }
+    for (index, (map, (width, height))) in maps.enumerate() {
+        if width == 0 || height == 0 {
+            continue;
+        }
+        let (cell_width, cell_height) = cell_size((width, height), cell_px);
+        let cell = Cell {
+            left: index as u32 * (cell_px + GAP_PX) + (cell_px - cell_width) / 2,
+            top: (cell_px - cell_height) / 2,
+            width: cell_width,
+            height: cell_height,
+        };
+        draw(map, (width, height), &colours(map), Range::of(map), cell, picture);
+    }
+}
+
+/// Size in pixels of a map whose long side gets `cell_px` of them.
+fn cell_size((width, height): (usize, usize), cell_px: u32) -> (u32, u32) {
+    let long_side = width.max(height) as u32;
+    let cell = |side: usize| (cell_px.max(1) * side as u32 / long_side).max(1);
+    (cell(width), cell(height))
+}
+
+/// Where a map is drawn, pixels.
+struct Cell {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+}
+
+/// Draws a map of `width` x `height` values, at least one, into a cell of a picture.
+fn draw(
+    map: &[f32],
+    (width, height): (usize, usize),
+    colours: &Colours,
+    range: Range,
+    cell: Cell,
+    picture: &mut RgbaImage,
+) {
+    for y in 0..cell.height {
+        for x in 0..cell.width {
+            let value = average(
+                map,
+                width,
+                covered(x, cell.width, width),
+                covered(y, cell.height, height),
+            );
+            picture.put_pixel(cell.left + x, cell.top + y, Rgba(colours.colour(value, range)));
         }
     }
 }
@@ -120,6 +185,7 @@ fn average(map: &[f32], width: usize, columns: std::ops::Range<usize>, rows: std
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::Palette;
 
     fn maps(shape: [usize; 3], values: Vec<f32>) -> LayerMaps {
         LayerMaps {
@@ -132,10 +198,11 @@ mod tests {
     #[test]
     fn every_map_gets_a_cell_and_gaps_stay_transparent() {
         let layer = maps([3, 2, 2], (0..12).map(|v| v as f32).collect());
-        let picture = atlas(&layer, 2, 4, Palette::Sequential);
+        let colours = Colours::of(Palette::Magma);
+        let picture = atlas(&layer, 2, 4, &colours);
         assert_eq!(picture.dimensions(), (4 + GAP_PX + 4, 4 + GAP_PX + 4));
         let range = Range::of(&layer.values);
-        let colour = |value| Rgba(Palette::Sequential.colour(value, range));
+        let colour = |value| Rgba(colours.colour(value, range));
         // Map 0, its right top value; map 1, its left top one; map 2, its right bottom one, which is the largest.
         assert_eq!(*picture.get_pixel(3, 1), colour(1.0));
         assert_eq!(*picture.get_pixel(4 + GAP_PX, 0), colour(4.0));
@@ -149,7 +216,7 @@ mod tests {
             cell_px: 4,
             each_by_itself: false,
         };
-        atlas_into(&layer, &[0, 1, 2], layout, Palette::Sequential, &mut used);
+        atlas_into(&layer, &[0, 1, 2], layout, &colours, &mut used);
         assert_eq!(used, picture, "whatever was in the memory before");
     }
 
@@ -163,25 +230,26 @@ mod tests {
             cell_px: 2,
             each_by_itself: true,
         };
-        let palette = Palette::Sequential;
-        atlas_into(&layer, &[1, 0], layout, palette, &mut picture);
+        let colours = Colours::of(Palette::Magma);
+        atlas_into(&layer, &[1, 0], layout, &colours, &mut picture);
         let (first, second) = (picture.get_pixel(1, 0), picture.get_pixel(1, 1 + GAP_PX));
         assert_eq!(first, second, "both are at the end of their own range");
         layout.each_by_itself = false;
-        atlas_into(&layer, &[1, 0], layout, palette, &mut picture);
+        atlas_into(&layer, &[1, 0], layout, &colours, &mut picture);
         let common = Range::of(&layer.values);
-        assert_eq!(picture.get_pixel(1, 0).0, palette.colour(100.0, common));
-        assert_eq!(picture.get_pixel(1, 1 + GAP_PX).0, palette.colour(1.0, common));
+        assert_eq!(picture.get_pixel(1, 0).0, colours.colour(100.0, common));
+        assert_eq!(picture.get_pixel(1, 1 + GAP_PX).0, colours.colour(1.0, common));
     }
 
     #[test]
     fn shrinking_averages() {
         let layer = maps([1, 2, 4], vec![0.0, 4.0, 8.0, 8.0, 4.0, 0.0, 8.0, 8.0]);
-        let picture = atlas(&layer, 1, 2, Palette::Sequential);
+        let colours = Colours::of(Palette::Magma);
+        let picture = atlas(&layer, 1, 2, &colours);
         assert_eq!(picture.dimensions(), (2, 1));
         let range = Range::of(&layer.values);
-        assert_eq!(picture.get_pixel(0, 0).0, Palette::Sequential.colour(2.0, range));
-        assert_eq!(picture.get_pixel(1, 0).0, Palette::Sequential.colour(8.0, range));
+        assert_eq!(picture.get_pixel(0, 0).0, colours.colour(2.0, range));
+        assert_eq!(picture.get_pixel(1, 0).0, colours.colour(8.0, range));
     }
 
     #[test]
@@ -195,10 +263,37 @@ mod tests {
         ] {
             let layer = maps(shape, values);
             for (columns, cell) in [(0, 0), (1, 1), (100, 7)] {
-                let picture = atlas(&layer, columns, cell, Palette::suited_to(&layer));
+                let colours = Colours::of(Palette::suited_to(&layer.values));
+                let picture = atlas(&layer, columns, cell, &colours);
                 assert!(picture.width() > 0 && picture.height() > 0);
             }
         }
+    }
+
+    #[test]
+    fn a_strip_has_a_cell_for_every_map_whatever_its_shape() {
+        let (square, flat) = ([0.0, 1.0, 2.0, 3.0], [-1.0, 5.0]);
+        let cells: [(&[f32], _); 3] = [(&square, (2, 2)), (&flat, (2, 1)), (&[], (0, 0))];
+        let mut picture = RgbaImage::default();
+        strip_into(
+            cells.into_iter(),
+            4,
+            |_| Colours::of(Palette::Magma),
+            &mut picture,
+        );
+        assert_eq!(picture.dimensions(), (3 * 4 + 2 * GAP_PX, 4));
+        let left = 4 + GAP_PX;
+        assert_eq!(picture.get_pixel(left, 0)[3], 0, "a flat map leaves the top free");
+        assert_eq!(picture.get_pixel(left, 1)[3], 255);
+        let (last, largest) = (picture.get_pixel(3, 3), picture.get_pixel(left + 3, 2));
+        assert_eq!(last, largest, "both are at the end of their own range");
+        strip_into(
+            cells[..0].iter().copied(),
+            4,
+            |_| Colours::of(Palette::Magma),
+            &mut picture,
+        );
+        assert_eq!(picture.dimensions(), (1, 4));
     }
 
     #[test]

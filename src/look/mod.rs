@@ -2,7 +2,11 @@
 //! Pure functions from numbers to pixels; knows no net and no window.
 
 mod atlas;
+mod figure;
+mod heat;
 mod palette;
 
-pub use atlas::{GAP_PX, Layout, atlas, atlas_into, columns_for};
-pub use palette::{Palette, Range};
+pub use atlas::{GAP_PX, Layout, atlas, atlas_into, columns_for, strip_into};
+pub use figure::{Figure, FigureError};
+pub use heat::{heat, quantile};
+pub use palette::{Colours, Palette, Range};

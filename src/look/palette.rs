@@ -1,85 +1,136 @@
 //! From numbers to colours: which values get which end of which colour map.
 
-use std::sync::LazyLock;
+use serde::{Deserialize, Serialize};
 
-use crate::model::LayerMaps;
-
-/// What a value that is not finite looks like: grey, which neither colour map holds.
+/// What a value that is not finite looks like: grey, which no colour map in colours holds.
 const NOT_FINITE: [u8; 4] = [128, 128, 128, 255];
 
-/// A gradient in as many steps as a channel of a colour has, an even number of them, so that there is a middle: looked up,
-/// not computed, for every pixel of every frame.
-type Table = [[u8; 4]; STEPS + 1];
-const STEPS: usize = 256;
-static SEQUENTIAL: LazyLock<Table> = LazyLock::new(|| table(colorous::MAGMA));
-static DIVERGING: LazyLock<Table> = LazyLock::new(|| table(colorous::PINK_GREEN));
+/// Steps of a gradient, an even number of them, so that there is a middle: looked up, not computed, for every pixel of every frame.
+/// Fine enough that dark values that are lifted by a gamma do not show steps.
+const STEPS: usize = 2000;
 
-fn table(gradient: colorous::Gradient) -> Table {
-    std::array::from_fn(|step| {
-        let colour = gradient.eval_rational(step, STEPS + 1);
-        [colour.r, colour.g, colour.b, u8::MAX]
-    })
-}
-
-/// The colour at `share`, 0 to 1.
-fn at(table: &Table, share: f32) -> [u8; 4] {
-    table[(share * STEPS as f32).round() as usize]
-}
-
-/// How values become colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// A colour map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Palette {
     /// Smallest value black, over purple and pink, to the largest, pale yellow; equally bright steps.
     #[default]
-    Sequential,
-    /// 0 white, positive values pink, negative ones green; both ends stand for the largest magnitude, and colours go by
-    /// the square root of the share of it.
-    Diverging,
+    Magma,
+    /// From dark blue over green to yellow; equally bright steps, for those who do not see red and green apart as well.
+    Viridis,
+    /// From black to white.
+    Grey,
+    /// 0 white, positive values pink, negative ones green; both ends stand for the largest magnitude.
+    PinkGreen,
+    /// The same in red and blue.
+    RedBlue,
 }
 
 impl Palette {
-    /// The palette that suits a layer: diverging for signed values, sequential for those of one sign.
-    pub fn suited_to(maps: &LayerMaps) -> Self {
-        let range = Range::of(&maps.values);
+    /// All of them, with what they are called.
+    pub const ALL: [(Self, &str); 5] = [
+        (Self::Magma, "magma"),
+        (Self::Viridis, "viridis"),
+        (Self::Grey, "grey"),
+        (Self::PinkGreen, "pink–green"),
+        (Self::RedBlue, "red–blue"),
+    ];
+
+    /// The palette that suits values that are shown together: one with zero in its middle for signed ones, else one from dark to
+    /// bright.
+    pub fn suited_to(values: &[f32]) -> Self {
+        let range = Range::of(values);
         if range.smallest < 0.0 && range.largest > 0.0 {
-            Self::Diverging
+            Self::PinkGreen
         } else {
-            Self::Sequential
+            Self::Magma
+        }
+    }
+
+    /// Whether zero is in its middle.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Self::PinkGreen | Self::RedBlue)
+    }
+
+    fn gradient(self) -> (colorous::Gradient, bool) {
+        match self {
+            Self::Magma => (colorous::MAGMA, false),
+            Self::Viridis => (colorous::VIRIDIS, false),
+            Self::Grey => (colorous::GREYS, true),
+            // They begin with what is to stand for the largest value.
+            Self::PinkGreen => (colorous::PINK_GREEN, true),
+            Self::RedBlue => (colorous::RED_BLUE, true),
+        }
+    }
+}
+
+/// A palette made ready for many values.
+#[derive(Debug, Clone)]
+pub struct Colours {
+    table: [[u8; 4]; STEPS + 1],
+    is_signed: bool,
+}
+
+impl Colours {
+    /// `gamma` bends it: below 1 weak values are seen better, above 1 only strong ones are. At 1 a palette without signs goes evenly
+    /// from the smallest value to the largest, and one with signs by the square root of the magnitude, which lets weak maps be
+    /// seen beside strong ones.
+    pub fn new(palette: Palette, gamma: f32) -> Self {
+        let (gradient, reversed) = palette.gradient();
+        let gamma = f64::from(gamma);
+        let bent = |share: f64| {
+            if palette.is_signed() {
+                let part = 2.0 * share - 1.0;
+                0.5 + 0.5 * part.signum() * part.abs().powf(gamma / 2.0)
+            } else {
+                share.powf(gamma)
+            }
+        };
+        let table = std::array::from_fn(|step| {
+            let share = bent(step as f64 / STEPS as f64);
+            let colour = gradient.eval_continuous(if reversed { 1.0 - share } else { share });
+            [colour.r, colour.g, colour.b, u8::MAX]
+        });
+        Self {
+            table,
+            is_signed: palette.is_signed(),
+        }
+    }
+
+    /// Of a palette as it is.
+    pub fn of(palette: Palette) -> Self {
+        Self::new(palette, 1.0)
+    }
+
+    /// What the two ends of the colours stand for in a range.
+    pub fn ends(&self, range: Range) -> (f32, f32) {
+        if self.is_signed {
+            let most = range.magnitude();
+            (-most, most)
+        } else {
+            (range.smallest, range.largest)
         }
     }
 
     /// The opaque colour of `value`; values outside `range` get the colour of its end.
-    pub fn colour(self, value: f32, range: Range) -> [u8; 4] {
+    pub fn colour(&self, value: f32, range: Range) -> [u8; 4] {
         if !value.is_finite() {
             return NOT_FINITE;
         }
-        let share = |low: f32, high: f32| {
-            if high > low {
-                // Halved first: the difference of two large numbers may be infinite.
-                ((value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)).clamp(0.0, 1.0)
-            } else {
-                0.0
-            }
+        let (low, high) = self.ends(range);
+        let share = if high > low {
+            // Halved first: the difference of two large numbers may be infinite.
+            ((value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)).clamp(0.0, 1.0)
+        } else if self.is_signed {
+            0.5
+        } else {
+            0.0
         };
-        match self {
-            Self::Sequential => at(&SEQUENTIAL, share(range.smallest, range.largest)),
-            Self::Diverging => {
-                let most = range.smallest.abs().max(range.largest.abs());
-                let part = if most > 0.0 {
-                    (value / most).clamp(-1.0, 1.0)
-                } else {
-                    0.0
-                };
-                // The square root lets weak maps be seen beside strong ones, and keeps their order.
-                let positive = 0.5 + 0.5 * part.signum() * part.abs().sqrt();
-                at(&DIVERGING, 1.0 - positive)
-            }
-        }
+        self.table[(share * STEPS as f32).round() as usize]
     }
 }
 
 /// The smallest and the largest value of what is shown together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Range {
     /// The smallest finite value.
     pub smallest: f32,
@@ -97,6 +148,11 @@ impl Range {
         let (smallest, largest) = both.unwrap_or_default();
         Self { smallest, largest }
     }
+
+    /// The largest magnitude.
+    pub fn magnitude(self) -> f32 {
+        self.smallest.abs().max(self.largest.abs())
+    }
 }
 
 #[cfg(test)]
@@ -109,23 +165,48 @@ mod tests {
     };
 
     #[test]
-    fn zero_is_the_neutral_middle_of_the_diverging_map() {
-        let [r, g, b, a] = Palette::Diverging.colour(0.0, RANGE);
-        assert!(r.abs_diff(g) < 4 && g.abs_diff(b) < 4 && r > 230 && a == 255);
-        let [r, g, ..] = Palette::Diverging.colour(4.0, RANGE);
-        assert!(r > g, "positive is pink");
-        let [r, g, ..] = Palette::Diverging.colour(-4.0, RANGE);
-        assert!(g > r, "negative is green");
+    fn zero_is_the_neutral_middle_of_palettes_with_signs() {
+        for gamma in [0.4, 1.0, 2.5] {
+            let colours = Colours::new(Palette::PinkGreen, gamma);
+            let [r, g, b, a] = colours.colour(0.0, RANGE);
+            assert!(r.abs_diff(g) < 4 && g.abs_diff(b) < 4 && r > 230 && a == 255);
+            let [r, g, ..] = colours.colour(4.0, RANGE);
+            assert!(r > g, "positive is pink");
+            let [r, g, ..] = colours.colour(-4.0, RANGE);
+            assert!(g > r, "negative is green");
+        }
+        let colours = Colours::of(Palette::RedBlue);
+        let ([r, _, b, _], [nr, _, nb, _]) = (colours.colour(4.0, RANGE), colours.colour(-4.0, RANGE));
+        assert!(r > b && nb > nr);
     }
 
     #[test]
-    fn the_sequential_map_gets_brighter_with_every_step() {
-        let brightness = |i: u8| {
-            let share = f32::from(i) / 64.0;
-            let colour = Palette::Sequential.colour(share * 5.0 - 1.0, RANGE);
-            2126 * u32::from(colour[0]) + 7152 * u32::from(colour[1]) + 722 * u32::from(colour[2])
+    fn other_palettes_get_brighter_with_every_step() {
+        for palette in [Palette::Magma, Palette::Viridis, Palette::Grey] {
+            let colours = Colours::of(palette);
+            let brightness = |i: u8| {
+                let share = f32::from(i) / 64.0;
+                let colour = colours.colour(share * 5.0 - 1.0, RANGE);
+                2126 * u32::from(colour[0]) + 7152 * u32::from(colour[1]) + 722 * u32::from(colour[2])
+            };
+            assert!((0..64).all(|i| brightness(i) < brightness(i + 1)), "{palette:?}");
+        }
+    }
+
+    #[test]
+    fn a_small_gamma_lifts_weak_values_and_leaves_the_ends() {
+        let range = Range {
+            smallest: 0.0,
+            largest: 1.0,
         };
-        assert!((0..64).all(|i| brightness(i) < brightness(i + 1)));
+        let grey = |gamma, value| Colours::new(Palette::Grey, gamma).colour(value, range)[0];
+        assert!(grey(0.5, 0.1) > grey(1.0, 0.1) && grey(1.0, 0.1) > grey(2.0, 0.1));
+        for gamma in [0.25, 4.0] {
+            assert_eq!(
+                (grey(gamma, 0.0), grey(gamma, 1.0)),
+                (grey(1.0, 0.0), grey(1.0, 1.0))
+            );
+        }
     }
 
     #[test]
@@ -135,18 +216,17 @@ mod tests {
             (Range::of(&values).smallest, Range::of(&values).largest),
             (-2.0, 3.0)
         );
-        for palette in [Palette::Sequential, Palette::Diverging] {
-            assert_eq!(palette.colour(f32::NAN, RANGE), NOT_FINITE);
+        for (palette, _) in Palette::ALL {
+            let colours = Colours::of(palette);
+            assert_eq!(colours.colour(f32::NAN, RANGE), NOT_FINITE);
             let flat = Range::of(&[f32::NAN]);
-            assert_ne!(palette.colour(0.0, flat), NOT_FINITE);
+            assert_ne!(colours.colour(0.0, flat), NOT_FINITE);
         }
         let widest = Range {
             smallest: f32::MIN,
             largest: f32::MAX,
         };
-        assert_ne!(
-            Palette::Sequential.colour(f32::MIN, widest),
-            Palette::Sequential.colour(0.0, widest)
-        );
+        let colours = Colours::of(Palette::Magma);
+        assert_ne!(colours.colour(f32::MIN, widest), colours.colour(0.0, widest));
     }
 }

@@ -77,6 +77,14 @@ pub enum ModelError {
         /// What libtorch said.
         why: String,
     },
+    /// It cannot be asked what its points hang on.
+    #[error("the net gives no gradients ({why}); export it by torch.jit.script(net.eval()), not for inference only: {}", path.display())]
+    Gradient {
+        /// The file.
+        path: PathBuf,
+        /// What libtorch said.
+        why: String,
+    },
     /// The caller's pixels do not make the number of crops that it names.
     #[error("{given} pixels were given for {count} crops of {side} x {side}")]
     Pixels {

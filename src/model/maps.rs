@@ -1,8 +1,8 @@
 //! What can be seen inside a net: the outputs of its layers and the kernels of its first one.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use tch::{CModule, IValue, Kind, TchError, Tensor};
+use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
 use super::{output::Output, taps};
 
@@ -17,13 +17,17 @@ pub struct LayerMaps {
     pub values: Vec<f32>,
 }
 
+/// What the net as a whole gives is called so.
+const OUTPUT: &str = "output";
+
 /// The method of a file that gives every layer's output.
 const METHOD: &str = "feature_maps";
 
 /// What a file's method for feature maps is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Method {
     /// The file has none, or none that gives maps.
+    #[default]
     Absent,
     /// It gives the layers of one crop, and the net has to be run for its output as well.
     WithoutOutput,
@@ -39,24 +43,31 @@ pub(super) struct Tapped {
     pub(super) layers: Vec<(String, Tensor)>,
     /// Kernels of convolutions that are no parameters, as in frozen files.
     pub(super) kernels: Vec<(String, Tensor)>,
+    /// What every one of `layers` took, with the layers within it. On a GPU, which works later, only the time to ask for it.
+    pub(super) times: Vec<Duration>,
 }
 
-/// Runs a net with taps; what only one layer makes where one is wanted, else what all make.
-pub(super) fn tapped(module: &CModule, crops: &Tensor, wanted: Option<&str>) -> Result<Tapped, TchError> {
-    let wanted = match wanted {
-        None | Some("output") => String::new(),
-        // One that works more than once is told apart below.
-        Some(name) => format!(".{}", name.split(" (").next().unwrap_or(name)),
+/// Runs a net with taps; what some layers make where some are wanted, else what all make.
+pub(super) fn tapped(module: &CModule, crops: &Tensor, wanted: &[&str]) -> Result<Tapped, TchError> {
+    // One that works more than once is told apart below.
+    let place = |name: &&str| match name.split(" (").next() {
+        Some(OUTPUT) | None => String::new(),
+        Some(place) => format!(".{place}"),
     };
-    let arguments = [IValue::Tensor(crops.shallow_clone()), IValue::String(wanted)];
+    let wanted = IValue::StringList(wanted.iter().map(place).collect());
+    let arguments = [IValue::Tensor(crops.shallow_clone()), wanted];
     let given = tch::no_grad(|| module.method_is(taps::METHOD, &arguments))?;
     let IValue::Tuple(parts) = given else {
         return Err(unexpected(&given));
     };
-    let Ok([output, tensors, names]) = <[IValue; 3]>::try_from(parts) else {
+    let Ok([output, tensors, names, moments]) = <[IValue; 4]>::try_from(parts) else {
         return Err(TchError::Kind(
             "its taps give something else than they should".into(),
         ));
+    };
+    let moments = match moments {
+        IValue::IntList(moments) => moments,
+        other => return Err(unexpected(&other)),
     };
     let tensors = match tensors {
         IValue::TensorList(tensors) => tensors,
@@ -74,14 +85,16 @@ pub(super) fn tapped(module: &CModule, crops: &Tensor, wanted: Option<&str>) -> 
             .collect::<Result<_, _>>()?,
         other => return Err(unexpected(&other)),
     };
+    let times = times_of(&names, &moments);
     let (mut layers, mut kernels, mut counts) = (Vec::new(), Vec::new(), HashMap::<String, u32>::new());
-    for (name, tensor) in names.into_iter().zip(tensors) {
+    let mut times_of_layers = Vec::new();
+    for ((name, tensor), time) in names.into_iter().zip(tensors).zip(times) {
         if let Some(name) = name.strip_prefix(taps::KERNEL) {
             kernels.push((name.trim_start_matches('.').to_owned(), tensor));
             continue;
         }
         let place = match name.trim_start_matches('.') {
-            "" => "output",
+            "" => OUTPUT,
             place => place,
         };
         // A part that works more than once is shown each time.
@@ -92,12 +105,43 @@ pub(super) fn tapped(module: &CModule, crops: &Tensor, wanted: Option<&str>) -> 
             number => format!("{place} ({number})"),
         };
         layers.push((name, tensor));
+        times_of_layers.push(time);
     }
     Ok(Tapped {
         output,
         layers,
         kernels,
+        times: times_of_layers,
     })
+}
+
+/// What every part took that was noted under these names, given the moments at which that was: at the start, then before and after
+/// every note. The parts within one are noted before it, and their time is part of its own.
+fn times_of(names: &[String], moments: &[i64]) -> Vec<Duration> {
+    let mut times: Vec<Duration> = Vec::new();
+    // For every note the first of those that it holds, so that each is passed over as a whole.
+    let mut begins: Vec<usize> = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let took = match moments.get(2 * index..=2 * index + 1) {
+            Some(&[from, to]) => Duration::from_nanos(u64::try_from(to - from).unwrap_or(0)),
+            _ => Duration::ZERO,
+        };
+        let (mut sum, mut first) = (took, index);
+        while let Some(before) = first.checked_sub(1) {
+            let within = names[before].strip_prefix(taps::KERNEL).unwrap_or(&names[before]);
+            if !within
+                .strip_prefix(name.as_str())
+                .is_some_and(|rest| rest.starts_with('.'))
+            {
+                break;
+            }
+            sum += times[before];
+            first = begins[before];
+        }
+        times.push(sum);
+        begins.push(first);
+    }
+    times
 }
 
 impl Method {
@@ -193,14 +237,76 @@ fn from_tensor(
     })
 }
 
-/// The kernels of every convolution, `[filters, height, width]` (first input channel), but for those of one value. Files hold parameters
-/// in the order of their layers; frozen files hold none.
-pub(super) fn filters(parameters: &[(String, Tensor)]) -> impl Iterator<Item = LayerMaps> {
-    let is_kernel = |tensor: &Tensor| matches!(tensor.size().as_slice(), [_, _, h, w] if *h >= 2 && *w >= 2);
-    let kernels = parameters.iter().filter(move |(_, tensor)| is_kernel(tensor));
-    kernels.filter_map(|(name, kernels)| {
-        let first_channel = kernels.f_select(1, 0).ok()?;
-        let [filters, height, width] = first_channel.size().try_into().ok()?;
-        from_tensor(name.clone(), [filters, height, width], &first_channel, Vec::new()).ok()
-    })
+/// The filters of a convolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernels {
+    /// What every filter does to the first input channel, `[filters, height, width]`, by the parameter's name.
+    pub maps: LayerMaps,
+    /// Input channels; the others' kernels are not in `maps`.
+    pub inputs: usize,
+    /// Euclidean norm of every filter over all its input channels.
+    pub norms: Vec<f32>,
+    /// What is added to every filter's response; empty where the file has no such parameter.
+    pub biases: Vec<f32>,
+}
+
+/// The kernels of every convolution but for those of one value. Files hold parameters in the order of their layers; frozen files hold
+/// none.
+pub(super) fn kernels(parameters: &[(String, Tensor)]) -> impl Iterator<Item = Kernels> {
+    let of = |(name, weights): &(String, Tensor)| {
+        let [filters, inputs, height, width] = weights.size().try_into().ok()?;
+        if height < 2 || width < 2 {
+            return None;
+        }
+        let first_channel = weights.f_select(1, 0).ok()?;
+        let norms = weights.f_flatten(1, -1).ok()?.f_to_kind(Kind::Float).ok()?;
+        let norms = norms.f_norm_scalaropt_dim(2, [1], false).ok()?;
+        let bias = name.strip_suffix("weight").map(|stem| format!("{stem}bias"));
+        let bias = bias.and_then(|bias| parameters.iter().find(|(other, _)| *other == bias));
+        let bias = bias.filter(|(_, values)| values.size() == [filters]);
+        Some(Kernels {
+            maps: from_tensor(name.clone(), [filters, height, width], &first_channel, Vec::new()).ok()?,
+            inputs: inputs as usize,
+            norms: numbers(&norms).ok()?,
+            biases: bias
+                .map_or_else(|| Ok(Vec::new()), |(_, values)| numbers(values))
+                .ok()?,
+        })
+    };
+    parameters.iter().filter_map(of)
+}
+
+fn numbers(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
+    Vec::try_from(
+        tensor
+            .f_to_device(Device::Cpu)?
+            .f_to_kind(Kind::Float)?
+            .f_contiguous()?,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_takes_as_long_as_what_lies_within_it() {
+        let names =
+            ["stem", "block.a", "block.b.c", "block.b", "block", "blocks", ""].map(|name| match name {
+                "" => String::new(),
+                name => format!(".{name}"),
+            });
+        // Each note takes 100 ns itself, which nobody answers for.
+        let took = [1, 2, 3, 4, 5, 6, 7];
+        let mut moments = vec![0];
+        for time in took {
+            let now = moments[moments.len() - 1] + time;
+            moments.extend([now, now + 100]);
+        }
+        let times: Vec<u128> = times_of(&names, &moments)
+            .iter()
+            .map(Duration::as_nanos)
+            .collect();
+        assert_eq!(times, [1, 2, 3, 3 + 4, 2 + 7 + 5, 6, 1 + 14 + 6 + 7]);
+    }
 }

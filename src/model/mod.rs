@@ -1,10 +1,12 @@
 //! Weights files: looking into them without running them, loading, and running the net on crops.
 
 pub mod archive;
+mod attribution;
 pub mod catalogue;
 mod contract;
 mod device;
 mod error;
+mod inside;
 mod keypoint_model;
 mod maps;
 mod net;
@@ -13,9 +15,11 @@ mod probe;
 mod taps;
 
 pub use archive::{Archive, ArchiveError};
+pub use attribution::{Occlusion, concentration};
 pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Reading, Training};
 pub use device::{CudaState, DeviceChoice, DeviceError, prepare_cuda};
 pub use error::ModelError;
+pub use inside::Looked;
 pub use keypoint_model::{KeypointModel, Passes};
-pub use maps::LayerMaps;
+pub use maps::{Kernels, LayerMaps};
 pub use output::{Certainty, Prediction};

@@ -131,6 +131,11 @@ impl EventSender {
         (Self { sender, wake }, receiver)
     }
 
+    /// Has the window look what is new.
+    pub(super) fn wake(&self) {
+        (self.wake)();
+    }
+
     /// Tells the window, without ever waiting for it.
     pub(super) fn send(&self, event: Event) {
         match self.sender.try_send(event) {

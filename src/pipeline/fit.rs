@@ -35,15 +35,35 @@ const PATCH_SIDE: usize = 14;
 /// A face that moved faster than it was led is sought this far off, in fields: its own size and a half.
 const SEEK_FIELDS: usize = 17;
 
+/// What a net gets to see of a face.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Crop {
+    /// `[side, side]`, grey 0..1.
+    pub pixels: Vec<f32>,
+    /// Where it is in the frame.
+    pub transform: CropTransform,
+}
+
+/// What there is to be seen of a face that is looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sight {
+    /// What the layers make of it that are looked at, as far as the net has them.
+    pub maps: Vec<LayerMaps>,
+    /// What the net is given.
+    pub crop: Crop,
+}
+
 /// A net and the buffers it is fed from.
 #[derive(Debug)]
 pub struct KeypointFitter {
     model: KeypointModel,
     batch: CropBatch,
-    /// Name of the layer that is looked at; the first, unless there is one of this name.
-    layer: Option<String>,
+    /// Names of the layers that are looked at.
+    layers: Vec<String>,
     /// Values of maps that are not needed any more.
-    maps_memory: Vec<f32>,
+    maps_memory: Vec<Vec<f32>>,
+    /// The same of a crop.
+    crop_memory: Vec<f32>,
     /// Time spent cutting crops since [`Self::take_times`].
     crop_time: Duration,
     /// Time spent in the net since then.
@@ -56,8 +76,9 @@ impl KeypointFitter {
         Self {
             model,
             batch: CropBatch::default(),
-            layer: None,
+            layers: Vec::new(),
             maps_memory: Vec::new(),
+            crop_memory: Vec::new(),
             crop_time: Duration::ZERO,
             infer_time: Duration::ZERO,
         }
@@ -68,9 +89,9 @@ impl KeypointFitter {
         &self.model
     }
 
-    /// Looks at this layer from now on; `None`: at the first.
-    pub fn look_at_layer(&mut self, layer: Option<String>) {
-        self.layer = layer;
+    /// Looks at these layers from now on, as far as the net has them.
+    pub fn look_at_layers(&mut self, layers: Vec<String>) {
+        self.layers = layers;
     }
 
     /// Reads the net's numbers in another way.
@@ -91,10 +112,12 @@ impl KeypointFitter {
         (take(&mut self.crop_time), take(&mut self.infer_time))
     }
 
-    /// Takes maps back that are not needed any more; their memory serves the next.
-    pub fn take_back(&mut self, maps: Option<LayerMaps>) {
-        if let Some(maps) = maps {
-            self.maps_memory = maps.values;
+    /// Takes back what is not needed any more; its memory serves the next.
+    pub fn take_back(&mut self, maps: Vec<LayerMaps>, crop: Option<Crop>) {
+        // The next of the first layer is taken from the end.
+        self.maps_memory = maps.into_iter().rev().map(|maps| maps.values).collect();
+        if let Some(crop) = crop {
+            self.crop_memory = crop.pixels;
         }
     }
 
@@ -117,7 +140,7 @@ impl KeypointFitter {
         Ok(faces.collect())
     }
 
-    /// What the net sees in every box, and what the layer looked at makes of box `looked_at`, where the file can say.
+    /// What the net sees in every box, and what there is to be seen of box `looked_at`.
     ///
     /// # Errors
     /// As [`Self::fit`].
@@ -126,9 +149,9 @@ impl KeypointFitter {
         grey: &GrayImage,
         boxes: &[FaceBox],
         looked_at: Option<usize>,
-    ) -> Result<(Vec<Look>, Option<LayerMaps>), FitError> {
+    ) -> Result<(Vec<Look>, Option<Sight>), FitError> {
         let crops: Vec<CropTransform> = boxes.iter().map(|b| self.contract().crop_of_face(b)).collect();
-        let (predictions, maps) = self.predictions(grey, &crops, looked_at)?;
+        let (predictions, sight) = self.predictions(grey, &crops, looked_at)?;
         let looks = predictions.into_iter().enumerate().map(|(index, prediction)| {
             let (confidence, spread) = prediction
                 .certainty
@@ -141,7 +164,7 @@ impl KeypointFitter {
                 patch: unit(self.batch.fields(index, PATCH_SIDE)),
             }
         });
-        Ok((looks.collect(), maps))
+        Ok((looks.collect(), sight))
     }
 
     /// Where `patch`, which a face looked like, is found best round `region`.
@@ -185,13 +208,14 @@ impl KeypointFitter {
             .collect())
     }
 
-    /// What the net says of every crop, with keypoints and their spread in frame pixels, and the maps of the layer looked at for crop `looked_at`.
+    /// What the net says of every crop, with keypoints and their spread in frame pixels, and what there is to be seen of crop
+    /// `looked_at`.
     fn predictions(
         &mut self,
         grey: &GrayImage,
         crops: &[CropTransform],
         looked_at: Option<usize>,
-    ) -> Result<(Vec<Prediction>, Option<LayerMaps>), FitError> {
+    ) -> Result<(Vec<Prediction>, Option<Sight>), FitError> {
         // What has nothing to do takes no time, and says nothing of the net's speed.
         if crops.is_empty() {
             return Ok((Vec::new(), None));
@@ -204,11 +228,22 @@ impl KeypointFitter {
         let cut = Instant::now();
         self.crop_time += cut - start;
         let (pixels, count) = (self.batch.pixels(), self.batch.len());
-        let (mut predictions, maps) = match looked_at {
+        let (mut predictions, sight) = match looked_at {
             Some(index) => {
-                let memory = take(&mut self.maps_memory);
-                let layer = self.layer.as_deref();
-                self.model.predict_and_look(pixels, count, index, layer, memory)?
+                let layers: Vec<&str> = self.layers.iter().map(String::as_str).collect();
+                let memory = &mut self.maps_memory;
+                let (predictions, maps) = self
+                    .model
+                    .predict_and_look(pixels, count, index, &layers, memory)?;
+                let mut seen = take(&mut self.crop_memory);
+                seen.clear();
+                let length = pixels.len() / count;
+                seen.extend_from_slice(&pixels[index * length..(index + 1) * length]);
+                let crop = Crop {
+                    pixels: seen,
+                    transform: crops[index],
+                };
+                (predictions, Some(Sight { maps, crop }))
             }
             None => (self.model.predict(pixels, count)?, None),
         };
@@ -221,7 +256,7 @@ impl KeypointFitter {
             }
         }
         self.infer_time += cut.elapsed();
-        Ok((predictions, maps))
+        Ok((predictions, sight))
     }
 }
 

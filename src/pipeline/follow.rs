@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use image::GrayImage;
 
-use super::fit::{FitError, KeypointFitter};
+use super::fit::{FitError, KeypointFitter, Sight};
 use crate::{
     detect::{
         Detection,
@@ -14,7 +14,6 @@ use crate::{
     },
     face::Face,
     geometry::FaceBox,
-    model::LayerMaps,
 };
 
 /// A net and the faces that it follows.
@@ -31,8 +30,8 @@ pub struct Followed {
     pub faces: Vec<Face>,
     /// The face that was looked at inside the net, where the one asked for was expected in the frame.
     pub looked_at: Option<u32>,
-    /// What the net's first layer makes of that face, where the file can say.
-    pub maps: Option<LayerMaps>,
+    /// What there is to be seen of that face.
+    pub sight: Option<Sight>,
 }
 
 impl Follower {
@@ -75,11 +74,11 @@ impl Follower {
         self.tracker.region_of(id)
     }
 
-    /// What the net's first layer makes of the face `id` of the last frame, which was `grey`.
+    /// What there is to be seen of the face `id` of the last frame, which was `grey`.
     ///
     /// # Errors
     /// As [`Self::frame`].
-    pub fn look_at(&mut self, grey: &GrayImage, id: u32) -> Result<Option<LayerMaps>, FitError> {
+    pub fn look_at(&mut self, grey: &GrayImage, id: u32) -> Result<Option<Sight>, FitError> {
         match self.region_of(id) {
             Some(region) => Ok(self.fitter.look(grey, &[region], Some(0))?.1),
             None => Ok(None),
@@ -100,14 +99,14 @@ impl Follower {
     ) -> Result<Followed, FitError> {
         let mut regions = self.tracker.propose(time, found);
         let place = looked_at.and_then(|id| self.tracker.place_of(id));
-        let (mut looks, maps) = self.fitter.look(grey, &regions, place)?;
+        let (mut looks, sight) = self.fitter.look(grey, &regions, place)?;
         loop {
             let again = self.tracker.take_in(looks);
             if again.is_empty() {
                 return Ok(Followed {
                     faces: self.tracker.faces(),
                     looked_at: looked_at.filter(|_| place.is_some()),
-                    maps,
+                    sight,
                 });
             }
             regions = again

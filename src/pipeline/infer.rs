@@ -13,13 +13,15 @@ use super::{
     beside::Beside,
     detect::{Found, Wanted},
     events::{Event, EventSender, Role},
-    fit::KeypointFitter,
+    fit::{KeypointFitter, Sight},
     follow::{Followed, Follower},
+    inside::{Atlas, Inside, Looking, Strip},
     output::Tap,
     recycle::Recycled,
-    scene::{Atlas, Compared, Inside, Looking, NetInfo, Scene, Searched, StageTimes},
+    scene::{Compared, NetInfo, Scene, Searched, StageTimes},
     silence::Silence,
     slot::{Slot, Taken},
+    study::{Studying, WantedStudy},
     weights::LoadedNet,
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
     face::Face,
     frame::Frame,
     geometry::Point,
-    model::{KeypointModel, LayerMaps, Reading},
+    model::{KeypointModel, Reading},
     transform::crop,
 };
 
@@ -54,6 +56,8 @@ pub(super) enum Command {
     LookInside(bool),
     /// Look at a layer so.
     LookAt(Looking),
+    /// Have this studied, as far as anything is.
+    Study(Studying),
     /// Smooth the points so much.
     Smooth(Strength),
     /// Search soon, since pictures are searched in another way from now on.
@@ -75,6 +79,8 @@ pub(super) struct Infer {
     /// Nets to compare.
     pub(super) loaded_to_compare: Arc<Slot<LoadedNet>>,
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
+    /// Frames to study.
+    pub(super) to_study: Arc<Slot<WantedStudy>>,
     /// Where scenes are recorded.
     pub(super) tap: Tap,
     /// How much points are smoothed at first.
@@ -108,6 +114,8 @@ struct State {
     strength: Strength,
     look_inside: bool,
     looking: Looking,
+    /// What is studied.
+    studying: Studying,
     silence: Silence,
     /// Id of the face that the user chose.
     chosen: Option<u32>,
@@ -140,10 +148,42 @@ impl Infer {
             }
             if let Some(frame) = &last {
                 let scene = Arc::new(self.scene(&mut state, frame));
+                self.have_studied(&state, &scene);
                 self.tap.offer(&scene);
                 self.scenes.put(scene);
                 self.warm_up(&mut state);
             }
+        }
+    }
+
+    /// Has a scene studied, as far as anything is.
+    fn have_studied(&self, state: &State, scene: &Scene) {
+        let Some(net) = scene.net.as_ref().filter(|_| state.studying.is_some()) else {
+            return;
+        };
+        let face = scene.chosen.and_then(|chosen| scene.faces.get(chosen));
+        let face = scene
+            .inside
+            .as_ref()
+            .zip(face)
+            .map(|(inside, face)| (inside.clone(), face.raw_points.clone()));
+        self.to_study.put(WantedStudy {
+            what: state.studying,
+            net: net.clone(),
+            grey: state.grey.clone(),
+            face,
+        });
+    }
+
+    /// Lets go of what was studied.
+    fn end_study(&self, state: &State) {
+        if let Some((_, net)) = &state.net {
+            self.to_study.put(WantedStudy {
+                what: Studying::default(),
+                net: net.clone(),
+                grey: state.grey.clone(),
+                face: None,
+            });
         }
     }
 
@@ -153,11 +193,12 @@ impl Infer {
             changed = true;
             match command {
                 Command::LookInside(on) => state.look_inside = on,
-                Command::LookAt(looking) => {
-                    if let Some((follower, _)) = &mut state.net {
-                        follower.fitter().look_at_layer(looking.layer.clone());
+                Command::LookAt(looking) => state.looking = looking,
+                Command::Study(studying) => {
+                    if !studying.is_some() && state.studying.is_some() {
+                        self.end_study(state);
                     }
-                    state.looking = looking;
+                    state.studying = studying;
                 }
                 Command::Smooth(strength) => {
                     state.strength = strength;
@@ -179,6 +220,9 @@ impl Infer {
                     }
                 }
             }
+        }
+        if changed {
+            state.look();
         }
         changed
     }
@@ -211,11 +255,10 @@ impl Infer {
         else {
             return false;
         };
-        let mut fitter = KeypointFitter::new(model);
-        fitter.look_at_layer(state.looking.layer.clone());
-        let follower = Follower::new(fitter, state.strength);
+        let follower = Follower::new(KeypointFitter::new(model), state.strength);
         state.silence = Silence::default();
         state.net = Some((follower, info));
+        state.look();
         state.cold = WARMED_UP_FOR.iter();
         // Its faces are counted anew.
         state.chosen = None;
@@ -238,7 +281,7 @@ impl Infer {
     /// The net with what is known of it, after its first pass, for which no frame with a face is to wait. Tells how it went.
     fn ready(
         &self,
-        LoadedNet { path, model }: LoadedNet,
+        LoadedNet { path, model, times }: LoadedNet,
         role: Role,
     ) -> Option<(KeypointModel, Arc<NetInfo>)> {
         if let Err(error) = model.warm_up(1) {
@@ -246,7 +289,7 @@ impl Infer {
             self.events.send(Event::WeightsFailed { path, why, role });
             return None;
         }
-        let net = Arc::new(NetInfo::of(&model, path));
+        let net = Arc::new(NetInfo::of(&model, path, times));
         self.events.send(Event::WeightsLoaded {
             net: net.clone(),
             role,
@@ -272,10 +315,10 @@ impl Infer {
         if frame.opening != state.opening {
             state.begin_anew(frame.opening);
         }
-        let maps = match self.follow(state, frame, &mut times) {
-            Ok(maps) => {
+        let sight = match self.follow(state, frame, &mut times) {
+            Ok(sight) => {
                 state.failing = false;
-                maps
+                sight
             }
             Err(why) => {
                 self.fail(state, why);
@@ -287,16 +330,10 @@ impl Infer {
         state.took += times.compare;
         let chosen = state.chosen_face();
         let start = Instant::now();
-        let inside = (state.look_inside && chosen.is_some()).then(|| {
-            let old = state.insides.done_with().and_then(|inside| inside.maps);
-            let mut atlas = maps.as_ref().map(|maps| Atlas::of(maps, &state.looking, old));
-            if let Some(atlas) = &mut atlas {
-                state.silence.mark(atlas, Instant::now());
-            }
+        let inside = sight.filter(|_| chosen.is_some()).map(|sight| state.drawn(sight));
+        if inside.is_some() {
             times.look = start.elapsed();
-            state.insides.share(Inside { maps: atlas })
-        });
-        state.take_back(maps);
+        }
         Scene {
             frame: frame.clone(),
             faces: state.faces.clone(),
@@ -330,7 +367,7 @@ impl Infer {
         state: &mut State,
         frame: &Frame,
         times: &mut StageTimes,
-    ) -> Result<Option<LayerMaps>, String> {
+    ) -> Result<Option<Sight>, String> {
         let looked_at = state.id_to_look_at();
         state.faces.clear();
         let Some((follower, _)) = &state.net else {
@@ -358,20 +395,22 @@ impl Infer {
         let Followed {
             faces,
             looked_at,
-            mut maps,
+            mut sight,
         } = followed.map_err(|e| e.to_string())?;
         state.faces = faces;
         // A face that has just appeared was not expected to be the one to look at.
         let unexpected = state.id_to_look_at().filter(|&id| looked_at != Some(id));
         if let Some((follower, _)) = &mut state.net {
             if let Some(id) = unexpected {
-                follower.fitter().take_back(maps.take());
-                maps = follower.look_at(&state.grey, id).map_err(|e| e.to_string())?;
+                if let Some(Sight { maps, crop }) = sight.take() {
+                    follower.fitter().take_back(maps, Some(crop));
+                }
+                sight = follower.look_at(&state.grey, id).map_err(|e| e.to_string())?;
             }
             (times.crop, times.infer) = follower.fitter().take_times();
         }
         state.took = start.elapsed().saturating_sub(waited);
-        Ok(maps)
+        Ok(sight)
     }
 
     /// Has the frame searched when it is time for that, and gives what an earlier search found meanwhile.
@@ -453,6 +492,7 @@ impl State {
             strength,
             look_inside: false,
             looking: Looking::default(),
+            studying: Studying::default(),
             silence: Silence::default(),
             chosen: None,
             faces: Vec::new(),
@@ -494,16 +534,57 @@ impl State {
         Some(found)
     }
 
-    /// Keeps the memory of maps that are not needed any more.
-    fn take_back(&mut self, maps: Option<LayerMaps>) {
-        if let Some((follower, _)) = &mut self.net {
-            follower.fitter().take_back(maps);
+    /// Has the net show the layers that are looked at.
+    fn look(&mut self) {
+        let Some((follower, net)) = &mut self.net else {
+            return;
+        };
+        let mut wanted: Vec<String> = Vec::new();
+        if self.look_inside {
+            wanted.extend(
+                net.layer(self.looking.layer.as_deref())
+                    .map(|layer| layer.name.clone()),
+            );
         }
+        for pin in &self.looking.pins {
+            if !wanted.contains(&pin.layer) {
+                wanted.push(pin.layer.clone());
+            }
+        }
+        follower.fitter().look_at_layers(wanted);
+    }
+
+    /// What was seen as pictures, in the memory of older ones.
+    fn drawn(&mut self, Sight { maps, crop }: Sight) -> Arc<Inside> {
+        let (old_maps, old_strip, old_crop) = match self.insides.done_with() {
+            Some(old) => (old.maps, old.pinned, Some(old.crop)),
+            None => (None, None, None),
+        };
+        let shown = self
+            .net
+            .as_ref()
+            .and_then(|(_, net)| net.layer(self.looking.layer.as_deref()));
+        let shown = shown.filter(|_| self.look_inside);
+        let shown = shown.and_then(|shown| maps.iter().find(|maps| maps.name == shown.name));
+        let mut atlas = shown.map(|maps| Atlas::of(maps, &self.looking, old_maps));
+        if let Some(atlas) = &mut atlas {
+            self.silence.mark(atlas, Instant::now());
+        }
+        let pinned = Strip::of(&maps, &self.looking, old_strip);
+        if let Some((follower, _)) = &mut self.net {
+            follower.fitter().take_back(maps, old_crop);
+        }
+        self.insides.share(Inside {
+            maps: atlas,
+            pinned,
+            crop,
+        })
     }
 
     /// The face to look at inside the net.
     fn id_to_look_at(&self) -> Option<u32> {
-        let chosen = self.chosen_face().filter(|_| self.look_inside)?;
+        let looks = self.look_inside || !self.looking.pins.is_empty() || self.studying.is_some();
+        let chosen = self.chosen_face().filter(|_| looks)?;
         Some(self.faces[chosen].id)
     }
 
@@ -557,6 +638,7 @@ mod tests {
             loaded: Arc::default(),
             loaded_to_compare: Arc::default(),
             scenes: Arc::default(),
+            to_study: Arc::default(),
             tap: Tap::channel().0,
             smoothing: Strength::default(),
         };
@@ -571,7 +653,8 @@ mod tests {
             .iter()
             .collect();
         let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
-        infer.loaded.put(LoadedNet { path, model });
+        let times = Vec::new();
+        infer.loaded.put(LoadedNet { path, model, times });
         let mut state = State::new(Strength::default());
         state.look_inside = true;
         assert!(infer.swap_net(&mut state));

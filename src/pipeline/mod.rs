@@ -7,6 +7,8 @@
 //!                          v   │
 //!                         detect     2 x weights ──Slot<LoadedNet>──> infer ──scenes──> output
 //!
+//! infer ──Slot<WantedStudy>──> study ──Slot<Study>──> whoever shows them
+//!
 //! commands: window ──> capture, infer, output     wishes: window ──> weights     events: all threads ──> window
 //! ```
 //!
@@ -21,12 +23,14 @@ mod fit;
 mod follow;
 mod govern;
 mod infer;
+mod inside;
 mod output;
 mod recycle;
 mod scene;
 mod silence;
 mod slot;
 mod stats;
+mod study;
 mod verify;
 mod weights;
 
@@ -45,14 +49,16 @@ pub use crate::detect::smooth::Strength;
 pub use capture::Opener;
 pub use detect::Searching;
 pub use events::{Event, Role};
-pub use fit::{FitError, KeypointFitter};
+pub use fit::{Crop, FitError, KeypointFitter, Sight};
 pub use follow::{Followed, Follower};
 pub use govern::Limits;
+pub use inside::{Atlas, Channel, Inside, Looking, Pin, Strip};
 pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
-pub use scene::{Atlas, Channel, Compared, Inside, Looking, NetInfo, Scene, Searched, StageTimes};
+pub use scene::{Compared, Layer, NetInfo, Scene, Searched, StageTimes};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
+pub use study::{FilterId, Finding, Response, Study, Studying, Why};
 pub use verify::verified;
 
 use crate::{
@@ -108,6 +114,8 @@ pub struct Pipeline {
     wanted: Arc<Slot<detect::Wanted>>,
     searching: Arc<Slot<Searching>>,
     scenes: Arc<Slot<Arc<Scene>>>,
+    to_study: Arc<Slot<study::WantedStudy>>,
+    studies: Arc<Slot<Study>>,
     wanted_weights: Arc<Slot<Option<weights::WantedNet>>>,
     wanted_to_compare: Arc<Slot<Option<weights::WantedNet>>>,
     reading: Arc<Slot<Reading>>,
@@ -138,6 +146,8 @@ impl Pipeline {
             wanted: Arc::default(),
             searching: Arc::default(),
             scenes: Arc::default(),
+            to_study: Arc::default(),
+            studies: Arc::default(),
             wanted_weights: Arc::default(),
             wanted_to_compare: Arc::default(),
             reading: Arc::default(),
@@ -173,6 +183,7 @@ impl Pipeline {
             loaded,
             loaded_to_compare,
             scenes: pipeline.scenes.clone(),
+            to_study: pipeline.to_study.clone(),
             tap,
         };
         let output = output::Output {
@@ -187,6 +198,12 @@ impl Pipeline {
             events: event_sender.clone(),
             wanted: pipeline.wanted.clone(),
             found,
+        };
+        let study = study::StudyThread {
+            device: setup.device,
+            events: event_sender.clone(),
+            wanted: pipeline.to_study.clone(),
+            studies: pipeline.studies.clone(),
         };
         let capture = capture::Capture {
             opener: setup.opener,
@@ -206,12 +223,13 @@ impl Pipeline {
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
         let spawn = |name, run| spawn(name, died.clone(), run);
-        let threads: [(_, Work); 5] = [
+        let threads: [(_, Work); 6] = [
             ("output", Box::new(move || output.run())),
             ("weights", Box::new(move || load_weights.run())),
             ("compared", Box::new(move || load_to_compare.run())),
             ("infer", Box::new(move || infer.run())),
             ("detect", Box::new(move || detect.run())),
+            ("study", Box::new(move || study.run())),
         ];
         for (name, work) in threads {
             pipeline.threads.push(spawn(name, work)?);
@@ -231,6 +249,11 @@ impl Pipeline {
     /// The newest scene, when there is one that was not taken before.
     pub fn newest_scene(&self) -> Option<Arc<Scene>> {
         self.scenes.take_now()
+    }
+
+    /// The newest study, when there is one that was not taken before.
+    pub fn newest_study(&self) -> Option<Study> {
+        self.studies.take_now()
     }
 
     /// What happened since the last call.
@@ -339,6 +362,11 @@ impl Pipeline {
         self.ask_infer(infer::Command::LookInside(on));
     }
 
+    /// Has this studied beside the frames from now on.
+    pub fn study(&self, studying: Studying) {
+        self.ask_infer(infer::Command::Study(studying));
+    }
+
     /// Searches pictures so from now on, also the one that is held still.
     pub fn search(&self, searching: Searching) {
         self.searching.put(searching);
@@ -390,6 +418,7 @@ impl Pipeline {
         self.frames.close();
         self.wanted.close();
         self.scenes.close();
+        self.to_study.close();
         self.wanted_weights.close();
         self.wanted_to_compare.close();
         for thread in self.threads.drain(..) {

@@ -2,16 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use image::RgbaImage;
-use serde::{Deserialize, Serialize};
-
+use super::inside::Inside;
 use crate::{
     face::Face,
     frame::Frame,
     geometry::{Point, Rect},
     keypoints::PointScheme,
-    look::{self, Palette},
-    model::{KeypointModel, LayerMaps, Reading},
+    model::{Kernels, KeypointModel, Reading},
     overlay::{self, Shape, Style},
 };
 
@@ -94,131 +91,6 @@ pub struct Searched {
     pub cost: Duration,
 }
 
-/// What a face looks like from inside the net.
-#[derive(Debug, Clone)]
-pub struct Inside {
-    /// The first layer's output for the face's crop; `None` when the file cannot give it.
-    pub maps: Option<Atlas>,
-}
-
-/// How one looks at a layer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Looking {
-    /// Its name; the first layer where the net has none of this name.
-    pub layer: Option<String>,
-    /// Every map has a range of colours of its own, so that weak ones are seen as well.
-    pub each_by_itself: bool,
-    /// The maps that say most come first, by their largest magnitude.
-    pub strongest_first: bool,
-}
-
-/// The channels of one layer as one picture, side by side, row by row.
-#[derive(Debug, Clone)]
-pub struct Atlas {
-    /// Name of the layer, such as `conv1`.
-    pub layer: String,
-    /// `[channels, height, width]` of the layer.
-    pub shape: [usize; 3],
-    /// Which channels are shown, in the order of their cells.
-    pub channels: Vec<Channel>,
-    /// Cells in a row.
-    pub columns: usize,
-    /// Each channel in a cell of its own, ready for upload.
-    pub picture: RgbaImage,
-}
-
-/// What is known of a channel that is shown.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Channel {
-    /// Its number, from 0.
-    pub number: usize,
-    /// Its smallest value.
-    pub least: f32,
-    /// Its mean.
-    pub mean: f32,
-    /// Its largest value.
-    pub most: f32,
-    /// It has been zero everywhere for seconds.
-    pub is_dead: bool,
-}
-
-impl Channel {
-    fn of(number: usize, values: &[f32]) -> Self {
-        let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let (count, sum) = finite().fold((0_usize, 0.0_f64), |(count, sum), v| {
-            (count + 1, sum + f64::from(v))
-        });
-        Self {
-            number,
-            least: finite().fold(f32::INFINITY, f32::min),
-            mean: (sum / count.max(1) as f64) as f32,
-            most: finite().fold(f32::NEG_INFINITY, f32::max),
-            is_dead: false,
-        }
-    }
-
-    /// Whether it is zero everywhere.
-    pub(super) fn is_silent(&self) -> bool {
-        self.least == 0.0 && self.most == 0.0
-    }
-
-    fn magnitude(&self) -> f32 {
-        self.most.abs().max(self.least.abs())
-    }
-}
-
-/// Cells in a row of an [`Atlas`]: few, so that a narrow panel shows them large enough to see something.
-const ATLAS_COLUMNS: usize = 4;
-/// Long side of a cell, in pixels: what a panel of comfortable width has for it.
-const ATLAS_CELL_PX: u32 = 64;
-/// Layers of more channels than this get a square of smaller cells.
-const MANY_CHANNELS: usize = 64;
-/// See [`MANY_CHANNELS`].
-const SMALL_CELL_PX: u32 = 24;
-/// More channels are not drawn: every graphics card takes the picture, and drawing it takes a few milliseconds.
-const MOST_CHANNELS: usize = 1024;
-
-impl Atlas {
-    /// Draws a layer's filters or maps, in the memory of an older picture where there is one.
-    pub fn of(maps: &LayerMaps, looking: &Looking, old: Option<Self>) -> Self {
-        let [count, height, width] = maps.shape;
-        let area = (height * width).max(1);
-        let values = |number: usize| {
-            let start = number * area;
-            maps.values.get(start..start + area).unwrap_or_default()
-        };
-        let mut channels: Vec<Channel> = (0..count)
-            .map(|number| Channel::of(number, values(number)))
-            .collect();
-        if looking.strongest_first {
-            channels.sort_by(|a, b| b.magnitude().total_cmp(&a.magnitude()));
-        }
-        channels.truncate(MOST_CHANNELS);
-        let (columns, cell_px) = if channels.len() > MANY_CHANNELS {
-            (look::columns_for(channels.len()), SMALL_CELL_PX)
-        } else {
-            (ATLAS_COLUMNS.min(channels.len().max(1)), ATLAS_CELL_PX)
-        };
-        let mut picture = old.map_or_else(RgbaImage::default, |old| old.picture);
-        let layout = look::Layout {
-            most: MOST_CHANNELS,
-            columns,
-            cell_px,
-            each_by_itself: looking.each_by_itself,
-        };
-        let order: Vec<usize> = channels.iter().map(|channel| channel.number).collect();
-        look::atlas_into(maps, &order, layout, Palette::suited_to(maps), &mut picture);
-        Self {
-            layer: maps.name.clone(),
-            shape: maps.shape,
-            channels,
-            columns,
-            picture,
-        }
-    }
-}
-
 /// What is known of the net in use.
 #[derive(Debug, Clone)]
 pub struct NetInfo {
@@ -233,31 +105,56 @@ pub struct NetInfo {
     /// What its points mean.
     pub scheme: PointScheme,
     /// Kernels of the convolutions, the first one's first; none when the file does not show them.
-    pub filters: Vec<Atlas>,
-    /// Names and shapes, `[channels, height, width]`, of the layers that can be looked at, in the order of their work.
-    pub layers: Vec<(String, [usize; 3])>,
+    pub filters: Vec<Kernels>,
+    /// The layers that can be looked at, in the order of their work.
+    pub layers: Vec<Layer>,
     /// Why none can be, where that is so.
     pub closed: Option<String>,
 }
 
 impl NetInfo {
-    /// What is known of a net from a file.
-    pub(super) fn of(model: &KeypointModel, path: PathBuf) -> Self {
+    /// The layer of this name; the first where there is none, and `None` where there are no layers.
+    pub fn layer(&self, name: Option<&str>) -> Option<&Layer> {
+        let named = self.layers.iter().find(|layer| Some(layer.name.as_str()) == name);
+        named.or(self.layers.first())
+    }
+
+    /// What is known of a net from a file, given how long its layers take.
+    pub(super) fn of(model: &KeypointModel, path: PathBuf, times: Vec<Option<Duration>>) -> Self {
+        let mut times = times.into_iter();
         Self {
             name: model.contract().name.clone(),
             path,
             device: model.device(),
             assumed: model.is_assumed().then(|| model.contract().reading()),
             scheme: model.contract().scheme.clone(),
-            filters: model
-                .filters()
+            filters: model.filters(),
+            layers: model
+                .layers_shown()
                 .iter()
-                .map(|filters| Atlas::of(filters, &Looking::default(), None))
+                .map(|(name, shape)| Layer {
+                    name: name.clone(),
+                    shape: *shape,
+                    multiply_adds: model.multiply_adds(name),
+                    time: times.next().flatten(),
+                })
                 .collect(),
-            layers: model.layers_shown().to_vec(),
             closed: model.why_closed().map(str::to_owned),
         }
     }
+}
+
+/// A layer that can be looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Its place in the net, such as `stage1.0.conv1`.
+    pub name: String,
+    /// `[channels, height, width]` for one crop.
+    pub shape: [usize; 3],
+    /// Multiplications with additions for one crop, where that is known.
+    pub multiply_adds: Option<u64>,
+    /// What it takes for one crop, with the layers within it, as measured when the net was loaded; where that is known.
+    pub time: Option<Duration>,
 }
 
 /// How long each stage took for one frame; zero for a stage that had nothing to do.
@@ -320,29 +217,5 @@ mod tests {
             Compared::distance(&faces, &others, &PointScheme::unnamed(2)),
             None
         );
-    }
-
-    #[test]
-    fn layers_of_any_size_make_pictures_that_every_graphics_card_takes() {
-        for shape in [
-            [1, 300, 300],
-            [16, 218, 218],
-            [512, 4, 4],
-            [1024, 1, 1],
-            [50_176, 1, 1],
-            [3000, 9, 2],
-        ] {
-            let maps = LayerMaps {
-                name: "layer".into(),
-                shape,
-                values: vec![0.5; shape.iter().product()],
-            };
-            let atlas = Atlas::of(&maps, &Looking::default(), None);
-            let (width, height) = atlas.picture.dimensions();
-            assert!(
-                width.max(height) <= 2048 && atlas.channels.len() <= shape[0],
-                "{shape:?}: {width}x{height}"
-            );
-        }
     }
 }

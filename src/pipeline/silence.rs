@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::scene::Atlas;
+use super::inside::Atlas;
 
 /// A map that is zero everywhere for so long is marked as dead.
 const SILENCE_OF_THE_DEAD: Duration = Duration::from_secs(3);

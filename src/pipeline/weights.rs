@@ -28,6 +28,8 @@ pub(super) struct WantedNet {
 pub(super) struct LoadedNet {
     pub(super) path: PathBuf,
     pub(super) model: KeypointModel,
+    /// How long each of its layers takes.
+    pub(super) times: Vec<Option<Duration>>,
 }
 
 /// The thread's belongings.
@@ -92,7 +94,8 @@ impl LoadWeights {
         let path = path.clone();
         match loaded {
             Ok(model) => {
-                self.loaded.put(LoadedNet { path, model });
+                let times = model.layer_times().unwrap_or_default();
+                self.loaded.put(LoadedNet { path, model, times });
                 true
             }
             Err(error) => {

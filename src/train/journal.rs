@@ -2,14 +2,11 @@
 
 use std::{fs, io, path::Path};
 
-use plotters::{
-    prelude::*,
-    style::{FontStyle, register_font},
-};
+use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::{files, overlay};
+use crate::{files, font, overlay};
 
 /// One line of `metrics.csv`: one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,12 +92,7 @@ fn draw(
     metrics: &[EpochMetrics],
     steps_per_epoch: usize,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    // plotters finds no fonts of its own in this build; egui's are at hand. A second registration is harmless.
-    let _ = register_font(
-        "sans-serif",
-        FontStyle::Normal,
-        epaint_default_fonts::UBUNTU_LIGHT,
-    );
+    font::register();
     let epoch_at = |step: usize| step as f64 / steps_per_epoch.max(1) as f64;
     let training: Vec<(f64, f64)> = losses
         .chunks(SMOOTHING)

@@ -3,7 +3,7 @@
 
 use image::{GrayImage, RgbaImage};
 use opencv::{
-    core::{BORDER_REPLICATE, Mat, MatTraitConstManual, Scalar, Size, ToInputArray},
+    core::{BORDER_REPLICATE, CV_32F, Mat, MatTraitConst, MatTraitConstManual, Scalar, Size, ToInputArray},
     imgcodecs,
     imgproc::{self, INTER_AREA, INTER_LINEAR, WARP_INVERSE_MAP},
 };
@@ -87,6 +87,34 @@ pub fn blurred(picture: &GrayImage, sigma: f32) -> Result<GrayImage, TransformEr
     imgproc::gaussian_blur_def(&from, &mut to, Size::new(0, 0), f64::from(sigma))?;
     drop(to);
     Ok(out)
+}
+
+/// What a convolution's filter makes of a picture: `kernel` (`height` x `width`, row by row, as nets apply it, which is not turned
+/// round) over grey from 0 to 1, with `bias` added; one value a pixel. Beyond its edges the picture goes on as it ends.
+///
+/// # Errors
+/// When OpenCV fails, such as for a kernel that has not that many values.
+pub fn filtered(
+    picture: &GrayImage,
+    kernel: &[f32],
+    (width, height): (usize, usize),
+    bias: f32,
+) -> Result<Vec<f32>, TransformError> {
+    let kernel = Mat::new_rows_cols_with_data(height as i32, width as i32, kernel)?;
+    let mut grey = Mat::default();
+    mat_of(picture)?.convert_to(&mut grey, CV_32F, 1.0 / 255.0, 0.0)?;
+    let mut out = Mat::default();
+    let anchor = opencv::core::Point::new(-1, -1);
+    imgproc::filter_2d(
+        &grey,
+        &mut out,
+        CV_32F,
+        &kernel,
+        anchor,
+        f64::from(bias),
+        BORDER_REPLICATE,
+    )?;
+    Ok(out.data_typed::<f32>()?.to_vec())
 }
 
 /// `picture` after it was saved as JPEG of `quality`, 0 to 100, and read again.

@@ -20,7 +20,7 @@ use crate::{
         theme,
     },
     model::{Reading, catalogue},
-    pipeline::Strength,
+    pipeline::{Strength, Studying},
     source::{CameraWish, SourceSpec},
 };
 
@@ -60,6 +60,7 @@ impl Window {
             Id::Forwards => self.skip(true),
             Id::Backwards => self.skip(false),
             Id::Faster | Id::Slower => self.play_at(next_speed(self.speed, id == Id::Faster)),
+            Id::Why => self.ask_why(),
             Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             Id::NextPoints => self.settings.view.next_points(),
             Id::NextTheme => self.settings.view.next_theme(),
@@ -87,6 +88,19 @@ impl Window {
         if id == Id::FullScreen {
             ctx.send_viewport_cmd(ViewportCommand::Fullscreen(self.settings.view.full_screen));
         }
+    }
+
+    /// Begins to study a keypoint, or ends it.
+    fn ask_why(&mut self) {
+        let net = self.scene.as_ref().and_then(|scene| scene.net.as_ref());
+        let first = net.and_then(|net| net.scheme.inter_ocular.first().copied());
+        self.study(Studying {
+            point: match self.studying.point {
+                Some(_) => None,
+                None => Some(first.unwrap_or_default()),
+            },
+            ..self.studying
+        });
     }
 
     /// Loads a net, to be read as it was last.

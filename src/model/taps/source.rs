@@ -8,17 +8,20 @@ use super::parse::{
     split_arguments,
 };
 
-/// A method of the root module that gives its output with what was noted: of the part that is wanted, or of all.
+/// A method of the root module that gives its output with what was noted: of the parts that are wanted, or of all where none is
+/// named. It gives the output, the tensors, their names, and moments in nanoseconds: one at the start, then two for every tensor,
+/// before and after it was noted.
 pub const METHOD: &str = "tapped__";
 /// Begins the names of noted kernels, which are no part's output.
 pub const KERNEL: &str = "kernel:";
 /// Of a method's twin, which notes.
 const TWIN: &str = "__tapped";
 /// The twin's further parameters.
-const PARAMETERS: &str =
-    "taps__: List[Tensor],\n    names__: List[str],\n    wanted__: str,\n    path__: str";
+const PARAMETERS: &str = "taps__: List[Tensor],\n    names__: List[str],\n    times__: List[int],\n    wanted__: List[str],\n    path__: str";
+/// The moment, nanoseconds.
+const NOW: &str = "ops.prim.TimePoint()";
 /// What is given for them, up to the path.
-const ARGUMENTS: &str = "taps__, names__, wanted__";
+const ARGUMENTS: &str = "taps__, names__, times__, wanted__";
 /// Parentheses within parentheses that are looked into.
 const DEEPEST: usize = 100;
 /// Modules below this come from PyTorch: how they do what they do is no part of the net.
@@ -176,9 +179,10 @@ fn entrance(forward: &Method) -> String {
         .map_or(("self", &[][..]), |(own, given)| (*own, given));
     let given: String = given.iter().map(|name| format!("{name}, ")).collect();
     format!(
-        "  def {METHOD}{},\n    wanted__: str) -> Tuple[{}, List[Tensor], List[str]]:\n    taps__ = annotate(List[Tensor], [])\n    \
-         names__ = annotate(List[str], [])\n    out__ = ({own}).forward{TWIN}({ARGUMENTS}, \"\", {given})\n    \
-         return (out__, taps__, names__)\n",
+        "  def {METHOD}{},\n    wanted__: List[str]) -> Tuple[{}, List[Tensor], List[str], List[int]]:\n    \
+         taps__ = annotate(List[Tensor], [])\n    names__ = annotate(List[str], [])\n    times__ = annotate(List[int], [])\n    \
+         start__ = torch.append(times__, {NOW})\n    out__ = ({own}).forward{TWIN}({ARGUMENTS}, \"\", {given})\n    \
+         return (out__, taps__, names__, times__)\n",
         &forward.parameters[..forward.parameters.len() - 1],
         forward.returns
     )
@@ -407,7 +411,7 @@ impl<'a> Twin<'a> {
         value
     }
 
-    /// Notes a value under a name, unless another is wanted.
+    /// Notes a value under a name, unless others are wanted.
     fn note(&mut self, before: &mut Vec<String>, value: &str, name: &str) {
         let value = if self.copies {
             format!("torch.clone({value})")
@@ -415,14 +419,19 @@ impl<'a> Twin<'a> {
             value.to_owned()
         };
         let first = self.drawn;
-        self.drawn += 4;
-        let [called, is_wanted, tap, label] = [0, 1, 2, 3].map(|next| format!("tap__{}", first + next));
+        self.drawn += 6;
+        let [called, is_wanted, made, tap, label, noted] =
+            [0, 1, 2, 3, 4, 5].map(|next| format!("tap__{}", first + next));
         before.extend([
             format!("{called} = {name}"),
-            format!("{is_wanted} = torch.__or__(torch.eq(wanted__, \"\"), torch.eq(wanted__, {called}))"),
+            format!(
+                "{is_wanted} = torch.__or__(torch.eq(torch.len(wanted__), 0), torch.__contains__(wanted__, {called}))"
+            ),
             format!("if {is_wanted}:"),
+            format!("  {made} = torch.append(times__, {NOW})"),
             format!("  {tap} = torch.append(taps__, {value})"),
             format!("  {label} = torch.append(names__, {called})"),
+            format!("  {noted} = torch.append(times__, {NOW})"),
             "else:".to_owned(),
             "  pass".to_owned(),
         ]);
@@ -479,13 +488,13 @@ mod tests {
         let net = &files["__torch__.py"];
         assert!(net.starts_with(NET.trim_end()), "what was there stays");
         for part in [
-            "tap__0 = torch.relu_((stem).forward__tapped(taps__, names__, wanted__, torch.add(path__, \".stem\"), x, ))",
-            "(_1).forward__tapped(taps__, names__, wanted__, torch.add(path__, \".layers.0\"), tap__0, )",
+            "tap__0 = torch.relu_((stem).forward__tapped(taps__, names__, times__, wanted__, torch.add(path__, \".stem\"), x, ))",
+            "(_1).forward__tapped(taps__, names__, times__, wanted__, torch.add(path__, \".layers.0\"), tap__0, )",
             "= _0(y, [1, 1], )",
             "= torch.add(path__, \".adaptive_avg_pool2d\")",
             "torch.append(taps__, torch.clone(out__))",
-            "def tapped__(self: __torch__.Net,\n    x: Tensor,\n    wanted__: str) -> Tuple[Tensor, List[Tensor], List[str]]:",
-            "(self).forward__tapped(taps__, names__, wanted__, \"\", x, )",
+            "def tapped__(self: __torch__.Net,\n    x: Tensor,\n    wanted__: List[str]) -> Tuple[Tensor, List[Tensor], List[str], List[int]]:",
+            "(self).forward__tapped(taps__, names__, times__, wanted__, \"\", x, )",
         ] {
             assert!(net.contains(part), "{part}\n{net}");
         }

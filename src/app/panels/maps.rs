@@ -1,0 +1,233 @@
+//! The maps of a layer for the chosen face: a grid, one of them large over the face, and how it went over the last seconds.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use egui::{Color32, ComboBox, RichText, Sense, Slider, Ui, Vec2};
+use egui_plot::{Line, Plot, PlotPoints};
+
+use super::{count_of, grid, heading, hint, texture::Texture};
+use crate::{
+    app::{prepare::InsidePictures, theme, view::View, widgets},
+    look::Palette,
+    pipeline::{Channel, Inside, Layer, Looking, NetInfo, Pin},
+};
+
+/// How long the statistics of a map are kept.
+const HISTORY: Duration = Duration::from_secs(10);
+
+/// What is drawn of the maps.
+#[derive(Default)]
+pub struct Maps {
+    texture: Texture,
+    /// The face that they are of.
+    crop: Texture,
+    picked: Option<usize>,
+    /// Of which map, and what it was when.
+    history: Option<(Pin, VecDeque<(Instant, Channel)>)>,
+}
+
+impl Maps {
+    /// Puts the pictures of another frame onto the graphics card.
+    pub fn upload(&mut self, ctx: &egui::Context, pictures: &InsidePictures) {
+        if let Some(maps) = &pictures.maps {
+            self.texture.set(ctx, "maps", maps.clone());
+        }
+        self.crop.set(ctx, "crop", pictures.crop.clone());
+    }
+
+    /// Takes the large map's figures at `now` into its history.
+    pub fn note(&mut self, inside: &Inside, now: Instant) {
+        let (Some(atlas), Some(number)) = (&inside.maps, self.picked) else {
+            self.history = None;
+            return;
+        };
+        let Some(channel) = atlas.channels.iter().find(|channel| channel.number == number) else {
+            return;
+        };
+        let is_it = |pin: &Pin| pin.layer == atlas.layer && pin.number == number;
+        if !self.history.as_ref().is_some_and(|(pin, _)| is_it(pin)) {
+            let pin = Pin {
+                layer: atlas.layer.clone(),
+                number,
+            };
+            self.history = Some((pin, VecDeque::new()));
+        }
+        if let Some((_, history)) = &mut self.history {
+            history.retain(|(then, _)| now.saturating_duration_since(*then) < HISTORY);
+            history.push_back((now, *channel));
+        }
+    }
+
+    /// Draws the choice of a layer and its maps.
+    pub fn show(&mut self, ui: &mut Ui, net: Option<&NetInfo>, inside: Option<&Inside>, view: &mut View) {
+        let atlas = inside.and_then(|inside| inside.maps.as_ref());
+        let what = atlas.map(|atlas| {
+            format!(
+                "{} · {}",
+                atlas.layer,
+                count_of(atlas.shape, atlas.channels.len())
+            )
+        });
+        heading(ui, "Feature maps", what.as_deref().unwrap_or_default());
+        let Some(net) = net else {
+            return hint(ui, "There is no net yet.");
+        };
+        if net.layers.is_empty() {
+            hint(ui, "The layers of this weights file cannot be shown:");
+            return hint(ui, net.closed.as_deref().unwrap_or("it has none."));
+        }
+        choose_layer(ui, net, &mut view.looking);
+        choose_look(ui, view);
+        let Some(atlas) = atlas else {
+            return hint(ui, "There is no face to look at.");
+        };
+        grid::show(ui, atlas, &self.texture, &mut self.picked, about);
+        grid::choose(ui, "map", atlas.shape[0], &mut self.picked);
+        let Some(number) = self.picked else { return };
+        let Some(place) = atlas.channels.iter().position(|channel| channel.number == number) else {
+            return hint(ui, "This one is not among those that are drawn.");
+        };
+        let [_, height, width] = atlas.shape;
+        let room = ui.available_width();
+        let size = Vec2::new(room, room * height as f32 / width.max(1) as f32);
+        let (large, _) = ui.allocate_exact_size(size, Sense::hover());
+        if let Some(crop) = self.crop.id() {
+            ui.painter().image(crop, large, grid::WHOLE, Color32::WHITE);
+        }
+        if let Some(id) = self.texture.id() {
+            grid::paint_cell(ui, atlas, id, place, large, view.map_opacity);
+        }
+        ui.label(RichText::new(about(&atlas.channels[place])).small());
+        let slider = Slider::new(&mut view.map_opacity, 0.0..=1.0).fixed_decimals(2);
+        widgets::slider(
+            ui,
+            "opacity",
+            slider,
+            "How much of the face shines through the map",
+        );
+        let pin = Pin {
+            layer: atlas.layer.clone(),
+            number,
+        };
+        let mut pinned = view.looking.pins.contains(&pin);
+        let room_left = pinned || view.looking.pins.len() < Looking::MOST_PINS;
+        let pin_box = ui.add_enabled(room_left, egui::Checkbox::new(&mut pinned, "pinned"));
+        if pin_box
+            .on_hover_text("Keeps this map below the video, whatever layer is looked at.")
+            .on_disabled_hover_text("Eight maps are pinned; take one away first.")
+            .changed()
+        {
+            view.looking.pin(pin);
+        }
+        self.plot(ui);
+    }
+
+    /// Mean and largest value of the large map over the last seconds.
+    fn plot(&self, ui: &mut Ui) {
+        let Some((_, history)) = &self.history else { return };
+        let Some((now, _)) = history.back() else { return };
+        let line = |name: &str, value: fn(&Channel) -> f32, colour: Color32| {
+            let points = history.iter().map(|(then, channel)| {
+                let ago = now.saturating_duration_since(*then).as_secs_f64();
+                [-ago, f64::from(value(channel))]
+            });
+            Line::new(name, PlotPoints::from_iter(points)).color(colour)
+        };
+        let colours = theme::colours(ui.ctx());
+        ui.label(
+            RichText::new("largest and mean value, the last ten seconds")
+                .small()
+                .weak(),
+        );
+        Plot::new("map-history")
+            .height(theme::SMALL_PLOT_HEIGHT)
+            .include_x(-HISTORY.as_secs_f64())
+            .include_x(0.0)
+            .include_y(0.0)
+            .allow_drag(false)
+            .allow_zoom(false)
+            .allow_scroll(false)
+            .show_x(false)
+            .show(ui, |plot| {
+                plot.line(line("largest", |channel| channel.most, colours.accent));
+                plot.line(line("mean", |channel| channel.mean, colours.text_weak));
+            });
+    }
+}
+
+/// Which layer is shown.
+fn choose_layer(ui: &mut Ui, net: &NetInfo, looking: &mut Looking) {
+    let shown = net.layer(looking.layer.as_deref());
+    ComboBox::from_id_salt("layer")
+        .selected_text(shown.map_or_else(String::new, said))
+        .width(ui.available_width() - theme::SPACE)
+        .height(theme::PALETTE_HEIGHT)
+        .show_ui(ui, |ui| {
+            for layer in &net.layers {
+                ui.selectable_value(&mut looking.layer, Some(layer.name.clone()), said(layer));
+            }
+        })
+        .response
+        .on_hover_text("The layer that is looked at, with its maps, their size, and the time it takes");
+}
+
+/// A layer in words: name, maps, their size, and its time where that is known.
+fn said(layer: &Layer) -> String {
+    let [channels, height, width] = layer.shape;
+    let size = match (height, width) {
+        (1, 1) => channels.to_string(),
+        _ => format!("{channels} × {width}×{height}"),
+    };
+    let time = layer.time.map_or_else(String::new, |time| {
+        format!("  {:.2} ms", time.as_secs_f64() * 1e3)
+    });
+    format!("{}  {size}{time}", layer.name)
+}
+
+/// How it is shown.
+fn choose_look(ui: &mut Ui, view: &mut View) {
+    ui.horizontal_wrapped(|ui| {
+        ui.checkbox(&mut view.looking.each_by_itself, "own range")
+            .on_hover_text(
+                "Every map has a range of colours of its own, so that weak ones are seen as well.",
+            );
+        ui.checkbox(&mut view.looking.strongest_first, "strongest first")
+            .on_hover_text("Maps with the largest values come first.");
+        ui.checkbox(&mut view.held, "hold")
+            .on_hover_text("Keeps the maps as they are, while the video goes on.");
+    });
+    let name = |palette: Option<Palette>| match palette {
+        None => "as suits the layer",
+        Some(palette) => Palette::ALL
+            .iter()
+            .find(|(other, _)| *other == palette)
+            .map_or("", |(_, name)| name),
+    };
+    let looking = &mut view.looking;
+    widgets::choice(ui, "colours", name(looking.palette), |ui| {
+        let all = Palette::ALL.map(|(palette, _)| Some(palette));
+        for palette in std::iter::once(None).chain(all) {
+            ui.selectable_value(&mut looking.palette, palette, name(palette));
+        }
+    });
+    let slider = Slider::new(&mut looking.gamma, theme::GAMMA)
+        .logarithmic(true)
+        .fixed_decimals(2);
+    let help = "Below 1 weak values are seen better, above 1 only strong ones are.";
+    widgets::slider(ui, "gamma", slider, help);
+}
+
+fn about(channel: &Channel) -> String {
+    let dead = if channel.is_dead { ", zero for seconds" } else { "" };
+    let Channel {
+        number,
+        least,
+        mean,
+        most,
+        ..
+    } = channel;
+    format!("{number}: {least:.3} to {most:.3}, mean {mean:.3}{dead}")
+}

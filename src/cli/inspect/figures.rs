@@ -1,0 +1,248 @@
+//! The figures of `pinkpoint inspect`: filters, maps, what filters make of a picture, and what a keypoint hangs on.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use image::{GrayImage, Rgba, RgbaImage, imageops};
+
+use super::Face;
+use crate::{
+    look::{self, Colours, Figure, Palette, Range},
+    model::{Kernels, KeypointModel, LayerMaps, Occlusion},
+    record,
+    transform::crop,
+};
+
+/// Cells are a little wider in number than high, so that figures lie on their side.
+const LYING: f64 = 1.7;
+/// Maps of more channels than this have no numbers: there is no room.
+const MOST_NUMBERED: usize = 160;
+/// Longest side of the picture that filters are applied to, pixels.
+const FILTERED_SIDE: f32 = 640.0;
+/// So many pairs of filter and filtered picture are in a row.
+const PAIRS: usize = 4;
+/// Side of the face that heat is laid over, pixels.
+const FACE_SIDE: u32 = 560;
+/// Pixels whose gradient is larger than that of this share of all are drawn as if it were that.
+const SHOWN_SHARE: f32 = 0.995;
+
+/// Writes all figures of a net to `folder`, which is made where it is not there.
+///
+/// # Errors
+/// When the folder cannot be written to or the net fails.
+pub fn write(
+    folder: &Path,
+    model: &KeypointModel,
+    layers: &[LayerMaps],
+    face: Option<&Face>,
+    point: Option<usize>,
+) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "cannot make the folder; choose one that can be written to: {}",
+            folder.display()
+        )
+    })?;
+    let name = &model.contract().name;
+    let save = |file: &str, figure: Figure<'_>| -> anyhow::Result<()> {
+        let path = folder.join(file);
+        record::write_picture(&path, image::DynamicImage::ImageRgb8(figure.draw()?).into_rgba8())?;
+        say!("wrote {}", path.display());
+        Ok(())
+    };
+    let kernels = model.filters();
+    for (index, kernels) in kernels.iter().enumerate() {
+        let file = match index {
+            0 => "filters.png".to_owned(),
+            _ => format!("filters-{}", file_name(index, &kernels.maps.name)),
+        };
+        let [count, height, width] = kernels.maps.shape;
+        let of = match kernels.inputs {
+            1 => "what they do to the picture".to_owned(),
+            inputs => format!("what they do to the first of {inputs} maps"),
+        };
+        let title = format!(
+            "{name} · {} · {count} filters of {width} × {height}",
+            kernels.maps.name
+        );
+        let note = format!("{of}; white is 0, pink lets brightness through, green turns it round");
+        save(&file, of_maps(&title, &note, &kernels.maps, Palette::PinkGreen))?;
+    }
+    let Some(face) = face else { return Ok(()) };
+    for (index, layer) in layers.iter().enumerate() {
+        let [count, height, width] = layer.shape;
+        let title = format!("{name} · {} · {count} maps of {width} × {height}", layer.name);
+        let palette = Palette::suited_to(&layer.values);
+        let note = if palette.is_signed() {
+            "for one face; white is 0; all maps share one range of colours"
+        } else {
+            "for one face; all maps share one range of colours"
+        };
+        save(
+            &file_name(index, &layer.name),
+            of_maps(&title, note, layer, palette),
+        )?;
+    }
+    if let Some(kernels) = kernels.iter().find(|kernels| kernels.inputs == 1) {
+        let title = format!(
+            "{name} · {} · filters and what they make of the picture",
+            kernels.maps.name
+        );
+        save("filtered.png", filtered(&title, kernels, face)?)?;
+    }
+    let scheme = &model.contract().scheme;
+    let point = point.or(scheme.inter_ocular.first().copied()).unwrap_or(0);
+    if point >= scheme.count {
+        bail!(
+            "the net has keypoints 0 to {}, and no {point}; choose one of those by --point",
+            scheme.count - 1
+        );
+    }
+    let title = format!("{name} · why is point {point} there? ({})", scheme.name_of(point));
+    save(&format!("why-{point}.png"), why(&title, model, face, point)?)
+}
+
+/// All maps of a layer, or all filters of a convolution.
+fn of_maps<'a>(title: &'a str, note: &'a str, maps: &LayerMaps, palette: Palette) -> Figure<'a> {
+    let colours = Colours::of(palette);
+    let [count, height, width] = maps.shape;
+    let range = Range::of(&maps.values);
+    let cells = maps.values.chunks_exact((height * width).max(1)).enumerate();
+    let cells = cells.map(|(number, values)| {
+        let colour = |x: u32, y: u32| Rgba(colours.colour(values[y as usize * width + x as usize], range));
+        let label = if count > MOST_NUMBERED {
+            String::new()
+        } else {
+            number.to_string()
+        };
+        (RgbaImage::from_fn(width as u32, height as u32, colour), label)
+    });
+    Figure {
+        title,
+        note,
+        cells: cells.collect::<Vec<_>>(),
+        columns: (count as f64 * LYING).sqrt().ceil() as usize,
+        bar: Some((colours, range)),
+    }
+}
+
+/// Filters of the first convolution, each beside what it makes of the whole picture, as large as the net sees the face.
+fn filtered<'a>(title: &'a str, kernels: &Kernels, face: &Face) -> anyhow::Result<Figure<'a>> {
+    let [_, height, width] = kernels.maps.shape;
+    let (from_width, from_height) = face.grey.dimensions();
+    let long_side = from_width.max(from_height) as f32;
+    let scale = (1.0 / face.crop.scale()).min(FILTERED_SIDE / long_side);
+    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+    let picture = crop::resized(&face.grey, side(from_width), side(from_height))?;
+    let colours = Colours::of(Palette::PinkGreen);
+    let all = Range::of(&kernels.maps.values);
+    let mut cells = Vec::new();
+    for (number, kernel) in kernels.maps.values.chunks_exact(height * width).enumerate() {
+        let bias = kernels.biases.get(number).copied().unwrap_or_default();
+        let response = crop::filtered(&picture, kernel, (width, height), bias)?;
+        cells.push((
+            pair(&colours, (kernel, width, height, all), &picture, &response),
+            number.to_string(),
+        ));
+    }
+    Ok(Figure {
+        title,
+        note: "as the course shows it: the filter, and the picture after it; white is 0, pink above, green below, each in a range of its own",
+        cells,
+        columns: PAIRS,
+        bar: None,
+    })
+}
+
+/// A filter beside what it makes of a picture.
+fn pair(
+    colours: &Colours,
+    (kernel, width, height, range): (&[f32], usize, usize, Range),
+    picture: &GrayImage,
+    response: &[f32],
+) -> RgbaImage {
+    let (to_width, to_height) = picture.dimensions();
+    let kernel = RgbaImage::from_fn(width as u32, height as u32, |x, y| {
+        Rgba(colours.colour(kernel[y as usize * width + x as usize], range))
+    });
+    let side = (to_height * 2 / 5).max(1);
+    let kernel = imageops::resize(&kernel, side, side, imageops::FilterType::Nearest);
+    let own = Range::of(response);
+    let gap = side / 10;
+    let mut both = RgbaImage::from_pixel(side + gap + to_width, to_height, Rgba([255; 4]));
+    imageops::replace(&mut both, &kernel, 0, i64::from((to_height - side) / 2));
+    let filtered = RgbaImage::from_fn(to_width, to_height, |x, y| {
+        Rgba(colours.colour(response[(y * to_width + x) as usize], own))
+    });
+    imageops::replace(&mut both, &filtered, i64::from(side + gap), 0);
+    both
+}
+
+/// The face, which of its pixels would move a keypoint, and which parts of it the keypoint would miss.
+fn why<'a>(title: &'a str, model: &KeypointModel, face: &Face, point: usize) -> anyhow::Result<Figure<'a>> {
+    let side = face.crop.side as usize;
+    let mut occlusion = Occlusion::begin(model, &face.pixels, point)?;
+    let shifts = loop {
+        if let Some(shifts) = occlusion.finished() {
+            break shifts;
+        }
+        occlusion.next_row(model)?;
+    };
+    let lengths = model.saliency(&face.pixels, point)?;
+    let most = look::quantile(shifts, 1.0);
+    let grey = RgbaImage::from_fn(face.crop.side, face.crop.side, |x, y| {
+        let grey = face.pixels[y as usize * side + x as usize].clamp(0.0, 1.0) * 255.0;
+        Rgba([grey as u8, grey as u8, grey as u8, 255])
+    });
+    let grey = imageops::resize(&grey, FACE_SIDE, FACE_SIDE, imageops::FilterType::Triangle);
+    let below = |heat: RgbaImage| {
+        let heat = imageops::resize(&heat, FACE_SIDE, FACE_SIDE, imageops::FilterType::Triangle);
+        let mut both = grey.clone();
+        for (to, Rgba(over)) in both.pixels_mut().zip(heat.pixels()) {
+            let through = 1.0 - f32::from(over[3]) / 255.0;
+            for (to, over) in to.0.iter_mut().zip(over).take(3) {
+                *to = (f32::from(*to) * through + f32::from(*over)).round().min(255.0) as u8;
+            }
+        }
+        both
+    };
+    let shown = look::quantile(&lengths, SHOWN_SHARE);
+    let cells = vec![
+        (below(RgbaImage::new(1, 1)), "what the net is given".to_owned()),
+        (
+            below(look::heat(&lengths, (side, side), shown)),
+            "input gradient: pixels that would move the point".to_owned(),
+        ),
+        (
+            below(look::heat(shifts, (Occlusion::CELLS, Occlusion::CELLS), most)),
+            format!("occlusion: covering the brightest part moves it by {most:.1} px of the crop"),
+        ),
+    ];
+    Ok(Figure {
+        title,
+        note: "pale where it matters most; the grey cover is a seventh of the crop wide",
+        cells,
+        columns: 3,
+        bar: None,
+    })
+}
+
+/// `01-conv1.png`: sorts in the order of the layers, whatever they are called.
+fn file_name(index: usize, layer: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    format!(
+        "{:02}-{}.png",
+        index + 1,
+        layer.chars().map(plain).collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_are_plain() {
+        assert_eq!(file_name(0, "../conv 1"), "01----conv-1.png");
+    }
+}

@@ -1,0 +1,326 @@
+//! The thread that answers what would hold up the frames: what a keypoint hangs on, and what a filter makes of the whole picture.
+//! It has a copy of the net of its own while somebody asks for a keypoint, and works on the newest frame whenever it is ready for one.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use image::{GrayImage, RgbaImage};
+
+use super::{
+    events::EventSender,
+    inside::Inside,
+    scene::NetInfo,
+    slot::{Slot, Taken},
+};
+use crate::{
+    geometry::Point,
+    look::{self, Colours, Palette, Range},
+    model::{DeviceChoice, KeypointModel, ModelError, Occlusion},
+    transform::crop,
+};
+
+/// How often the thread looks up while there is nothing to do; closing its slot wakes it at once.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// It rests so long after a piece of work, of what that took: the frames' own threads need the cores more.
+const REST: f32 = 0.5;
+/// The share of a crop's pixels whose gradient is not drawn stronger than the strongest: few stand out by far.
+const SHOWN_SHARE: f32 = 0.995;
+/// Long side of a picture that a filter is applied to, pixels.
+const FILTERED_SIDE: std::ops::RangeInclusive<f32> = 48.0..=960.0;
+/// The same where no face says how large the net would see it.
+const USUAL_FILTERED_SIDE: f32 = 640.0;
+
+/// What is to be studied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Studying {
+    /// A keypoint of the face that is looked at, by its number.
+    pub point: Option<usize>,
+    /// A filter, for the whole picture.
+    pub filter: Option<FilterId>,
+}
+
+impl Studying {
+    /// Whether anything is.
+    pub fn is_some(&self) -> bool {
+        self.point.is_some() || self.filter.is_some()
+    }
+}
+
+/// A filter of a net.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterId {
+    /// Place of its convolution in [`NetInfo::filters`].
+    pub convolution: usize,
+    /// Its number there, from 0.
+    pub number: usize,
+}
+
+/// What is known by now.
+#[derive(Debug, Clone, Default)]
+pub struct Study {
+    /// What the keypoint hangs on.
+    pub why: Option<Why>,
+    /// What the filter makes of the picture.
+    pub response: Option<Arc<Response>>,
+}
+
+/// What a keypoint hangs on.
+#[derive(Debug, Clone)]
+pub struct Why {
+    /// Its number.
+    pub point: usize,
+    /// Which pixels would move it: crop pixels that it would move for a pixel that turned from black to white. Or why that is
+    /// not known.
+    pub saliency: Option<Result<Arc<Finding>, String>>,
+    /// Which parts of the crop it would miss: how far it moves when a part is grey, crop pixels. Or why that is not known.
+    pub occlusion: Option<Result<Arc<Finding>, String>>,
+}
+
+/// Something found about the crop of a face.
+#[derive(Debug)]
+pub struct Finding {
+    /// The crop, grey.
+    pub crop: RgbaImage,
+    /// How much of it is where, to be laid over all of the crop.
+    pub heat: RgbaImage,
+    /// Where the keypoint is, crop pixels.
+    pub at: Point,
+    /// The largest value, in the unit that the finding is in.
+    pub most: f32,
+    /// Frame pixels per crop pixel.
+    pub scale: f32,
+}
+
+/// What a filter makes of a whole picture, shrunk or enlarged as the net sees the face that is looked at.
+#[derive(Debug)]
+pub struct Response {
+    /// The filter.
+    pub filter: FilterId,
+    /// Zero white, positive values pink, negative ones green.
+    pub picture: RgbaImage,
+    /// The largest magnitude.
+    pub most: f32,
+}
+
+/// A frame to study.
+pub(super) struct WantedStudy {
+    pub(super) what: Studying,
+    pub(super) net: Arc<NetInfo>,
+    pub(super) grey: Arc<GrayImage>,
+    /// The face that is looked at, and where its keypoints are in the frame.
+    pub(super) face: Option<(Arc<Inside>, Vec<Point>)>,
+}
+
+/// The thread's belongings.
+pub(super) struct StudyThread {
+    pub(super) device: DeviceChoice,
+    pub(super) events: EventSender,
+    pub(super) wanted: Arc<Slot<WantedStudy>>,
+    pub(super) studies: Arc<Slot<Study>>,
+}
+
+impl StudyThread {
+    /// Runs until the slot of wishes is closed.
+    pub(super) fn run(self) {
+        let mut desk = Desk {
+            device: self.device,
+            net: None,
+            frame: None,
+            sweep: None,
+            study: Study::default(),
+        };
+        loop {
+            let patience = if desk.sweep.is_some() {
+                Duration::ZERO
+            } else {
+                PATIENCE
+            };
+            let start = Instant::now();
+            let changed = match self.wanted.take(patience) {
+                Taken::Value(wanted) => desk.take(wanted),
+                Taken::Nothing => desk.sweep_on(),
+                Taken::Closed => return,
+            };
+            if changed {
+                self.studies.put(desk.study.clone());
+                self.events.wake();
+                std::thread::sleep(start.elapsed().min(PATIENCE).mul_f32(REST));
+            }
+        }
+    }
+}
+
+/// What lies on the thread's desk.
+struct Desk {
+    device: DeviceChoice,
+    /// The net that points are studied with, or why there is none.
+    net: Option<(Arc<NetInfo>, Result<KeypointModel, String>)>,
+    /// The newest frame.
+    frame: Option<WantedStudy>,
+    /// Parts of a crop are being covered.
+    sweep: Option<(Occlusion, Arc<Inside>, Point)>,
+    study: Study,
+}
+
+impl Desk {
+    /// Begins with another frame. Whether there is anything new to be seen.
+    fn take(&mut self, wanted: WantedStudy) -> bool {
+        self.study.response = wanted.what.filter.and_then(|filter| response(&wanted, filter));
+        let before = self.study.why.as_ref().map(|why| why.point);
+        if before != wanted.what.point {
+            self.study.why = None;
+            self.sweep = None;
+        }
+        match wanted.what.point {
+            None => self.net = None,
+            Some(point) => self.study_point(&wanted, point),
+        }
+        self.frame = Some(wanted);
+        if self.sweep.is_some() {
+            self.sweep_on();
+        }
+        true
+    }
+
+    fn study_point(&mut self, wanted: &WantedStudy, point: usize) {
+        if !self
+            .net
+            .as_ref()
+            .is_some_and(|(net, _)| Arc::ptr_eq(net, &wanted.net))
+        {
+            let NetInfo { path, assumed, .. } = &*wanted.net;
+            let model = KeypointModel::load_as(path, self.device, *assumed);
+            self.net = Some((wanted.net.clone(), model.map_err(|error| error.to_string())));
+            self.study.why = None;
+            self.sweep = None;
+        }
+        let why = self.study.why.get_or_insert(Why {
+            point,
+            saliency: None,
+            occlusion: None,
+        });
+        let Some((_, model)) = &self.net else { return };
+        let Some((inside, points)) = &wanted.face else {
+            return;
+        };
+        let Some(&place) = points.get(point) else { return };
+        let at = inside.crop.transform.crop_from_frame(place);
+        let failed = |error: ModelError| error.to_string();
+        match model {
+            Ok(model) => {
+                why.saliency = Some(saliency(model, inside, point, at).map_err(failed));
+                if self.sweep.is_none() {
+                    match Occlusion::begin(model, &inside.crop.pixels, point) {
+                        Ok(sweep) => self.sweep = Some((sweep, inside.clone(), at)),
+                        Err(error) => why.occlusion = Some(Err(failed(error))),
+                    }
+                }
+            }
+            Err(trouble) => {
+                why.saliency = Some(Err(trouble.clone()));
+                why.occlusion = Some(Err(trouble.clone()));
+            }
+        }
+    }
+
+    /// Covers the next parts. Whether there is anything new to be seen.
+    fn sweep_on(&mut self) -> bool {
+        let (Some((sweep, inside, at)), Some((_, Ok(model)))) = (&mut self.sweep, &self.net) else {
+            return false;
+        };
+        let outcome = match sweep.next_row(model) {
+            Ok(()) => match sweep.finished() {
+                Some(shifts) => Ok(occluded(shifts, inside, *at)),
+                None => return false,
+            },
+            Err(error) => Err(error.to_string()),
+        };
+        self.sweep = None;
+        if let Some(why) = &mut self.study.why {
+            why.occlusion = Some(outcome);
+        }
+        true
+    }
+}
+
+fn saliency(
+    model: &KeypointModel,
+    inside: &Inside,
+    point: usize,
+    at: Point,
+) -> Result<Arc<Finding>, ModelError> {
+    let lengths = model.saliency(&inside.crop.pixels, point)?;
+    let side = inside.crop.transform.side as usize;
+    Ok(finding(
+        &lengths,
+        side,
+        look::quantile(&lengths, SHOWN_SHARE),
+        inside,
+        at,
+    ))
+}
+
+fn occluded(shifts: &[f32], inside: &Inside, at: Point) -> Arc<Finding> {
+    finding(shifts, Occlusion::CELLS, look::quantile(shifts, 1.0), inside, at)
+}
+
+/// `values` of `side` x `side` places of the crop, drawn up to `shown`.
+fn finding(values: &[f32], side: usize, shown: f32, inside: &Inside, at: Point) -> Arc<Finding> {
+    let transform = inside.crop.transform;
+    let pixel = |x: u32, y: u32| {
+        let grey = inside.crop.pixels[(y * transform.side + x) as usize];
+        let grey = (grey.clamp(0.0, 1.0) * 255.0).round() as u8;
+        image::Rgba([grey, grey, grey, u8::MAX])
+    };
+    Arc::new(Finding {
+        crop: RgbaImage::from_fn(transform.side, transform.side, pixel),
+        heat: look::heat(values, (side, side), shown),
+        at,
+        most: look::quantile(values, 1.0),
+        scale: transform.scale(),
+    })
+}
+
+/// What a filter makes of a frame; `None` where it does not work on the picture itself.
+fn response(wanted: &WantedStudy, filter: FilterId) -> Option<Arc<Response>> {
+    let kernels = wanted.net.filters.get(filter.convolution)?;
+    let [count, height, width] = kernels.maps.shape;
+    if kernels.inputs != 1 || filter.number >= count {
+        return None;
+    }
+    let area = height * width;
+    let kernel = &kernels.maps.values[filter.number * area..(filter.number + 1) * area];
+    let bias = kernels.biases.get(filter.number).copied().unwrap_or_default();
+    let (frame_width, frame_height) = wanted.grey.dimensions();
+    let long_side = frame_width.max(frame_height) as f32;
+    let wished = wanted
+        .face
+        .as_ref()
+        .map_or(long_side.min(USUAL_FILTERED_SIDE), |(inside, _)| {
+            long_side / inside.crop.transform.scale().max(f32::MIN_POSITIVE)
+        });
+    let scale = wished.clamp(*FILTERED_SIDE.start(), *FILTERED_SIDE.end()) / long_side.max(1.0);
+    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+    let (to_width, to_height) = (side(frame_width), side(frame_height));
+    let filtered = crop::resized(&wanted.grey, to_width, to_height)
+        .and_then(|picture| crop::filtered(&picture, kernel, (width, height), bias));
+    let values = match filtered {
+        Ok(values) => values,
+        Err(error) => {
+            tracing::warn!("a filter cannot be applied to the picture: {error}");
+            return None;
+        }
+    };
+    let (colours, range) = (Colours::of(Palette::PinkGreen), Range::of(&values));
+    let colour = |x: u32, y: u32| {
+        let value = values[(y * to_width + x) as usize];
+        image::Rgba(colours.colour(value, range))
+    };
+    Some(Arc::new(Response {
+        filter,
+        picture: RgbaImage::from_fn(to_width, to_height, colour),
+        most: range.magnitude(),
+    }))
+}
