@@ -17,8 +17,7 @@ pub fn heat(values: &[f32], (width, height): (usize, usize), most: f32) -> RgbaI
         let Some(value) = value.filter(|value| value.is_finite() && *value > 0.0 && most > 0.0) else {
             return Rgba([0; 4]);
         };
-        // The square root: what is a tenth of the most can still be seen.
-        let opacity = (value / most).min(1.0).sqrt();
+        let opacity = (value / most).min(1.0);
         let [r, g, b, _] = colours.colour(value, range);
         Rgba([r, g, b, u8::MAX].map(|channel| (f32::from(channel) * opacity).round() as u8))
     })
@@ -44,7 +43,7 @@ mod tests {
         let picture = heat(&[0.0, 0.5, 2.0, 9.0, f32::NAN, -1.0], (3, 2), 2.0);
         let opacity: Vec<u8> = picture.pixels().map(|pixel| pixel[3]).collect();
         assert_eq!((opacity[0], opacity[2], opacity[3]), (0, 255, 255));
-        assert_eq!((opacity[1], opacity[4], opacity[5]), (128, 0, 0));
+        assert_eq!((opacity[1], opacity[4], opacity[5]), (64, 0, 0));
         assert!(heat(&[1.0], (2, 1), 0.0).pixels().all(|pixel| pixel[3] == 0));
     }
 

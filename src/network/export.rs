@@ -368,7 +368,15 @@ mod tests {
         let maps = model.feature_maps(&pixels[..pixels.len() / 3]).unwrap();
         let place = |name: &str| maps.iter().position(|maps| maps.name == name).unwrap();
         // In the order of their work, what lies within a block before the block.
-        let order = ["stem", "stage2.0.conv1", "stage2.0", "stage2", "stage3.0.conv1", "points"].map(place);
+        let order = [
+            "stem",
+            "stage2.0.conv1",
+            "stage2.0",
+            "stage2",
+            "stage3.0.conv1",
+            "points",
+        ]
+        .map(place);
         assert!(order.is_sorted(), "{order:?}");
     }
 

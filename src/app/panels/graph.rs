@@ -150,7 +150,7 @@ fn draw(ui: &mut Ui, layer: &Layer, node: Node, rect: Rect, is_chosen: bool, sha
     let line = if is_chosen || response.hovered() || response.has_focus() {
         Stroke::new(theme::BOX_WIDTH, colours.accent)
     } else {
-        Stroke::new(1.0, colours.control_line)
+        Stroke::new(1.0, colours.line)
     };
     let fill = if node.is_frame {
         colours.panel

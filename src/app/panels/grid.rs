@@ -5,6 +5,7 @@ use egui::{Color32, DragValue, Pos2, Rect, Response, Sense, Stroke, StrokeKind, 
 use super::texture::Texture;
 use crate::{
     app::theme,
+    look::GAP_PX,
     pipeline::{Atlas, Channel},
 };
 
@@ -82,12 +83,22 @@ pub fn choose(ui: &mut Ui, what: &str, count: usize, picked: &mut Option<usize>)
     .inner
 }
 
-/// A cell on the screen.
+/// A cell on the screen, without the gaps round it, where the atlas has `rect`.
 fn on_screen(rect: Rect, atlas: &Atlas, place: usize) -> Rect {
+    let (width, height) = atlas.picture.dimensions();
     let rows = atlas.channels.len().div_ceil(atlas.columns).max(1);
-    let step = Vec2::new(rect.width() / atlas.columns as f32, rect.height() / rows as f32);
+    // In pixels of the atlas: a cell with its gap, and the cell alone.
+    let gap = GAP_PX as f32;
+    let step = Vec2::new(
+        (width as f32 + gap) / atlas.columns as f32,
+        (height as f32 + gap) / rows as f32,
+    );
     let at = Vec2::new((place % atlas.columns) as f32, (place / atlas.columns) as f32);
-    Rect::from_min_size(rect.min + at * step, step)
+    let per_pixel = rect.size() / Vec2::new(width as f32, height as f32);
+    Rect::from_min_size(
+        rect.min + at * step * per_pixel,
+        (step - Vec2::splat(gap)) * per_pixel,
+    )
 }
 
 /// Draws one cell of the grid alone into `rect`, so that what is below shines through by `1 - opacity`.
@@ -95,4 +106,32 @@ pub fn paint_cell(ui: &Ui, atlas: &Atlas, id: TextureId, place: usize, rect: Rec
     let part = on_screen(WHOLE, atlas, place);
     ui.painter()
         .image(id, rect, part, Color32::WHITE.gamma_multiply(opacity));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::LayerMaps, pipeline::Looking};
+
+    #[test]
+    fn cells_lie_where_the_atlas_has_them() {
+        let maps = LayerMaps {
+            name: "layer".into(),
+            shape: [6, 3, 3],
+            values: vec![1.0; 54],
+        };
+        let atlas = Atlas::of(&maps, &Looking::default(), None);
+        let (width, height) = atlas.picture.dimensions();
+        // At one point of the screen a pixel.
+        let rect = Rect::from_min_size(Pos2::ZERO, Vec2::new(width as f32, height as f32));
+        for place in 0..6 {
+            let cell = on_screen(rect, &atlas, place);
+            let opaque = |x: f32, y: f32| atlas.picture.get_pixel(x as u32, y as u32)[3] == 255;
+            assert!(opaque(cell.min.x + 0.1, cell.min.y + 0.1), "{place}: {cell:?}");
+            assert!(opaque(cell.max.x - 0.1, cell.max.y - 0.1), "{place}: {cell:?}");
+            if cell.max.x < width as f32 {
+                assert!(!opaque(cell.max.x + 0.1, cell.min.y + 0.1), "{place}: {cell:?}");
+            }
+        }
+    }
 }

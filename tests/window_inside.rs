@@ -1,0 +1,105 @@
+//! Looking inside the net in the window: one map or filter large, pins, the graph, and what a keypoint hangs on. With the program's own
+//! net and a real face.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod harness;
+
+use std::time::Duration;
+
+use egui::{Key, Modifiers};
+use egui_kittest::{Harness, kittest::Queryable};
+use harness::{Look, click, has, press, wait_for, wait_until};
+use pinkpoint::app::{Start, Window};
+
+const NONE: Modifiers = Modifiers::NONE;
+
+/// A window that is high enough for everything in the side panel.
+fn window() -> Harness<'static, Window> {
+    let look = Look {
+        size: [1280.0, 1700.0],
+        scale: 1.0,
+    };
+    let mut harness = harness::portrait_window(Start::default(), look);
+    wait_for(&mut harness, "of 56×56");
+    harness
+}
+
+/// Has the still picture looked at anew: as the next frame of a video would.
+fn next_frame(harness: &mut Harness<'_, Window>) {
+    for _ in 0..2 {
+        press(harness, NONE, Key::M);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    harness.run_steps(5);
+}
+
+fn picture(harness: &mut Harness<'_, Window>, name: &str) {
+    harness.run_steps(10);
+    if let Ok(folder) = std::env::var("PICTURES") {
+        harness
+            .render()
+            .unwrap()
+            .save(format!("{folder}/{name}.png"))
+            .unwrap();
+    }
+}
+
+#[test]
+fn a_map_is_enlarged_pinned_and_held() {
+    let mut harness = window();
+    click(&mut harness, "one map large");
+    wait_for(&mut harness, "opacity");
+    next_frame(&mut harness);
+    wait_for(&mut harness, "largest and mean value");
+    click(&mut harness, "pinned");
+    wait_for(&mut harness, "unpin stem 0");
+    next_frame(&mut harness);
+    assert!(!has(&harness, "There is no face to look at"));
+    picture(&mut harness, "map");
+    // Another layer, of which all comes to be seen; the pin stays.
+    press(&mut harness, NONE, Key::G);
+    harness.run_steps(3);
+    click(&mut harness, "look at stage1.0.conv1");
+    wait_for(&mut harness, "stage1.0.conv1 · 32 of 28×28");
+    picture(&mut harness, "graph");
+    click(&mut harness, "hold");
+    harness.run_steps(3);
+    harness.get_by_label("look at stem").click();
+    harness.run_steps(10);
+    std::thread::sleep(Duration::from_millis(300));
+    harness.run_steps(10);
+    assert!(has(&harness, "stage1.0.conv1 · 32"), "it is held");
+    click(&mut harness, "hold");
+    next_frame(&mut harness);
+    wait_for(&mut harness, "stem · 16 of 56×56");
+    click(&mut harness, "unpin stem 0");
+    assert!(!has(&harness, "unpin stem 0"));
+    assert!(harness.state().settings().view.looking.pins.is_empty());
+}
+
+#[test]
+fn a_filter_is_shown_with_its_numbers_and_applied_to_the_whole_picture() {
+    let mut harness = window();
+    click(&mut harness, "one filter large");
+    wait_for(&mut harness, "norm");
+    assert!(has(&harness, "bias"));
+    click(&mut harness, "on the whole picture");
+    std::thread::sleep(Duration::from_millis(500));
+    harness.run_steps(10);
+    picture(&mut harness, "filter");
+}
+
+#[test]
+fn what_a_keypoint_hangs_on_is_shown_for_one_that_is_clicked_until_it_is_closed() {
+    let mut harness = window();
+    press(&mut harness, NONE, Key::W);
+    wait_for(&mut harness, "Covering the brightest part");
+    picture(&mut harness, "why");
+    click(&mut harness, "close");
+    wait_until(&mut harness, |harness| !has(harness, "Why is that point there?"));
+}
