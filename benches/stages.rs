@@ -14,7 +14,7 @@ use pinkpoint::{
     },
     face::Face,
     geometry::{CropTransform, FaceBox},
-    model::{DeviceChoice, KeypointModel, catalogue},
+    model::{DeviceChoice, KeypointModel, Occlusion, catalogue},
     overlay::{self, Style},
     pipeline::{Follower, KeypointFitter},
     record,
@@ -167,4 +167,35 @@ fn a_frame(bencher: Bencher<'_, '_>) {
         let faces = follower.frame(&grey, time, &found[..1], None).unwrap().faces;
         assert_eq!(faces.len(), 1);
     });
+}
+
+/// Which pixels would move a keypoint: the chosen face's, for every frame, in a thread of its own.
+#[divan::bench(args = NETS)]
+fn what_a_keypoint_hangs_on_by_its_gradient(bencher: Bencher<'_, '_>, net: &str) {
+    let (model, crop) = (model(net), crop_for(net));
+    bencher.bench_local(|| model.saliency(&crop, 36).unwrap());
+}
+
+/// Which parts a keypoint would miss: all of them, one after the other.
+#[divan::bench(args = NETS, sample_count = 5)]
+fn what_a_keypoint_hangs_on_by_covering_parts(bencher: Bencher<'_, '_>, net: &str) {
+    let (model, crop) = (model(net), crop_for(net));
+    bencher.bench_local(|| {
+        let mut occlusion = Occlusion::begin(&model, &crop, 36).unwrap();
+        while !occlusion.is_finished() {
+            occlusion.next_row(&model).unwrap();
+        }
+        occlusion.shifts().len()
+    });
+}
+
+/// What a net gets to see of the demo's face.
+fn crop_for(net: &str) -> Vec<f32> {
+    let grey = grey();
+    let mut batch = CropBatch::default();
+    let face = found(&grey)[0].face_box;
+    batch
+        .push(&grey, model(net).contract().crop_of_face(&face))
+        .unwrap();
+    batch.pixels().to_vec()
 }

@@ -25,6 +25,18 @@ fn clock(id: libc::clockid_t) -> Duration {
     )
 }
 
+/// Lets the calling thread, and those that it starts, run only when no other of this machine wants its core. Elsewhere than on Linux,
+/// where this is not a thread's own, nothing is done.
+pub fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        /// The lowest priority that there is.
+        const LOWEST: libc::c_int = 19;
+        // SAFETY: it takes plain numbers. On Linux 0 stands for the calling thread; to lower one's own priority is always allowed.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LOWEST) };
+    }
+}
+
 /// Memory and threads of this process; 0 where the system does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Usage {

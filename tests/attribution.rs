@@ -201,10 +201,10 @@ fn covering_an_eye_moves_its_corner_more_than_covering_anything_else() {
     let (mut hits, faces) = (0, faces(&trained));
     for face in &faces {
         let mut occlusion = Occlusion::begin(&trained, &face.pixels, CORNERS[0]).unwrap();
-        while occlusion.finished().is_none() {
+        while !occlusion.is_finished() {
             occlusion.next_row(&trained).unwrap();
         }
-        let shifts = occlusion.finished().unwrap();
+        let shifts = occlusion.shifts();
         let most = (0..shifts.len())
             .max_by(|a, b| shifts[*a].total_cmp(&shifts[*b]))
             .unwrap();

@@ -1,6 +1,6 @@
 //! Every colour, size and distance of the window. Nothing else in `app` names one.
 
-use egui::{Color32, Context, CornerRadius, FontId, Id, Margin, Rect, Stroke, TextStyle, Ui, Vec2};
+use egui::{Color32, Context, CornerRadius, FontId, Id, Label, Margin, Rect, Stroke, TextStyle, Ui, Vec2};
 use serde::{Deserialize, Serialize};
 
 use crate::overlay::{Colour, PINK};
@@ -199,6 +199,8 @@ pub const PINNED_SIDE: f32 = 112.0;
 pub const GRAPH_HEIGHT: f32 = 140.0;
 /// How much heat covers a face.
 pub const HEAT_OPACITY: f32 = 0.85;
+/// By how much a gamma changes for a point of the screen.
+pub const GAMMA_STEP: f32 = 0.01;
 /// Gammas that can be chosen for the colours of maps.
 pub const GAMMA: std::ops::RangeInclusive<f32> = 0.25..=4.0;
 
@@ -222,7 +224,7 @@ pub const fn colour([red, green, blue]: Colour) -> Color32 {
 }
 
 /// Writes a line into the lower left corner of a picture at `rect`.
-pub fn caption(ui: &Ui, rect: Rect, text: &str) {
+pub fn caption(ui: &mut Ui, rect: Rect, text: &str) {
     let colours = colours(ui.ctx());
     let font = FontId::proportional(SMALL_SIZE);
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font, colours.text);
@@ -230,7 +232,7 @@ pub fn caption(ui: &Ui, rect: Rect, text: &str) {
     let at = rect.left_bottom() + Vec2::new(SPACE, -SPACE - size.y);
     let ground = Rect::from_min_size(at, size);
     ui.painter().rect_filled(ground, ROUNDING, colours.raised);
-    ui.painter().galley(at + Vec2::splat(SPACE), galley, colours.text);
+    ui.put(ground, Label::new(galley));
 }
 
 /// What can be read on a ground of this colour.

@@ -504,8 +504,11 @@ impl Window {
                 let mut beside = child(rect);
                 self.video
                     .show_response(&mut beside, scene, texture, shown.mirrored);
-                let text = format!("filter {} · largest {:.2}", filter.number, response.most);
-                theme::caption(&beside, rect, &text);
+                let text = format!(
+                    "filter {} of the net · largest {:.2}",
+                    filter.number, response.most
+                );
+                theme::caption(&mut beside, rect, &text);
             }
             ui.allocate_rect(area, Sense::hover());
             match clicked {

@@ -11,6 +11,7 @@ use image::GrayImage;
 use serde::Serialize;
 
 use crate::{
+    detect::{CascadeDetector, CascadeSettings, FaceDetector},
     geometry::{CropTransform, FaceBox, Rect},
     model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, archive, catalogue},
     picture,
@@ -33,7 +34,7 @@ pub struct InspectArgs {
     /// Picture of a face to run the net on
     #[arg(long, value_name = "PICTURE")]
     image: Option<PathBuf>,
-    /// Where the face's keypoints are in the picture, in pixels; the whole picture is taken as one face unless given
+    /// Where the face's keypoints are in the picture, in pixels; the largest face that is found unless given
     #[arg(long = "box", value_name = "X,Y,W,H", requires = "image", value_parser = parse_box)]
     face_box: Option<Rect>,
     /// Number of the keypoint of which the figures show what it hangs on; the first corner of an eye unless given
@@ -265,15 +266,32 @@ impl Face {
         let grey = crop::grey(&picture::read(path)?)?;
         let (width, height) = grey.dimensions();
         let whole = || CropTransform::of_picture(width, height, 1.0, contract.input_side);
-        let crop = match face_box {
-            Some(face_box) => contract.crop_of_face(&FaceBox::upright(&face_box)),
-            None => contract.crop_of_picture(width, height).unwrap_or_else(whole),
+        let given = face_box.map(|face_box| FaceBox::upright(&face_box));
+        let found = match given {
+            Some(given) => Some(given),
+            None => largest_face(&grey)?,
+        };
+        let crop = match found {
+            Some(face_box) => contract.crop_of_face(&face_box),
+            None => {
+                say!(
+                    "no face was found in the picture: all of it is taken as one; --box X,Y,W,H says where it is"
+                );
+                contract.crop_of_picture(width, height).unwrap_or_else(whole)
+            }
         };
         let mut batch = CropBatch::default();
         batch.push(&grey, crop)?;
         let pixels = batch.pixels().to_vec();
         Ok(Self { grey, crop, pixels })
     }
+}
+
+/// The largest face that the usual cascade finds.
+fn largest_face(grey: &GrayImage) -> anyhow::Result<Option<FaceBox>> {
+    let found = CascadeDetector::open(CascadeSettings::thorough())?.detect(grey)?;
+    let faces = found.into_iter().map(|found| found.face_box);
+    Ok(faces.max_by(|a, b| a.bounds().long_side().total_cmp(&b.bounds().long_side())))
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ const NOTE: u32 = 22;
 const LABEL: u32 = 17;
 /// See [`LABEL`].
 const NARROWEST_LABELLED: u32 = 40;
+/// Pictures that are no wider than this are made of values that one wants to see, pixels.
+const LARGEST_OF_VALUES: u32 = 128;
+/// Side of a map of a single value, pixels.
+const SINGLE_VALUE: u32 = 64;
 /// Width of the bar of colours with its numbers, pixels.
 const BAR: u32 = 150;
 /// Width of the bar itself.
@@ -52,7 +56,7 @@ pub struct Figure<'a> {
 pub struct FigureError(String);
 
 impl Figure<'_> {
-    /// Draws it. Pictures are enlarged without smoothing, as far as whole numbers of pixels go, and shrunk by averaging.
+    /// Draws it. Maps and filters are enlarged without smoothing, as far as whole numbers of pixels go; photographs smoothly.
     ///
     /// # Errors
     /// When there is nothing to draw, or drawing text fails.
@@ -65,8 +69,11 @@ impl Figure<'_> {
         let rows = (self.cells.len() as u32).div_ceil(columns);
         let room = WIDTH - 2 * EDGE - if self.bar.is_some() { BAR } else { 0 };
         let most = (room.saturating_sub((columns - 1) * GAP) / columns).max(1);
-        let cell_width = if most >= from_width {
-            most / from_width * from_width
+        // Small pictures are made of values, each of which gets as many whole pixels; others are photographs.
+        let is_of_values = from_width <= LARGEST_OF_VALUES;
+        let cell_width = if is_of_values && most >= from_width {
+            let most_a_value = if from_width == 1 { SINGLE_VALUE } else { most };
+            (most.min(most_a_value * from_width)) / from_width * from_width
         } else {
             most
         };
@@ -86,7 +93,7 @@ impl Figure<'_> {
         };
         for (index, (picture, _)) in self.cells.iter().enumerate() {
             let (left, top) = place(index);
-            let how = if cell_width >= picture.width() {
+            let how = if is_of_values && cell_width >= picture.width() {
                 imageops::FilterType::Nearest
             } else {
                 imageops::FilterType::Triangle

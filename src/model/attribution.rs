@@ -110,9 +110,14 @@ impl Occlusion {
         edge((2 * at).saturating_sub(1))..edge(2 * at + 3).min(self.side)
     }
 
-    /// How far the keypoint moved for every place, crop pixels, row by row; `None` while there are rows to go.
-    pub fn finished(&self) -> Option<&[f32]> {
-        (self.shifts.len() == Self::CELLS * Self::CELLS).then_some(&self.shifts)
+    /// How far the keypoint moved for every place so far, crop pixels, row by row.
+    pub fn shifts(&self) -> &[f32] {
+        &self.shifts
+    }
+
+    /// Whether there are no more rows to cover.
+    pub fn is_finished(&self) -> bool {
+        self.shifts.len() >= Self::CELLS * Self::CELLS
     }
 }
 

@@ -18,13 +18,14 @@ use crate::{
     geometry::Point,
     look::{self, Colours, Palette, Range},
     model::{DeviceChoice, KeypointModel, ModelError, Occlusion},
+    process,
     transform::crop,
 };
 
 /// How often the thread looks up while there is nothing to do; closing its slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// It rests so long after a piece of work, of what that took: the frames' own threads need the cores more.
-const REST: f32 = 0.5;
+/// While frames come, the window is drawn for them and finds what is new; where none has come for so long it is woken.
+const QUIET: Duration = Duration::from_millis(100);
 /// The share of a crop's pixels whose gradient is not drawn stronger than the strongest: few stand out by far.
 const SHOWN_SHARE: f32 = 0.995;
 /// Long side of a picture that a filter is applied to, pixels.
@@ -76,6 +77,8 @@ pub struct Why {
     pub saliency: Option<Result<Arc<Finding>, String>>,
     /// Which parts of the crop it would miss: how far it moves when a part is grey, crop pixels. Or why that is not known.
     pub occlusion: Option<Result<Arc<Finding>, String>>,
+    /// Whether all parts were covered at least once; until then `occlusion` is of the first rows only.
+    pub is_whole: bool,
 }
 
 /// Something found about the crop of a face.
@@ -124,6 +127,8 @@ pub(super) struct StudyThread {
 impl StudyThread {
     /// Runs until the slot of wishes is closed.
     pub(super) fn run(self) {
+        // The frames' own threads need the cores more.
+        process::yield_to_others();
         let mut desk = Desk {
             device: self.device,
             net: None,
@@ -131,25 +136,41 @@ impl StudyThread {
             sweep: None,
             study: Study::default(),
         };
+        // When the last frame came, and whether the window knows what was found since.
+        let (mut last_frame, mut known) = (Instant::now(), true);
         loop {
-            let patience = if desk.sweep.is_some() {
-                Duration::ZERO
-            } else {
-                PATIENCE
+            let patience = match (&desk.sweep, known) {
+                (Some(_), _) => Duration::ZERO,
+                (None, false) => QUIET,
+                (None, true) => PATIENCE,
             };
-            let start = Instant::now();
             let changed = match self.wanted.take(patience) {
-                Taken::Value(wanted) => desk.take(wanted),
+                Taken::Value(wanted) => {
+                    last_frame = Instant::now();
+                    desk.take(wanted)
+                }
                 Taken::Nothing => desk.sweep_on(),
                 Taken::Closed => return,
             };
             if changed {
                 self.studies.put(desk.study.clone());
+                known = false;
+            }
+            if !known && last_frame.elapsed() >= QUIET {
                 self.events.wake();
-                std::thread::sleep(start.elapsed().min(PATIENCE).mul_f32(REST));
+                known = true;
             }
         }
     }
+}
+
+/// Parts of a crop that are covered, one after the other.
+struct Sweep {
+    occlusion: Occlusion,
+    inside: Arc<Inside>,
+    /// Where the keypoint is, crop pixels.
+    at: Point,
+    began: Instant,
 }
 
 /// What lies on the thread's desk.
@@ -160,7 +181,7 @@ struct Desk {
     /// The newest frame.
     frame: Option<WantedStudy>,
     /// Parts of a crop are being covered.
-    sweep: Option<(Occlusion, Arc<Inside>, Point)>,
+    sweep: Option<Sweep>,
     study: Study,
 }
 
@@ -200,6 +221,7 @@ impl Desk {
             point,
             saliency: None,
             occlusion: None,
+            is_whole: false,
         });
         let Some((_, model)) = &self.net else { return };
         let Some((inside, points)) = &wanted.face else {
@@ -213,7 +235,14 @@ impl Desk {
                 why.saliency = Some(saliency(model, inside, point, at).map_err(failed));
                 if self.sweep.is_none() {
                     match Occlusion::begin(model, &inside.crop.pixels, point) {
-                        Ok(sweep) => self.sweep = Some((sweep, inside.clone(), at)),
+                        Ok(occlusion) => {
+                            self.sweep = Some(Sweep {
+                                occlusion,
+                                inside: inside.clone(),
+                                at,
+                                began: Instant::now(),
+                            });
+                        }
                         Err(error) => why.occlusion = Some(Err(failed(error))),
                     }
                 }
@@ -225,21 +254,27 @@ impl Desk {
         }
     }
 
-    /// Covers the next parts. Whether there is anything new to be seen.
+    /// Covers the next parts. Whether there is anything new to be seen: the first time every row, then all at once.
     fn sweep_on(&mut self) -> bool {
-        let (Some((sweep, inside, at)), Some((_, Ok(model)))) = (&mut self.sweep, &self.net) else {
+        let (Some(sweep), Some((_, Ok(model)))) = (&mut self.sweep, &self.net) else {
             return false;
         };
-        let outcome = match sweep.next_row(model) {
-            Ok(()) => match sweep.finished() {
-                Some(shifts) => Ok(occluded(shifts, inside, *at)),
-                None => return false,
-            },
-            Err(error) => Err(error.to_string()),
-        };
-        self.sweep = None;
+        let outcome = sweep.occlusion.next_row(model);
+        let is_finished = outcome.is_err() || sweep.occlusion.is_finished();
+        let is_first = self.study.why.as_ref().is_some_and(|why| !why.is_whole);
+        if !is_finished && !is_first {
+            return false;
+        }
+        let found = outcome
+            .map(|()| occluded(sweep))
+            .map_err(|error| error.to_string());
         if let Some(why) = &mut self.study.why {
-            why.occlusion = Some(outcome);
+            why.occlusion = Some(found);
+            why.is_whole |= is_finished;
+        }
+        if is_finished {
+            tracing::debug!(took = ?sweep.began.elapsed(), "all parts of a face were covered");
+            self.sweep = None;
         }
         true
     }
@@ -262,8 +297,11 @@ fn saliency(
     ))
 }
 
-fn occluded(shifts: &[f32], inside: &Inside, at: Point) -> Arc<Finding> {
-    finding(shifts, Occlusion::CELLS, look::quantile(shifts, 1.0), inside, at)
+/// What is known of a sweep by now; the places that were not covered yet are clear.
+fn occluded(sweep: &Sweep) -> Arc<Finding> {
+    let shifts = sweep.occlusion.shifts();
+    let most = look::quantile(shifts, 1.0);
+    finding(shifts, Occlusion::CELLS, most, &sweep.inside, sweep.at)
 }
 
 /// `values` of `side` x `side` places of the crop, drawn up to `shown`.

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egui::{Color32, ComboBox, RichText, Sense, Slider, Ui, Vec2};
+use egui::{Color32, ComboBox, DragValue, RichText, Sense, Slider, Ui, Vec2};
 use egui_plot::{Line, Plot, PlotPoints};
 
 use super::{count_of, grid, heading, hint, texture::Texture};
@@ -207,17 +207,25 @@ fn choose_look(ui: &mut Ui, view: &mut View) {
             .map_or("", |(_, name)| name),
     };
     let looking = &mut view.looking;
-    widgets::choice(ui, "colours", name(looking.palette), |ui| {
-        let all = Palette::ALL.map(|(palette, _)| Some(palette));
-        for palette in std::iter::once(None).chain(all) {
-            ui.selectable_value(&mut looking.palette, palette, name(palette));
-        }
+    ui.horizontal_wrapped(|ui| {
+        ComboBox::from_id_salt("colours")
+            .selected_text(name(looking.palette))
+            .show_ui(ui, |ui| {
+                let all = Palette::ALL.map(|(palette, _)| Some(palette));
+                for palette in std::iter::once(None).chain(all) {
+                    ui.selectable_value(&mut looking.palette, palette, name(palette));
+                }
+            })
+            .response
+            .on_hover_text("Colours");
+        let gamma = DragValue::new(&mut looking.gamma)
+            .range(theme::GAMMA)
+            .speed(theme::GAMMA_STEP)
+            .fixed_decimals(2)
+            .prefix("gamma ");
+        ui.add(gamma)
+            .on_hover_text("Below 1 weak values are seen better, above 1 only strong ones are.");
     });
-    let slider = Slider::new(&mut looking.gamma, theme::GAMMA)
-        .logarithmic(true)
-        .fixed_decimals(2);
-    let help = "Below 1 weak values are seen better, above 1 only strong ones are.";
-    widgets::slider(ui, "gamma", slider, help);
 }
 
 fn about(channel: &Channel) -> String {

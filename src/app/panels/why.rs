@@ -86,7 +86,8 @@ impl WhyPanel {
                 }
             }
         });
-        if let Some(finding) = &self.occlusion.finding {
+        let is_whole = why.is_some_and(|why| why.is_whole);
+        if let Some(finding) = self.occlusion.finding.as_ref().filter(|_| is_whole) {
             let moved = finding.most * finding.scale;
             let text = format!("Covering the brightest part moves it by {moved:.1} px of the picture.");
             ui.label(RichText::new(text).small());

@@ -56,27 +56,26 @@ pub fn write(
             0 => "filters.png".to_owned(),
             _ => format!("filters-{}", file_name(index, &kernels.maps.name)),
         };
-        let [count, height, width] = kernels.maps.shape;
         let of = match kernels.inputs {
             1 => "what they do to the picture".to_owned(),
             inputs => format!("what they do to the first of {inputs} maps"),
         };
         let title = format!(
-            "{name} · {} · {count} filters of {width} × {height}",
-            kernels.maps.name
+            "{name} · {} · {}",
+            kernels.maps.name,
+            count_of(kernels.maps.shape, "filters")
         );
         let note = format!("{of}; white is 0, pink lets brightness through, green turns it round");
         save(&file, of_maps(&title, &note, &kernels.maps, Palette::PinkGreen))?;
     }
     let Some(face) = face else { return Ok(()) };
     for (index, layer) in layers.iter().enumerate() {
-        let [count, height, width] = layer.shape;
-        let title = format!("{name} · {} · {count} maps of {width} × {height}", layer.name);
+        let title = format!("{name} · {} · {}", layer.name, count_of(layer.shape, "maps"));
         let palette = Palette::suited_to(&layer.values);
         let note = if palette.is_signed() {
             "for one face; white is 0; all maps share one range of colours"
         } else {
-            "for one face; all maps share one range of colours"
+            "for one face; all maps share one range of colours, which go by the square root"
         };
         save(
             &file_name(index, &layer.name),
@@ -104,7 +103,9 @@ pub fn write(
 
 /// All maps of a layer, or all filters of a convolution.
 fn of_maps<'a>(title: &'a str, note: &'a str, maps: &LayerMaps, palette: Palette) -> Figure<'a> {
-    let colours = Colours::of(palette);
+    // Few values are far above all others, most of all at the edges: without the square root the others would be black.
+    let gamma = if palette.is_signed() { 1.0 } else { 0.5 };
+    let colours = Colours::new(palette, gamma);
     let [count, height, width] = maps.shape;
     let range = Range::of(&maps.values);
     let cells = maps.values.chunks_exact((height * width).max(1)).enumerate();
@@ -121,8 +122,27 @@ fn of_maps<'a>(title: &'a str, note: &'a str, maps: &LayerMaps, palette: Palette
         title,
         note,
         cells: cells.collect::<Vec<_>>(),
-        columns: (count as f64 * LYING).sqrt().ceil() as usize,
+        columns: columns_for(count),
         bar: Some((colours, range)),
+    }
+}
+
+/// Cells in a row of a figure that lies on its side: rather so many that all rows are full.
+fn columns_for(count: usize) -> usize {
+    /// So much wider than that a figure may get for it.
+    const WIDER: f64 = 1.6;
+    let wanted = (count as f64 * LYING).sqrt();
+    let mut full = (wanted as usize).max(1)..=(wanted * WIDER) as usize;
+    full.find(|columns| count.is_multiple_of(*columns))
+        .unwrap_or(wanted.ceil() as usize)
+}
+
+/// `16 maps of 56 × 56`, or `68 values`.
+fn count_of([count, height, width]: [usize; 3], what: &str) -> String {
+    match (count, height, width) {
+        (1, 1, 1) => "1 value".to_owned(),
+        (_, 1, 1) => format!("{count} values"),
+        _ => format!("{count} {what} of {width} × {height}"),
     }
 }
 
@@ -147,7 +167,7 @@ fn filtered<'a>(title: &'a str, kernels: &Kernels, face: &Face) -> anyhow::Resul
     }
     Ok(Figure {
         title,
-        note: "as the course shows it: the filter, and the picture after it; white is 0, pink above, green below, each in a range of its own",
+        note: "each filter beside the picture after it; white is 0, pink above, green below, each in a range of its own",
         cells,
         columns: PAIRS,
         bar: None,
@@ -182,12 +202,10 @@ fn pair(
 fn why<'a>(title: &'a str, model: &KeypointModel, face: &Face, point: usize) -> anyhow::Result<Figure<'a>> {
     let side = face.crop.side as usize;
     let mut occlusion = Occlusion::begin(model, &face.pixels, point)?;
-    let shifts = loop {
-        if let Some(shifts) = occlusion.finished() {
-            break shifts;
-        }
+    while !occlusion.is_finished() {
         occlusion.next_row(model)?;
-    };
+    }
+    let shifts = occlusion.shifts();
     let lengths = model.saliency(&face.pixels, point)?;
     let most = look::quantile(shifts, 1.0);
     let grey = RgbaImage::from_fn(face.crop.side, face.crop.side, |x, y| {
@@ -240,6 +258,12 @@ fn file_name(index: usize, layer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_are_full_where_that_can_be() {
+        assert_eq!([1, 16, 32, 68, 128, 512].map(columns_for), [1, 8, 8, 17, 16, 32]);
+        assert_eq!(columns_for(17), 6);
+    }
 
     #[test]
     fn file_names_are_plain() {
