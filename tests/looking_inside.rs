@@ -12,6 +12,7 @@ use std::{
 };
 
 use pinkpoint::model::{DeviceChoice, KeypointModel, LayerMaps, ModelError, Reading};
+use predicates::prelude::PredicateBooleanExt;
 use serde::Deserialize;
 
 const SIDE: usize = 32;
@@ -168,4 +169,86 @@ fn what_a_net_is_can_be_read_by_other_programs() {
     let conv1 = layers.iter().find(|layer| layer["name"] == "conv1").unwrap();
     assert_eq!(conv1["shape"], serde_json::json!([4, 28, 28]));
     assert_eq!(conv1["multiply_adds"], 4 * 25 * 28 * 28);
+}
+
+fn inspect() -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin("pinkpoint").unwrap();
+    command.arg("inspect");
+    command
+}
+
+/// The demo's picture, a face in it.
+fn portrait() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "assets", "demo.jpg"]
+        .iter()
+        .collect()
+}
+
+#[test]
+fn figures_of_a_net_are_written_for_the_face_in_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("new").join("figures");
+    inspect()
+        .args(["course-long", "--point", "30", "--image"])
+        .arg(portrait())
+        .arg("--out")
+        .arg(&out)
+        .assert()
+        .success()
+        .stdout(predicates::str::contains("no face was found").not());
+    let files = [
+        "filters.png",
+        "filters-02-conv2-weight.png",
+        "01-conv1.png",
+        "18-fc2.png",
+        "filtered.png",
+        "why-30.png",
+    ];
+    for file in files {
+        let figure = image::open(out.join(file)).unwrap().into_rgb8();
+        assert_eq!(figure.width(), 1800, "{file}");
+        let ink = figure.pixels().filter(|pixel| pixel.0 != [255; 3]).count();
+        assert!(ink > 5000, "{file} is empty");
+    }
+    // Of the filters alone there is more than one can see in 12 colours.
+    let filters = image::open(out.join("filters.png")).unwrap().into_rgb8();
+    let colours: std::collections::HashSet<_> = filters.pixels().map(|pixel| pixel.0).collect();
+    assert!(colours.len() > 100, "{}", colours.len());
+}
+
+#[test]
+fn figures_that_cannot_be_made_are_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("grey.png");
+    image::RgbImage::from_pixel(200, 160, image::Rgb([90; 3]))
+        .save(&empty)
+        .unwrap();
+    let with = |image: &std::path::Path, more: &[&str]| {
+        let mut command = inspect();
+        command
+            .arg("pinkpoint-youtube")
+            .arg("--image")
+            .arg(image)
+            .args(more);
+        command.arg("--out").arg(folder.path().join("out"));
+        command.assert()
+    };
+    with(&portrait(), &["--point", "68"])
+        .failure()
+        .stderr(predicates::str::contains("keypoints 0 to 67"));
+    with(&folder.path().join("none.png"), &[])
+        .failure()
+        .stderr(predicates::str::contains("none.png"));
+    // A picture without a face is looked at all the same, and that is said.
+    with(&empty, &[])
+        .success()
+        .stdout(predicates::str::contains("no face was found"));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    inspect()
+        .args(["pinkpoint-youtube", "--out"])
+        .arg(file.join("below"))
+        .assert()
+        .failure()
+        .stderr(predicates::str::contains("cannot make the folder"));
 }

@@ -22,7 +22,7 @@ use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Point, Rect},
     model::{DeviceChoice, KeypointModel, OutputScale, Reading},
-    pipeline::{Event, Pipeline, Recorder, Role, RunFacts, Scene, Setup},
+    pipeline::{Event, FilterId, Looking, Pin, Pipeline, Recorder, Role, RunFacts, Scene, Setup, Studying},
     source::{Cause, SourceError, SourceSpec},
 };
 use script::{FACE, OneFace, Script, grey_of, grey_seen, number_in, until};
@@ -569,6 +569,98 @@ fn the_look_inside_is_there_when_it_is_asked_for() {
     assert!(maps.shape.iter().all(|&length| length > 0) && maps.picture.width() > 1);
     pipeline.look_inside(false);
     until(|| next_scene(&pipeline).inside.is_none().then_some(()));
+}
+
+#[test]
+fn pinned_maps_come_with_the_layer_that_is_looked_at_or_alone() {
+    let pipeline = start(with_net(&Script::camera(), OneFace::default()));
+    let net = with_faces(&pipeline, 1).net.clone().unwrap();
+    let [first, last] = [&net.layers[0], &net.layers[net.layers.len() - 1]].map(|layer| layer.name.clone());
+    let pin = |layer: &str, number| Pin {
+        layer: layer.into(),
+        number,
+    };
+    let mut looking = Looking::default();
+    for pin in [pin(&last, 1), pin(&first, 2), pin("gone", 0)] {
+        assert!(looking.pin(pin));
+    }
+    pipeline.look_at(looking.clone());
+    // Nobody looks at a layer: only what is pinned is there.
+    let inside = until(|| {
+        next_scene(&pipeline)
+            .inside
+            .clone()
+            .filter(|inside| inside.pinned.is_some())
+    });
+    assert!(inside.maps.is_none());
+    let shown: Vec<Pin> = inside
+        .pinned
+        .as_ref()
+        .unwrap()
+        .cells
+        .iter()
+        .map(|cell| cell.0.clone())
+        .collect();
+    assert_eq!(shown, [pin(&last, 1), pin(&first, 2)]);
+    pipeline.look_inside(true);
+    let inside = until(|| {
+        next_scene(&pipeline)
+            .inside
+            .clone()
+            .filter(|inside| inside.maps.is_some())
+    });
+    assert_eq!(inside.maps.as_ref().unwrap().layer, first);
+    assert!(inside.pinned.is_some());
+    pipeline.look_inside(false);
+    pipeline.look_at(Looking::default());
+    until(|| next_scene(&pipeline).inside.is_none().then_some(()));
+}
+
+#[test]
+fn a_keypoint_and_a_filter_are_studied_beside_the_frames_until_told_otherwise() {
+    let pipeline = start(with_net(&Script::camera(), OneFace::default()));
+    with_faces(&pipeline, 1);
+    let filter = FilterId {
+        convolution: 0,
+        number: 1,
+    };
+    pipeline.study(Studying {
+        point: Some(40),
+        filter: Some(filter),
+    });
+    let study = until(|| {
+        pipeline
+            .newest_study()
+            .filter(|study| study.why.as_ref().is_some_and(|why| why.is_whole))
+    });
+    let why = study.why.unwrap();
+    assert_eq!(why.point, 40);
+    let (saliency, occlusion) = (why.saliency.unwrap().unwrap(), why.occlusion.unwrap().unwrap());
+    assert_eq!(saliency.crop.dimensions(), (64, 64));
+    assert_eq!(saliency.heat.dimensions(), (64, 64));
+    assert!(occlusion.heat.width() < 64 && occlusion.scale > 0.0);
+    let response = study.response.unwrap();
+    assert_eq!(response.filter, filter);
+    let (width, height) = next_scene(&pipeline).frame.picture.dimensions();
+    let [seen, shown] = [response.picture.dimensions(), (width, height)].map(|(w, h)| w as f32 / h as f32);
+    assert!((seen - shown).abs() < 0.1 * shown, "the whole picture");
+    // Another keypoint, of which nothing of the first is said; and one that there is not.
+    pipeline.study(Studying {
+        point: Some(7),
+        filter: None,
+    });
+    let study = until(|| {
+        pipeline
+            .newest_study()
+            .filter(|study| study.why.as_ref().is_some_and(|why| why.point == 7))
+    });
+    assert!(study.response.is_none());
+    pipeline.study(Studying::default());
+    until(|| pipeline.newest_study().filter(|study| study.why.is_none()));
+    for _ in 0..10 {
+        next_scene(&pipeline);
+    }
+    assert!(pipeline.newest_study().is_none(), "nothing is studied any more");
 }
 
 #[test]

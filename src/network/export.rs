@@ -18,8 +18,8 @@ use crate::{
 struct Template {
     /// TorchScript whose parameters are empty; batch norms are folded away.
     code: &'static [u8],
-    /// The parameter that has two values a keypoint; no other net has one of this name.
-    last_bias: &'static str,
+    /// A parameter that no other net has, and how many values it has a keypoint.
+    mark: (&'static str, usize),
     /// Whether the convolutions are quicker with the channels of a place side by side in memory.
     channels_last: bool,
 }
@@ -29,17 +29,17 @@ impl Architecture {
         match self {
             Self::Course => Template {
                 code: include_bytes!("templates/course.pt"),
-                last_bias: "fc2.bias",
+                mark: ("fc2.bias", 2),
                 channels_last: false,
             },
             Self::Naimish => Template {
                 code: include_bytes!("templates/naimish.pt"),
-                last_bias: "dense3.bias",
+                mark: ("dense3.bias", 2),
                 channels_last: false,
             },
             Self::Pinkpoint => Template {
                 code: include_bytes!("templates/pinkpoint.pt"),
-                last_bias: "points.bias",
+                mark: ("coarse.bias", 1),
                 channels_last: true,
             },
         }
@@ -112,10 +112,10 @@ pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, ExportErr
 /// When no net has them.
 pub fn recognise(variables: &HashMap<String, Tensor>) -> Result<(Architecture, usize), ExportError> {
     let known = Architecture::ALL.into_iter().find_map(|net| {
-        let bias = variables.get(net.template().last_bias)?;
-        Some((net, bias.numel() / 2))
+        let (name, values) = net.template().mark;
+        Some((net, variables.get(name)?.numel() / values))
     });
-    let wanted = || Architecture::ALL.map(|net| net.template().last_bias).join(" or ");
+    let wanted = || Architecture::ALL.map(|net| net.template().mark.0).join(" or ");
     known.ok_or_else(|| ExportError::Missing(wanted()))
 }
 
