@@ -22,7 +22,9 @@ use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Point, Rect},
     model::{DeviceChoice, KeypointModel, OutputScale, Reading},
-    pipeline::{Event, FilterId, Looking, Pin, Pipeline, Recorder, Role, RunFacts, Scene, Setup, Studying},
+    pipeline::{
+        Event, FilterId, Looking, OnScreen, Pin, Pipeline, Recorder, Role, RunFacts, Scene, Setup, Studying,
+    },
     source::{Cause, SourceError, SourceSpec},
 };
 use script::{FACE, OneFace, Script, grey_of, grey_seen, number_in, until};
@@ -569,6 +571,43 @@ fn the_look_inside_is_there_when_it_is_asked_for() {
     assert!(maps.shape.iter().all(|&length| length > 0) && maps.picture.width() > 1);
     pipeline.look_inside(false);
     until(|| next_scene(&pipeline).inside.is_none().then_some(()));
+}
+
+#[test]
+fn only_maps_that_are_on_the_screen_are_drawn_and_one_of_them_large() {
+    let pipeline = start(with_net(&Script::camera(), OneFace::default()));
+    pipeline.look_inside(true);
+    let whole = until(|| next_scene(&pipeline).inside.clone());
+    let atlas = whole.maps.as_ref().unwrap();
+    assert_eq!((atlas.rows(), atlas.columns, atlas.channels.len()), (1, 4, 4));
+    assert!(whole.large.is_none() && atlas.picture.width() > atlas.cell.0);
+    pipeline.show_maps(OnScreen {
+        rows: (1, 3),
+        large: Some(2),
+    });
+    let part = until(|| {
+        next_scene(&pipeline)
+            .inside
+            .clone()
+            .filter(|inside| inside.large.is_some())
+    });
+    let drawn = part.maps.as_ref().unwrap();
+    assert_eq!(drawn.picture.dimensions(), (1, 1), "its only row is out of sight");
+    assert_eq!(drawn.channels.len(), 4, "all are known");
+    let (channel, large) = part.large.as_ref().unwrap();
+    assert_eq!((channel.number, large.dimensions()), (2, (62, 62)));
+    pipeline.show_maps(OnScreen {
+        rows: (0, 1),
+        large: Some(99),
+    });
+    let again = until(|| {
+        next_scene(&pipeline)
+            .inside
+            .clone()
+            .filter(|inside| inside.large.is_none())
+    });
+    let drawn = again.maps.as_ref().unwrap();
+    assert_eq!(drawn.picture.dimensions(), atlas.picture.dimensions());
 }
 
 #[test]

@@ -161,6 +161,7 @@ fn everything_of_the_inside_of_a_net() {
     compare(&mut results, &mut harness, "inside-filter");
     press(&mut harness, NONE, Key::F);
     harness::click(&mut harness, "one map large");
+    wait_for(&mut harness, "opacity");
     harness::click(&mut harness, "pinned");
     rest(&mut harness);
     compare(&mut results, &mut harness, "inside-map");

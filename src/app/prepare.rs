@@ -32,6 +32,8 @@ pub struct Prepared {
 pub struct InsidePictures {
     /// The layer that is looked at.
     pub maps: Option<Arc<ColorImage>>,
+    /// The map that is shown large.
+    pub large: Option<Arc<ColorImage>>,
     /// The maps that are pinned.
     pub pinned: Option<Arc<ColorImage>>,
     /// The face that they are of.
@@ -57,6 +59,7 @@ impl Preparer {
             largest_side: largest_side.clone(),
             videos: Recycled::default(),
             maps: Recycled::default(),
+            large: Recycled::default(),
             pinned: Recycled::default(),
             crops: Recycled::default(),
         };
@@ -112,6 +115,7 @@ struct Work {
     largest_side: Arc<AtomicU32>,
     videos: Recycled<ColorImage>,
     maps: Recycled<ColorImage>,
+    large: Recycled<ColorImage>,
     pinned: Recycled<ColorImage>,
     crops: Recycled<ColorImage>,
 }
@@ -134,6 +138,10 @@ impl Work {
                 .maps
                 .as_ref()
                 .map(|atlas| copied(&atlas.picture, &mut self.maps)),
+            large: inside
+                .large
+                .as_ref()
+                .map(|(_, picture)| copied(picture, &mut self.large)),
             pinned: inside
                 .pinned
                 .as_ref()

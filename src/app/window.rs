@@ -409,10 +409,14 @@ impl Window {
         if inside {
             let view = &mut self.settings.view;
             let (before, mut studying) = (view.looking.clone(), self.studying);
+            let on_screen = self.panels.on_screen();
             right.show(ui, |ui| {
                 self.panels.show(ui, self.scene.as_deref(), view, &mut studying)
             });
             self.look_anew(&before);
+            if self.panels.on_screen() != on_screen {
+                self.pipeline.show_maps(self.panels.on_screen());
+            }
             self.study(studying);
         } else if self.studying.is_some() {
             self.study(Studying::default());

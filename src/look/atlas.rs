@@ -5,6 +5,9 @@ use image::{Rgba, RgbaImage};
 use super::palette::{Colours, Range};
 use crate::model::LayerMaps;
 
+/// See [`Layout::rows`].
+pub const ALL_ROWS: (usize, usize) = (0, usize::MAX);
+
 /// Transparent pixels between two maps of an atlas.
 pub const GAP_PX: u32 = 2;
 
@@ -19,6 +22,8 @@ pub struct Layout {
     pub cell_px: u32,
     /// Whether every map has a range of values of its own, and not one for all.
     pub each_by_itself: bool,
+    /// Which rows are drawn, the first and the one after the last, as far as there are so many.
+    pub rows: (usize, usize),
 }
 
 /// All maps of a layer in one grid, row by row, `columns` in a row.
@@ -34,13 +39,15 @@ pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, colours: &Colours) 
         columns,
         cell_px,
         each_by_itself: false,
+        rows: ALL_ROWS,
     };
     let order: Vec<usize> = (0..maps.shape[0]).collect();
     atlas_into(maps, &order, layout, colours, &mut picture);
     picture
 }
 
-/// As [`atlas`], of the maps in this order, into `picture`, whose memory is used again when it has the right size.
+/// As [`atlas`], of the maps in this order and only of the rows that are to be drawn, into `picture`, whose memory is used again when it
+/// has the right size.
 pub fn atlas_into(
     maps: &LayerMaps,
     order: &[usize],
@@ -55,7 +62,12 @@ pub fn atlas_into(
         return;
     }
     let columns = layout.columns.clamp(1, count) as u32;
-    let rows = (count as u32).div_ceil(columns);
+    let (first, end) = (layout.rows.0, layout.rows.1.min(count.div_ceil(columns as usize)));
+    let rows = end.saturating_sub(first) as u32;
+    if rows == 0 {
+        *picture = RgbaImage::new(1, 1);
+        return;
+    }
     let (cell_width, cell_height) = cell_size((width, height), layout.cell_px);
     let extent = |cells: u32, cell: u32| cells * cell + (cells - 1) * GAP_PX;
     let size = (extent(columns, cell_width), extent(rows, cell_height));
@@ -65,7 +77,8 @@ pub fn atlas_into(
         *picture = RgbaImage::new(size.0, size.1);
     }
     let common = Range::of(&maps.values);
-    for (index, &number) in order.iter().take(count).enumerate() {
+    let drawn = order.iter().take(count).skip(first * columns as usize);
+    for (index, &number) in drawn.take((rows * columns) as usize).enumerate() {
         let left = (index as u32 % columns) * (cell_width + GAP_PX);
         let top = (index as u32 / columns) * (cell_height + GAP_PX);
         let start = number * width * height;
@@ -120,8 +133,8 @@ pub fn strip_into<'a>(
 }
 
 /// Size in pixels of a map whose long side gets `cell_px` of them.
-fn cell_size((width, height): (usize, usize), cell_px: u32) -> (u32, u32) {
-    let long_side = width.max(height) as u32;
+pub fn cell_size((width, height): (usize, usize), cell_px: u32) -> (u32, u32) {
+    let long_side = width.max(height).max(1) as u32;
     let cell = |side: usize| (cell_px.max(1) * side as u32 / long_side).max(1);
     (cell(width), cell(height))
 }
@@ -215,9 +228,17 @@ mod tests {
             columns: 2,
             cell_px: 4,
             each_by_itself: false,
+            rows: ALL_ROWS,
         };
         atlas_into(&layer, &[0, 1, 2], layout, &colours, &mut used);
         assert_eq!(used, picture, "whatever was in the memory before");
+        let second = Layout {
+            rows: (1, 7),
+            ..layout
+        };
+        atlas_into(&layer, &[0, 1, 2], second, &colours, &mut used);
+        let below = image::imageops::crop_imm(&picture, 0, 4 + GAP_PX, picture.width(), 4).to_image();
+        assert_eq!(used, below, "the second row alone");
     }
 
     #[test]
@@ -229,6 +250,7 @@ mod tests {
             columns: 1,
             cell_px: 2,
             each_by_itself: true,
+            rows: ALL_ROWS,
         };
         let colours = Colours::of(Palette::Magma);
         atlas_into(&layer, &[1, 0], layout, &colours, &mut picture);

@@ -6,7 +6,7 @@ mod figure;
 mod heat;
 mod palette;
 
-pub use atlas::{GAP_PX, Layout, atlas, atlas_into, columns_for, strip_into};
+pub use atlas::{ALL_ROWS, GAP_PX, Layout, atlas, atlas_into, cell_size, columns_for, strip_into};
 pub use figure::{Figure, FigureError};
 pub use heat::{heat, quantile};
 pub use palette::{Colours, Palette, Range};

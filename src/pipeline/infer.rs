@@ -15,7 +15,7 @@ use super::{
     events::{Event, EventSender, Role},
     fit::{KeypointFitter, Sight},
     follow::{Followed, Follower},
-    inside::{Atlas, Inside, Looking, Strip},
+    inside::{Atlas, Inside, Looking, OnScreen, Strip},
     output::Tap,
     recycle::Recycled,
     scene::{Compared, NetInfo, Scene, Searched, StageTimes},
@@ -56,6 +56,8 @@ pub(super) enum Command {
     LookInside(bool),
     /// Look at a layer so.
     LookAt(Looking),
+    /// Draw these of its maps.
+    Show(OnScreen),
     /// Have this studied, as far as anything is.
     Study(Studying),
     /// Smooth the points so much.
@@ -114,6 +116,7 @@ struct State {
     strength: Strength,
     look_inside: bool,
     looking: Looking,
+    on_screen: OnScreen,
     /// What is studied.
     studying: Studying,
     silence: Silence,
@@ -194,6 +197,7 @@ impl Infer {
             match command {
                 Command::LookInside(on) => state.look_inside = on,
                 Command::LookAt(looking) => state.looking = looking,
+                Command::Show(on_screen) => state.on_screen = on_screen,
                 Command::Study(studying) => {
                     if !studying.is_some() && state.studying.is_some() {
                         self.end_study(state);
@@ -492,6 +496,7 @@ impl State {
             strength,
             look_inside: false,
             looking: Looking::default(),
+            on_screen: OnScreen::default(),
             studying: Studying::default(),
             silence: Silence::default(),
             chosen: None,
@@ -566,16 +571,21 @@ impl State {
             .and_then(|(_, net)| net.layer(self.looking.layer.as_deref()));
         let shown = shown.filter(|_| self.look_inside);
         let shown = shown.and_then(|shown| maps.iter().find(|maps| maps.name == shown.name));
-        let mut atlas = shown.map(|maps| Atlas::of(maps, &self.looking, old_maps));
+        let rows = self.on_screen.rows;
+        let mut atlas = shown.map(|maps| Atlas::of(maps, &self.looking, rows, old_maps));
         if let Some(atlas) = &mut atlas {
             self.silence.mark(atlas, Instant::now());
         }
+        let large = shown
+            .zip(self.on_screen.large)
+            .and_then(|(maps, number)| self.looking.large(maps, number));
         let pinned = Strip::of(&maps, &self.looking, old_strip);
         if let Some((follower, _)) = &mut self.net {
             follower.fitter().take_back(maps, old_crop);
         }
         self.insides.share(Inside {
             maps: atlas,
+            large,
             pinned,
             crop,
         })

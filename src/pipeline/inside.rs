@@ -1,12 +1,12 @@
 //! What a scene holds of the inside of the net: maps of a layer as one picture, pinned maps beside each other, and the crop that they
 //! are of. Plain data, and how it is drawn.
 
-use image::RgbaImage;
+use image::{Rgba, RgbaImage};
 use serde::{Deserialize, Serialize};
 
 use super::fit::Crop;
 use crate::{
-    look::{self, Colours, Palette},
+    look::{self, Colours, Palette, Range},
     model::{Kernels, LayerMaps},
 };
 
@@ -15,6 +15,8 @@ use crate::{
 pub struct Inside {
     /// The layer that is looked at; `None` when nobody looks or the file cannot give it.
     pub maps: Option<Atlas>,
+    /// The map of that layer that is shown large.
+    pub large: Option<(Channel, RgbaImage)>,
     /// The maps that are pinned, as far as the net has them.
     pub pinned: Option<Strip>,
     /// What the net was given of the face.
@@ -48,6 +50,24 @@ impl Default for Looking {
             palette: None,
             gamma: 1.0,
             pins: Vec::new(),
+        }
+    }
+}
+
+/// Which of a layer's maps are on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnScreen {
+    /// Rows of maps that can be seen, the first and the one after the last: only those are drawn.
+    pub rows: (usize, usize),
+    /// The map that is shown large, by its number.
+    pub large: Option<usize>,
+}
+
+impl Default for OnScreen {
+    fn default() -> Self {
+        Self {
+            rows: look::ALL_ROWS,
+            large: None,
         }
     }
 }
@@ -98,7 +118,11 @@ pub struct Atlas {
     pub channels: Vec<Channel>,
     /// Cells in a row.
     pub columns: usize,
-    /// Each channel in a cell of its own, ready for upload.
+    /// Width and height of a cell, pixels of the picture.
+    pub cell: (u32, u32),
+    /// The row of cells that the picture begins with.
+    pub first_row: usize,
+    /// Each channel in a cell of its own, as far as its row was to be drawn, ready for upload.
     pub picture: RgbaImage,
 }
 
@@ -165,21 +189,16 @@ const MOST_CHANNELS: usize = 1024;
 const STRIP_CELL_PX: u32 = 112;
 
 impl Atlas {
-    /// Draws a layer's maps, in the memory of an older picture where there is one.
-    pub fn of(maps: &LayerMaps, looking: &Looking, old: Option<Self>) -> Self {
+    /// Draws the `rows` of a layer's maps that are wanted, in the memory of an older picture where there is one.
+    pub fn of(maps: &LayerMaps, looking: &Looking, rows: (usize, usize), old: Option<Self>) -> Self {
         let mut channels: Vec<Channel> = (0..maps.shape[0])
             .map(|number| Channel::of(number, channel_of(maps, number)))
             .collect();
         if looking.strongest_first {
             channels.sort_by(|a, b| b.magnitude().total_cmp(&a.magnitude()));
         }
-        Self::drawn(
-            maps,
-            channels,
-            looking.each_by_itself,
-            &looking.colours(&maps.values),
-            old,
-        )
+        let colours = looking.colours(&maps.values);
+        Self::drawn(maps, channels, (looking.each_by_itself, rows), &colours, old)
     }
 
     /// Draws a convolution's filters, with zero in the middle of the colours; those of the largest norm first where that is wished.
@@ -192,13 +211,19 @@ impl Atlas {
             channels.sort_by(|a, b| norm(b).total_cmp(&norm(a)));
         }
         let colours = Colours::of(Palette::PinkGreen);
-        Self::drawn(&kernels.maps, channels, each_by_itself, &colours, None)
+        Self::drawn(
+            &kernels.maps,
+            channels,
+            (each_by_itself, look::ALL_ROWS),
+            &colours,
+            None,
+        )
     }
 
     fn drawn(
         maps: &LayerMaps,
         mut channels: Vec<Channel>,
-        each_by_itself: bool,
+        (each_by_itself, rows): (bool, (usize, usize)),
         colours: &Colours,
         old: Option<Self>,
     ) -> Self {
@@ -214,6 +239,7 @@ impl Atlas {
             columns,
             cell_px,
             each_by_itself,
+            rows,
         };
         let order: Vec<usize> = channels.iter().map(|channel| channel.number).collect();
         look::atlas_into(maps, &order, layout, colours, &mut picture);
@@ -222,8 +248,42 @@ impl Atlas {
             shape: maps.shape,
             channels,
             columns,
+            cell: look::cell_size((maps.shape[2], maps.shape[1]), cell_px),
+            first_row: rows.0,
             picture,
         }
+    }
+
+    /// Rows of cells that there are, drawn or not.
+    pub fn rows(&self) -> usize {
+        self.channels.len().div_ceil(self.columns)
+    }
+
+    /// Whether all rows are drawn.
+    pub fn is_whole(&self) -> bool {
+        let height = self.rows() as u32 * (self.cell.1 + look::GAP_PX);
+        self.first_row == 0 && self.picture.height() + look::GAP_PX >= height
+    }
+}
+
+impl Looking {
+    /// The map `number` of a layer, a pixel a value; `None` where there is none.
+    pub(super) fn large(&self, maps: &LayerMaps, number: usize) -> Option<(Channel, RgbaImage)> {
+        if number >= maps.shape[0] {
+            return None;
+        }
+        let (map, [_, height, width]) = (channel_of(maps, number), maps.shape);
+        let (colours, range) = if self.each_by_itself {
+            (self.colours(map), Range::of(map))
+        } else {
+            (self.colours(&maps.values), Range::of(&maps.values))
+        };
+        let pixel = |x: u32, y: u32| {
+            let value = map.get(y as usize * width + x as usize).copied();
+            Rgba(colours.colour(value.unwrap_or(f32::NAN), range))
+        };
+        let picture = RgbaImage::from_fn(width as u32, height as u32, pixel);
+        Some((Channel::of(number, map), picture))
     }
 }
 
@@ -287,7 +347,7 @@ mod tests {
             [3000, 9, 2],
         ] {
             let maps = layer("layer", shape, vec![0.5; shape.iter().product()]);
-            let atlas = Atlas::of(&maps, &Looking::default(), None);
+            let atlas = Atlas::of(&maps, &Looking::default(), look::ALL_ROWS, None);
             let (width, height) = atlas.picture.dimensions();
             assert!(
                 width.max(height) <= 2048 && atlas.channels.len() <= shape[0],

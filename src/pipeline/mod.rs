@@ -52,7 +52,7 @@ pub use events::{Event, Role};
 pub use fit::{Crop, FitError, KeypointFitter, Sight};
 pub use follow::{Followed, Follower};
 pub use govern::Limits;
-pub use inside::{Atlas, Channel, Inside, Looking, Pin, Strip};
+pub use inside::{Atlas, Channel, Inside, Looking, OnScreen, Pin, Strip};
 pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
 pub use scene::{Compared, Layer, NetInfo, Scene, Searched, StageTimes};
@@ -355,6 +355,11 @@ impl Pipeline {
     /// Looks at a layer so from now on.
     pub fn look_at(&self, looking: Looking) {
         self.ask_infer(infer::Command::LookAt(looking));
+    }
+
+    /// Draws these of the layer's maps from now on; at first it is all of them.
+    pub fn show_maps(&self, on_screen: OnScreen) {
+        self.ask_infer(infer::Command::Show(on_screen));
     }
 
     /// Puts the look inside the net into the scenes, or leaves it out.

@@ -33,7 +33,7 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::LayerMaps, pipeline::Looking};
+    use crate::{look::ALL_ROWS, model::LayerMaps, pipeline::Looking};
 
     #[test]
     fn a_map_is_dead_after_a_while_of_zeros_and_alive_with_its_first_value() {
@@ -45,7 +45,7 @@ mod tests {
                 shape: [2, 1, 1],
                 values: values.into(),
             };
-            let mut atlas = Atlas::of(&maps, &Looking::default(), None);
+            let mut atlas = Atlas::of(&maps, &Looking::default(), ALL_ROWS, None);
             silence.mark(&mut atlas, start + after);
             [atlas.channels[0].is_dead, atlas.channels[1].is_dead]
         };

@@ -1,6 +1,6 @@
 //! Maps or filters in cells, row by row: one can be chosen by a click or by its number, and dead ones are crossed out.
 
-use egui::{Color32, DragValue, Pos2, Rect, Response, Sense, Stroke, StrokeKind, TextureId, Ui, Vec2};
+use egui::{Color32, DragValue, Pos2, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2};
 
 use super::texture::Texture;
 use crate::{
@@ -16,22 +16,27 @@ pub const WHOLE: Rect = Rect {
 };
 
 /// Draws the grid as wide as there is room; what stands in a cell's tooltip is what `about` says of it. `picked` is the number of
-/// the channel that is chosen, of all of which there are.
+/// the channel that is chosen, of all of which there are. Gives the rows that can be seen, the first and the one after the last.
 pub fn show(
     ui: &mut Ui,
     atlas: &Atlas,
     texture: &Texture,
     picked: &mut Option<usize>,
     about: impl Fn(&Channel) -> String,
-) {
-    let (Some(id), Some(size)) = (texture.id(), texture.size()) else {
-        return;
-    };
-    let width = ui.available_width();
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, width / size.x * size.y), Sense::click());
+) -> (usize, usize) {
+    let size = Vec2::new(
+        extent(atlas.columns, atlas.cell.0),
+        extent(atlas.rows(), atlas.cell.1),
+    );
+    let scale = ui.available_width() / size.x;
+    let (rect, response) = ui.allocate_exact_size(size * scale, Sense::click());
     let colours = theme::colours(ui.ctx());
-    ui.painter().image(id, rect, WHOLE, Color32::WHITE);
-    let place_on_screen = |place: usize| on_screen(rect, atlas, place);
+    if let (Some(id), Some(drawn)) = (texture.id(), texture.size()) {
+        let top = atlas.first_row as f32 * (atlas.cell.1 + GAP_PX) as f32;
+        let place = Rect::from_min_size(rect.min + Vec2::new(0.0, top) * scale, drawn * scale);
+        ui.painter().image(id, place, WHOLE, Color32::WHITE);
+    }
+    let place_on_screen = |place: usize| on_screen(rect.min, scale, atlas, place);
     for (place, channel) in atlas.channels.iter().enumerate() {
         let cell = place_on_screen(place);
         if channel.is_dead {
@@ -60,6 +65,12 @@ pub fn show(
         }
         response.on_hover_text(about(&channel));
     }
+    let seen = rect.intersect(ui.clip_rect());
+    let step = (atlas.cell.1 + GAP_PX) as f32 * scale;
+    // One more on each side: what comes into sight is there already.
+    let first = ((seen.min.y - rect.min.y) / step).floor() - 1.0;
+    let end = ((seen.max.y - rect.min.y) / step).ceil() + 1.0;
+    (first.max(0.0) as usize, end.max(0.0) as usize)
 }
 
 /// A choice of the one that is enlarged, by its number; for the keyboard, and for those who know which.
@@ -83,35 +94,25 @@ pub fn choose(ui: &mut Ui, what: &str, count: usize, picked: &mut Option<usize>)
     .inner
 }
 
-/// A cell on the screen, without the gaps round it, where the atlas has `rect`.
-fn on_screen(rect: Rect, atlas: &Atlas, place: usize) -> Rect {
-    let (width, height) = atlas.picture.dimensions();
-    let rows = atlas.channels.len().div_ceil(atlas.columns).max(1);
-    // In pixels of the atlas: a cell with its gap, and the cell alone.
-    let gap = GAP_PX as f32;
-    let step = Vec2::new(
-        (width as f32 + gap) / atlas.columns as f32,
-        (height as f32 + gap) / rows as f32,
-    );
-    let at = Vec2::new((place % atlas.columns) as f32, (place / atlas.columns) as f32);
-    let per_pixel = rect.size() / Vec2::new(width as f32, height as f32);
-    Rect::from_min_size(
-        rect.min + at * step * per_pixel,
-        (step - Vec2::splat(gap)) * per_pixel,
-    )
+/// Length of so many cells with the gaps between them, pixels of the atlas.
+fn extent(cells: usize, cell: u32) -> f32 {
+    let cells = cells.max(1) as f32;
+    cells * cell as f32 + (cells - 1.0) * GAP_PX as f32
 }
 
-/// Draws one cell of the grid alone into `rect`, so that what is below shines through by `1 - opacity`.
-pub fn paint_cell(ui: &Ui, atlas: &Atlas, id: TextureId, place: usize, rect: Rect, opacity: f32) {
-    let part = on_screen(WHOLE, atlas, place);
-    ui.painter()
-        .image(id, rect, part, Color32::WHITE.gamma_multiply(opacity));
+/// A cell on the screen, without the gaps round it, where the grid begins at `corner`.
+fn on_screen(corner: Pos2, scale: f32, atlas: &Atlas, place: usize) -> Rect {
+    let (width, height) = (atlas.cell.0 as f32, atlas.cell.1 as f32);
+    let gap = GAP_PX as f32;
+    let at = Vec2::new((place % atlas.columns) as f32, (place / atlas.columns) as f32);
+    let left_top = corner + at * Vec2::new(width + gap, height + gap) * scale;
+    Rect::from_min_size(left_top, Vec2::new(width, height) * scale)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::LayerMaps, pipeline::Looking};
+    use crate::{look::ALL_ROWS, model::LayerMaps, pipeline::Looking};
 
     #[test]
     fn cells_lie_where_the_atlas_has_them() {
@@ -120,12 +121,16 @@ mod tests {
             shape: [6, 3, 3],
             values: vec![1.0; 54],
         };
-        let atlas = Atlas::of(&maps, &Looking::default(), None);
+        let atlas = Atlas::of(&maps, &Looking::default(), ALL_ROWS, None);
         let (width, height) = atlas.picture.dimensions();
+        let size = (
+            extent(atlas.columns, atlas.cell.0),
+            extent(atlas.rows(), atlas.cell.1),
+        );
+        assert_eq!(size, (width as f32, height as f32));
         // At one point of the screen a pixel.
-        let rect = Rect::from_min_size(Pos2::ZERO, Vec2::new(width as f32, height as f32));
         for place in 0..6 {
-            let cell = on_screen(rect, &atlas, place);
+            let cell = on_screen(Pos2::ZERO, 1.0, &atlas, place);
             let opaque = |x: f32, y: f32| atlas.picture.get_pixel(x as u32, y as u32)[3] == 255;
             assert!(opaque(cell.min.x + 0.1, cell.min.y + 0.1), "{place}: {cell:?}");
             assert!(opaque(cell.max.x - 0.1, cell.max.y - 0.1), "{place}: {cell:?}");

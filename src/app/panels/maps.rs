@@ -11,8 +11,8 @@ use egui_plot::{Line, Plot, PlotPoints};
 use super::{count_of, grid, heading, hint, texture::Texture};
 use crate::{
     app::{prepare::InsidePictures, theme, view::View, widgets},
-    look::Palette,
-    pipeline::{Channel, Inside, Layer, Looking, NetInfo, Pin},
+    look::{ALL_ROWS, Palette},
+    pipeline::{Channel, Inside, Layer, Looking, NetInfo, OnScreen, Pin},
 };
 
 /// How long the statistics of a map are kept.
@@ -22,9 +22,11 @@ const HISTORY: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct Maps {
     texture: Texture,
+    large: Texture,
     /// The face that they are of.
     crop: Texture,
-    picked: Option<usize>,
+    /// Which maps can be seen.
+    pub on_screen: OnScreen,
     /// Of which map, and what it was when.
     history: Option<(Pin, VecDeque<(Instant, Channel)>)>,
 }
@@ -35,18 +37,19 @@ impl Maps {
         if let Some(maps) = &pictures.maps {
             self.texture.set(ctx, "maps", maps.clone());
         }
+        if let Some(large) = &pictures.large {
+            self.large.set(ctx, "large map", large.clone());
+        }
         self.crop.set(ctx, "crop", pictures.crop.clone());
     }
 
     /// Takes the large map's figures at `now` into its history.
     pub fn note(&mut self, inside: &Inside, now: Instant) {
-        let (Some(atlas), Some(number)) = (&inside.maps, self.picked) else {
+        let (Some(atlas), Some((channel, _))) = (&inside.maps, &inside.large) else {
             self.history = None;
             return;
         };
-        let Some(channel) = atlas.channels.iter().find(|channel| channel.number == number) else {
-            return;
-        };
+        let number = channel.number;
         let is_it = |pin: &Pin| pin.layer == atlas.layer && pin.number == number;
         if !self.history.as_ref().is_some_and(|(pin, _)| is_it(pin)) {
             let pin = Pin {
@@ -84,23 +87,34 @@ impl Maps {
         let Some(atlas) = atlas else {
             return hint(ui, "There is no face to look at.");
         };
-        grid::show(ui, atlas, &self.texture, &mut self.picked, about);
-        grid::choose(ui, "map", atlas.shape[0], &mut self.picked);
-        let Some(number) = self.picked else { return };
-        let Some(place) = atlas.channels.iter().position(|channel| channel.number == number) else {
-            return hint(ui, "This one is not among those that are drawn.");
+        // What is held does not change, and can be scrolled.
+        let mut chosen = self.on_screen.large;
+        let rows = grid::show(ui, atlas, &self.texture, &mut chosen, about);
+        ui.add_enabled_ui(!view.held, |ui| {
+            grid::choose(ui, "map", atlas.shape[0], &mut chosen)
+        });
+        self.on_screen = if view.held {
+            OnScreen {
+                rows: ALL_ROWS,
+                ..self.on_screen
+            }
+        } else {
+            OnScreen { rows, large: chosen }
         };
-        let [_, height, width] = atlas.shape;
+        let Some((channel, picture)) = inside.and_then(|inside| inside.large.as_ref()) else {
+            return;
+        };
+        let number = channel.number;
+        let (width, height) = picture.dimensions();
         let room = ui.available_width();
         let size = Vec2::new(room, room * height as f32 / width.max(1) as f32);
         let (large, _) = ui.allocate_exact_size(size, Sense::hover());
-        if let Some(crop) = self.crop.id() {
+        if let (Some(crop), Some(map)) = (self.crop.id(), self.large.id()) {
             ui.painter().image(crop, large, grid::WHOLE, Color32::WHITE);
+            let tint = Color32::WHITE.gamma_multiply(view.map_opacity);
+            ui.painter().image(map, large, grid::WHOLE, tint);
         }
-        if let Some(id) = self.texture.id() {
-            grid::paint_cell(ui, atlas, id, place, large, view.map_opacity);
-        }
-        ui.label(RichText::new(about(&atlas.channels[place])).small());
+        ui.label(RichText::new(about(channel)).small());
         let slider = Slider::new(&mut view.map_opacity, 0.0..=1.0).fixed_decimals(2);
         widgets::slider(
             ui,

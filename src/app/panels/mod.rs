@@ -16,7 +16,7 @@ pub use filters::Filtering;
 pub use graph::show as show_graph;
 
 use super::{prepare::Prepared, theme, view::View};
-use crate::pipeline::{FilterId, Inside, Response, Scene, Study, Studying};
+use crate::pipeline::{Atlas, FilterId, Inside, OnScreen, Response, Scene, Study, Studying};
 use filters::Filters;
 use maps::Maps;
 use pins::Pins;
@@ -37,9 +37,10 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// Puts the inside of another frame onto the graphics card, unless the maps are `held`.
+    /// Puts the inside of another frame onto the graphics card, unless the maps are `held` and all of them are there.
     pub fn take(&mut self, ctx: &egui::Context, prepared: &Prepared, held: bool) {
-        if held && self.inside.is_some() {
+        let maps = self.inside.as_ref().and_then(|inside| inside.maps.as_ref());
+        if held && maps.is_some_and(Atlas::is_whole) {
             return;
         }
         self.inside = prepared.scene.inside.clone();
@@ -84,6 +85,11 @@ impl Panels {
                     .show(ui, net.map(|net| &**net), self.inside.as_deref(), view);
             }
         });
+    }
+
+    /// Which of the layer's maps can be seen.
+    pub fn on_screen(&self) -> OnScreen {
+        self.maps.on_screen
     }
 
     /// Draws the pinned maps side by side; `Some` with the place of one whose pin is to be taken away.
