@@ -252,3 +252,36 @@ fn figures_that_cannot_be_made_are_refused_with_what_to_do() {
         .failure()
         .stderr(predicates::str::contains("cannot make the folder"));
 }
+
+#[test]
+fn figures_of_odd_nets_are_of_bearable_size_and_leave_out_what_cannot_be_had() {
+    for (net, why) in [("attention-script", true), ("in-place-script", false)] {
+        let out = tempfile::tempdir().unwrap();
+        inspect()
+            .arg(corpus().join(format!("{net}.pt")))
+            .arg("--image")
+            .arg(portrait())
+            .arg("--out")
+            .arg(out.path())
+            .assert()
+            .success()
+            .stdout(predicates::str::contains("no gradients").count(usize::from(!why)));
+        for entry in out.path().read_dir().unwrap() {
+            let (width, height) = image::image_dimensions(entry.unwrap().path()).unwrap();
+            assert!(width == 1800 && height < 4000, "{net}: {width} x {height}");
+        }
+        assert!(out.path().join("why-0.png").exists() || out.path().join("why-36.png").exists());
+    }
+}
+
+#[test]
+fn multiply_adds_are_those_of_every_kind_of_layer_or_not_told() {
+    let count = |net: &str, layer: &str| {
+        load(&corpus().join(format!("{net}.pt")))
+            .unwrap()
+            .multiply_adds(layer)
+    };
+    // 8 x 8 for every one of 4 x 4 places.
+    assert_eq!(count("attention-script", "query"), Some(4 * 4 * 64));
+    assert_eq!(count("encoder-script", "up"), None, "a transposed convolution");
+}

@@ -673,7 +673,7 @@ fn a_keypoint_and_a_filter_are_studied_beside_the_frames_until_told_otherwise() 
             .filter(|study| study.why.as_ref().is_some_and(|why| why.is_whole))
     });
     let why = study.why.unwrap();
-    assert_eq!(why.point, 40);
+    assert!(why.point == 40 && why.face.is_some());
     let (saliency, occlusion) = (why.saliency.unwrap().unwrap(), why.occlusion.unwrap().unwrap());
     assert_eq!(saliency.crop.dimensions(), (64, 64));
     assert_eq!(saliency.heat.dimensions(), (64, 64));
@@ -700,6 +700,26 @@ fn a_keypoint_and_a_filter_are_studied_beside_the_frames_until_told_otherwise() 
         next_scene(&pipeline);
     }
     assert!(pipeline.newest_study().is_none(), "nothing is studied any more");
+}
+
+#[test]
+fn where_there_is_no_face_nothing_is_said_of_a_keypoint() {
+    struct Nobody;
+    impl FaceDetector for Nobody {
+        fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
+            Ok(Vec::new())
+        }
+    }
+    let mut setup = with_net(&Script::camera(), OneFace::default());
+    setup.detector = Box::new(Nobody);
+    let pipeline = start(setup);
+    pipeline.study(Studying {
+        point: Some(3),
+        filter: None,
+    });
+    let why = until(|| pipeline.newest_study().and_then(|study| study.why));
+    assert_eq!((why.point, why.face), (3, None));
+    assert!(why.saliency.is_none() && why.occlusion.is_none() && !why.is_whole);
 }
 
 #[test]

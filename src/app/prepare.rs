@@ -36,8 +36,8 @@ pub struct InsidePictures {
     pub large: Option<Arc<ColorImage>>,
     /// The maps that are pinned.
     pub pinned: Option<Arc<ColorImage>>,
-    /// The face that they are of.
-    pub crop: Arc<ColorImage>,
+    /// The face that the large map is of.
+    pub crop: Option<Arc<ColorImage>>,
 }
 
 /// The running thread; it ends when the slot of scenes is closed, which has to be before this is dropped.
@@ -146,13 +146,16 @@ impl Work {
                 .pinned
                 .as_ref()
                 .map(|strip| copied(&strip.picture, &mut self.pinned)),
-            crop: grey_image(&inside.crop, &mut self.crops),
+            crop: inside
+                .large
+                .as_ref()
+                .map(|_| grey_image(&inside.crop, &mut self.crops)),
         });
         Prepared { scene, video, inside }
     }
 }
 
-/// A picture whose pixels are opaque or fully transparent, for upload.
+/// A picture for upload; its colours are premultiplied by how opaque they are.
 pub fn colour_image(picture: &RgbaImage) -> ColorImage {
     let size = [picture.width() as usize, picture.height() as usize];
     ColorImage::from_rgba_premultiplied(size, picture.as_raw())

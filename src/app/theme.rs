@@ -184,6 +184,8 @@ pub const SHADE_OFFSET: Vec2 = Vec2::splat(1.0);
 pub const SHADE_OPACITY: f32 = 0.5;
 /// The pointer is at a keypoint that is no further away than this.
 pub const REACH: f32 = 9.0;
+/// And than this share of its face's side.
+pub const REACH_SHARE: f32 = 0.06;
 /// Ring round the keypoint that the pointer is at.
 pub const RING: f32 = 6.0;
 

@@ -44,8 +44,8 @@ pub struct Shown<'a> {
 pub enum Clicked {
     /// A place in the frame.
     Place(Point),
-    /// A keypoint, by its number, and where it is in the frame.
-    Keypoint(usize, Point),
+    /// A keypoint, by its number, of the face of this id.
+    Keypoint(usize, u32),
 }
 
 /// Where a frame lies on the screen: frame pixel `p` has its centre at `(p + 0.5) * scale`, counted from the right where the
@@ -153,7 +153,7 @@ impl VideoView {
         let position = response.interact_pointer_pos().filter(|_| response.clicked())?;
         let keypoint = keypoint_at(&placement, scene, position).filter(|_| shown.style.points);
         Some(match keypoint {
-            Some((_, number, point)) => Clicked::Keypoint(number, point),
+            Some((face, number, _)) => Clicked::Keypoint(number, face.id),
             None => Clicked::Place(placement.in_frame(position)),
         })
     }
@@ -166,13 +166,14 @@ impl VideoView {
         }
     }
 
-    /// Draws what a filter makes of the frame, where the frame would be.
-    pub fn show_response(&self, ui: &mut Ui, scene: &Scene, response: TextureId, mirrored: bool) {
+    /// Draws what a filter makes of the frame, where the frame would be; the place that it has.
+    pub fn show_response(&self, ui: &Ui, scene: &Scene, response: TextureId, mirrored: bool) -> Rect {
         let area = ui.available_rect_before_wrap();
         let picture = &scene.frame.picture;
         let placement = Placement::fit(area, picture.width(), picture.height(), mirrored);
         ui.painter_at(area)
             .image(response, placement.rect, placement.part(), Color32::WHITE);
+        placement.rect
     }
 
     /// Takes the scene's faces into the trails, once.
@@ -197,7 +198,11 @@ fn keypoint_at<'a>(placement: &Placement, scene: &'a Scene, at: Pos2) -> Option<
         points.map(move |(index, &point)| (face, index, point))
     });
     let nearest = points.min_by(|a, b| away(a.2).total_cmp(&away(b.2)));
-    nearest.filter(|(_, _, point)| away(*point) <= theme::REACH)
+    nearest.filter(|(face, _, point)| {
+        // Of a small face there is room for a click that is none of a keypoint.
+        let side = face.face_box.long_side() * placement.scale;
+        away(*point) <= theme::REACH.min(theme::REACH_SHARE * side)
+    })
 }
 
 /// Rings the keypoint that the pointer is at, and says which it is and where.

@@ -18,7 +18,7 @@ pub struct View {
     pub mirror_cameras: bool,
     /// So are recordings and pictures.
     pub mirror_recordings: bool,
-    /// The first layer's filters.
+    /// The filters of a convolution.
     pub filters: bool,
     /// A layer's maps.
     pub maps: bool,

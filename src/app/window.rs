@@ -437,6 +437,9 @@ impl Window {
             .default_size(theme::GRAPH_HEIGHT)
             .max_size(theme::PLOTS_SHARE * ui.ctx().content_rect().height())
             .show(ui, |ui| panels::show_graph(ui, net, &mut view.looking));
+        if view.looking.layer != before.layer && !std::mem::replace(&mut view.maps, true) {
+            self.pipeline.look_inside(true);
+        }
         self.look_anew(&before);
     }
 
@@ -459,9 +462,12 @@ impl Window {
     }
 
     /// Tells the pipeline when one looks at something else than before.
-    fn look_anew(&self, before: &Looking) {
-        if self.settings.view.looking != *before {
-            self.pipeline.look_at(self.settings.view.looking.clone());
+    fn look_anew(&mut self, before: &Looking) {
+        let view = &mut self.settings.view;
+        if view.looking != *before {
+            // What is held is of the layer before.
+            view.held &= view.looking.layer == before.layer;
+            self.pipeline.look_at(view.looking.clone());
         }
     }
 
@@ -485,7 +491,7 @@ impl Window {
                 compared: view.overlay.compared && !alone,
                 ..view.overlay.clone()
             };
-            let looks = view.maps || self.studying.is_some();
+            let looks = view.maps || self.studying.point.is_some() || !view.looking.pins.is_empty();
             let shown = Shown {
                 style: &style,
                 mirrored: view.mirrors(self.source.is_live()),
@@ -502,24 +508,28 @@ impl Window {
             };
             let mut child = |rect| ui.new_child(UiBuilder::new().max_rect(rect));
             let clicked = self.video.show(&mut child(video), scene, shown);
-            if let Some((rect, filter)) = beside
-                && let Some((response, texture)) = self.panels.response(filter)
-            {
+            if let Some((rect, filter)) = beside {
                 let mut beside = child(rect);
-                self.video
-                    .show_response(&mut beside, scene, texture, shown.mirrored);
-                let text = format!(
-                    "filter {} of the net · largest {:.2}",
-                    filter.number, response.most
-                );
-                theme::caption(&mut beside, rect, &text);
+                match self.panels.response(filter) {
+                    Some((response, texture)) => {
+                        let shown = self.video.show_response(&beside, scene, texture, shown.mirrored);
+                        let text = format!(
+                            "filter {} of the net · largest {:.2}",
+                            filter.number, response.most
+                        );
+                        theme::caption(&mut beside, shown, &text);
+                    }
+                    None => theme::caption(&mut beside, rect, "The filter is being applied."),
+                }
             }
             ui.allocate_rect(area, Sense::hover());
             match clicked {
                 Some(Clicked::Place(point)) => self.pipeline.choose_face(point),
-                Some(Clicked::Keypoint(number, point)) => {
-                    self.pipeline.choose_face(point);
-                    let same = self.studying.point == Some(number);
+                Some(Clicked::Keypoint(number, face)) => {
+                    let chosen = scene.chosen.and_then(|chosen| scene.faces.get(chosen));
+                    let same =
+                        self.studying.point == Some(number) && chosen.is_some_and(|chosen| chosen.id == face);
+                    self.pipeline.choose_face_of(face);
                     self.study(Studying {
                         point: (!same).then_some(number),
                         ..self.studying

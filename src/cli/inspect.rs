@@ -29,7 +29,7 @@ pub struct InspectArgs {
     #[arg(long, value_name = "DIR", visible_alias = "pictures")]
     out: Option<PathBuf>,
     /// Print what is known as JSON
-    #[arg(long, conflicts_with = "out")]
+    #[arg(long, conflicts_with_all = ["out", "image"])]
     json: bool,
     /// Picture of a face to run the net on
     #[arg(long, value_name = "PICTURE")]
@@ -73,6 +73,13 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     let model = KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu)?;
     say!("{}", about_contract(model.contract(), carried).trim_end());
     say!("{}", about_parameters(&model.parameters()).trim_end());
+    let figures = match &args.out {
+        Some(folder) => Some((
+            folder,
+            figures::prepare(folder, &model.contract().scheme, args.point)?,
+        )),
+        None => None,
+    };
     let face = match &args.image {
         Some(image) => Some(Face::read(image, args.face_box, model.contract())?),
         None => None,
@@ -83,10 +90,10 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
         "{}",
         about_layers(&layers, &model, &model.layer_times()?).trim_end()
     );
-    if let Some(folder) = &args.out {
-        figures::write(folder, &model, &layers, face.as_ref(), args.point)?;
+    if let Some((folder, point)) = figures {
+        figures::write(folder, &model, &layers, face.as_ref(), point)?;
         if face.is_none() {
-            say!("only the filters were drawn: --image PICTURE gives the layers something to look at");
+            say!("of the layers nothing was drawn: --image PICTURE gives them something to look at");
         }
     }
     Ok(())
@@ -243,7 +250,8 @@ fn about_layers(layers: &[LayerMaps], model: &KeypointModel, times: &[Option<Dur
             format!(", {:.2} million multiply-adds", count as f64 / 1e6)
         });
         if (height, width) == (1, 1) {
-            format!("  {name:24} {maps} values{work}{time}\n")
+            let values = if maps == 1 { "value" } else { "values" };
+            format!("  {name:24} {maps} {values}{work}{time}\n")
         } else {
             format!("  {name:24} {maps} maps of {width} x {height}{work}{time}\n")
         }

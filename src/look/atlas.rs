@@ -12,7 +12,7 @@ pub const ALL_ROWS: (usize, usize) = (0, usize::MAX);
 pub const GAP_PX: u32 = 2;
 
 /// How maps are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Layout {
     /// Maps after so many are left out.
     pub most: usize,
@@ -20,8 +20,8 @@ pub struct Layout {
     pub columns: usize,
     /// Long side of a map's cell, pixels.
     pub cell_px: u32,
-    /// Whether every map has a range of values of its own, and not one for all.
-    pub each_by_itself: bool,
+    /// The range of values that all maps share; `None`: every map has one of its own.
+    pub common: Option<Range>,
     /// Which rows are drawn, the first and the one after the last, as far as there are so many.
     pub rows: (usize, usize),
 }
@@ -38,7 +38,7 @@ pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, colours: &Colours) 
         most: usize::MAX,
         columns,
         cell_px,
-        each_by_itself: false,
+        common: Some(Range::of(&maps.values)),
         rows: ALL_ROWS,
     };
     let order: Vec<usize> = (0..maps.shape[0]).collect();
@@ -76,18 +76,13 @@ pub fn atlas_into(
     } else {
         *picture = RgbaImage::new(size.0, size.1);
     }
-    let common = Range::of(&maps.values);
     let drawn = order.iter().take(count).skip(first * columns as usize);
     for (index, &number) in drawn.take((rows * columns) as usize).enumerate() {
         let left = (index as u32 % columns) * (cell_width + GAP_PX);
         let top = (index as u32 / columns) * (cell_height + GAP_PX);
         let start = number * width * height;
         let map = maps.values.get(start..start + width * height).unwrap_or_default();
-        let range = if layout.each_by_itself {
-            Range::of(map)
-        } else {
-            common
-        };
+        let range = layout.common.unwrap_or_else(|| Range::of(map));
         let cell = Cell {
             left,
             top,
@@ -98,13 +93,14 @@ pub fn atlas_into(
     }
 }
 
-/// Maps of any layers side by side, each with a range of values of its own, in cells of `cell_px` by `cell_px` pixels, with gaps as
-/// in [`atlas`]; in the memory of `picture` where it has the right size. Maps that are not square leave a part of their cell
-/// transparent.
+/// A map for a strip: its values, its width and height, and its colours. It has a range of values of its own.
+pub type StripMap<'a> = (&'a [f32], (usize, usize), Colours);
+
+/// Maps of any layers side by side in cells of `cell_px` by `cell_px` pixels, with gaps as in [`atlas`]; in the memory of `picture` where
+/// it has the right size. Maps that are not square leave a part of their cell transparent.
 pub fn strip_into<'a>(
-    maps: impl ExactSizeIterator<Item = (&'a [f32], (usize, usize))>,
+    maps: impl ExactSizeIterator<Item = StripMap<'a>>,
     cell_px: u32,
-    colours: impl Fn(&[f32]) -> Colours,
     picture: &mut RgbaImage,
 ) {
     let (cell_px, count) = (cell_px.max(1), maps.len() as u32);
@@ -117,7 +113,7 @@ pub fn strip_into<'a>(
     } else {
         *picture = RgbaImage::new(size.0, size.1);
     }
-    for (index, (map, (width, height))) in maps.enumerate() {
+    for (index, (map, (width, height), colours)) in maps.enumerate() {
         if width == 0 || height == 0 {
             continue;
         }
@@ -128,7 +124,7 @@ pub fn strip_into<'a>(
             width: cell_width,
             height: cell_height,
         };
-        draw(map, (width, height), &colours(map), Range::of(map), cell, picture);
+        draw(map, (width, height), &colours, Range::of(map), cell, picture);
     }
 }
 
@@ -227,7 +223,7 @@ mod tests {
             most: 3,
             columns: 2,
             cell_px: 4,
-            each_by_itself: false,
+            common: Some(range),
             rows: ALL_ROWS,
         };
         atlas_into(&layer, &[0, 1, 2], layout, &colours, &mut used);
@@ -249,16 +245,16 @@ mod tests {
             most: 2,
             columns: 1,
             cell_px: 2,
-            each_by_itself: true,
+            common: None,
             rows: ALL_ROWS,
         };
         let colours = Colours::of(Palette::Magma);
         atlas_into(&layer, &[1, 0], layout, &colours, &mut picture);
         let (first, second) = (picture.get_pixel(1, 0), picture.get_pixel(1, 1 + GAP_PX));
         assert_eq!(first, second, "both are at the end of their own range");
-        layout.each_by_itself = false;
-        atlas_into(&layer, &[1, 0], layout, &colours, &mut picture);
         let common = Range::of(&layer.values);
+        layout.common = Some(common);
+        atlas_into(&layer, &[1, 0], layout, &colours, &mut picture);
         assert_eq!(picture.get_pixel(1, 0).0, colours.colour(100.0, common));
         assert_eq!(picture.get_pixel(1, 1 + GAP_PX).0, colours.colour(1.0, common));
     }
@@ -285,7 +281,7 @@ mod tests {
         ] {
             let layer = maps(shape, values);
             for (columns, cell) in [(0, 0), (1, 1), (100, 7)] {
-                let colours = Colours::of(Palette::suited_to(&layer.values));
+                let colours = Colours::of(Palette::suited_to(Range::of(&layer.values)));
                 let picture = atlas(&layer, columns, cell, &colours);
                 assert!(picture.width() > 0 && picture.height() > 0);
             }
@@ -295,26 +291,23 @@ mod tests {
     #[test]
     fn a_strip_has_a_cell_for_every_map_whatever_its_shape() {
         let (square, flat) = ([0.0, 1.0, 2.0, 3.0], [-1.0, 5.0]);
-        let cells: [(&[f32], _); 3] = [(&square, (2, 2)), (&flat, (2, 1)), (&[], (0, 0))];
+        let colours = Colours::of(Palette::Magma);
+        let maps: [(&[f32], _); 3] = [(&square, (2, 2)), (&flat, (2, 1)), (&[], (0, 0))];
+        let cells = |count| {
+            let maps = maps.iter().take(count);
+            maps.map(|(map, size)| (*map, *size, colours.clone()))
+                .collect::<Vec<_>>()
+                .into_iter()
+        };
         let mut picture = RgbaImage::default();
-        strip_into(
-            cells.into_iter(),
-            4,
-            |_| Colours::of(Palette::Magma),
-            &mut picture,
-        );
+        strip_into(cells(3), 4, &mut picture);
         assert_eq!(picture.dimensions(), (3 * 4 + 2 * GAP_PX, 4));
         let left = 4 + GAP_PX;
         assert_eq!(picture.get_pixel(left, 0)[3], 0, "a flat map leaves the top free");
         assert_eq!(picture.get_pixel(left, 1)[3], 255);
         let (last, largest) = (picture.get_pixel(3, 3), picture.get_pixel(left + 3, 2));
         assert_eq!(last, largest, "both are at the end of their own range");
-        strip_into(
-            cells[..0].iter().copied(),
-            4,
-            |_| Colours::of(Palette::Magma),
-            &mut picture,
-        );
+        strip_into(cells(0), 4, &mut picture);
         assert_eq!(picture.dimensions(), (1, 4));
     }
 

@@ -25,6 +25,10 @@ const LABEL: u32 = 17;
 const NARROWEST_LABELLED: u32 = 40;
 /// Pictures that are no wider than this are made of values that one wants to see, pixels.
 const LARGEST_OF_VALUES: u32 = 128;
+/// A single picture is not higher than this, pixels.
+const HIGHEST: u32 = 1400;
+/// Below the title there is so much room at least, for the bar with its numbers.
+const LEAST_BODY: u32 = 120;
 /// Side of a map of a single value, pixels.
 const SINGLE_VALUE: u32 = 64;
 /// Width of the bar of colours with its numbers, pixels.
@@ -66,30 +70,41 @@ impl Figure<'_> {
             .filter(|(width, height)| *width > 0 && *height > 0)
             .ok_or_else(|| FigureError("it has no pictures".into()))?;
         let columns = self.columns.clamp(1, self.cells.len()) as u32;
-        let rows = (self.cells.len() as u32).div_ceil(columns);
         let room = WIDTH - 2 * EDGE - if self.bar.is_some() { BAR } else { 0 };
-        let most = (room.saturating_sub((columns - 1) * GAP) / columns).max(1);
+        let columns = columns.min(room / 2);
+        let rows = (self.cells.len() as u32).div_ceil(columns);
+        // Where there are very many, gaps must not take all of the room.
+        let gap = GAP.min(room / (3 * columns)).max(1);
+        let most = (room.saturating_sub((columns - 1) * gap) / columns).max(1);
         // Small pictures are made of values, each of which gets as many whole pixels; others are photographs.
         let is_of_values = from_width <= LARGEST_OF_VALUES;
-        let cell_width = if is_of_values && most >= from_width {
+        let wanted = if is_of_values && most >= from_width {
             let most_a_value = if from_width == 1 { SINGLE_VALUE } else { most };
             (most.min(most_a_value * from_width)) / from_width * from_width
         } else {
             most
         };
-        let cell_height =
-            (u64::from(cell_width) * u64::from(from_height) / u64::from(from_width)).max(1) as u32;
+        // A picture that is far higher than wide is as high as is bearable.
+        let height_of =
+            |width: u32| (u64::from(width) * u64::from(from_height) / u64::from(from_width)).max(1);
+        let highest = u64::from(HIGHEST);
+        let cell_width = if height_of(wanted) > highest {
+            (highest * u64::from(from_width) / u64::from(from_height)).max(1) as u32
+        } else {
+            wanted
+        };
+        let cell_height = height_of(cell_width).min(highest) as u32;
         let labelled =
             cell_width >= NARROWEST_LABELLED && self.cells.iter().any(|(_, label)| !label.is_empty());
         let label_height = if labelled { LABEL + GAP / 2 } else { 0 };
         let head = EDGE + TITLE + GAP + if self.note.is_empty() { 0 } else { NOTE + GAP } + GAP;
-        let body = rows * (cell_height + label_height + GAP) - GAP;
+        let body = (rows * (cell_height + label_height + gap) - gap).max(LEAST_BODY);
         let size = (WIDTH, head + body + EDGE);
         let mut canvas = RgbaImage::from_pixel(size.0, size.1, Rgba([255; 4]));
         let place = |index: usize| {
             let (column, row) = (index as u32 % columns, index as u32 / columns);
-            let left = EDGE + column * (cell_width + GAP);
-            (left, head + row * (cell_height + label_height + GAP))
+            let left = EDGE + column * (cell_width + gap);
+            (left, head + row * (cell_height + label_height + gap))
         };
         for (index, (picture, _)) in self.cells.iter().enumerate() {
             let (left, top) = place(index);

@@ -23,6 +23,18 @@ pub fn heat(values: &[f32], (width, height): (usize, usize), most: f32) -> RgbaI
     })
 }
 
+/// Of gradients this share of all pixels is not drawn stronger than the strongest of them: few stand out by far.
+pub const SHOWN_SHARE: f32 = 0.995;
+
+/// A crop `[side, side]`, grey 0..1, as a picture to lay heat over.
+pub fn grey_picture(pixels: &[f32], side: u32) -> RgbaImage {
+    RgbaImage::from_fn(side, side, |x, y| {
+        let grey = pixels.get((y * side + x) as usize).copied().unwrap_or_default();
+        let grey = (grey.clamp(0.0, 1.0) * 255.0).round() as u8;
+        Rgba([grey, grey, grey, u8::MAX])
+    })
+}
+
 /// The value that this share of the finite ones of `values` does not exceed, `share` from 0 to 1; 0 where there are none. A few
 /// pixels that stand out by far would else leave all others dark.
 pub fn quantile(values: &[f32], share: f32) -> f32 {

@@ -8,5 +8,5 @@ mod palette;
 
 pub use atlas::{ALL_ROWS, GAP_PX, Layout, atlas, atlas_into, cell_size, columns_for, strip_into};
 pub use figure::{Figure, FigureError};
-pub use heat::{heat, quantile};
+pub use heat::{SHOWN_SHARE, grey_picture, heat, quantile};
 pub use palette::{Colours, Palette, Range};

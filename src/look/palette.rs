@@ -1,5 +1,7 @@
 //! From numbers to colours: which values get which end of which colour map.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 
 /// What a value that is not finite looks like: grey, which no colour map in colours holds.
@@ -35,10 +37,8 @@ impl Palette {
         (Self::RedBlue, "red–blue"),
     ];
 
-    /// The palette that suits values that are shown together: one with zero in its middle for signed ones, else one from dark to
-    /// bright.
-    pub fn suited_to(values: &[f32]) -> Self {
-        let range = Range::of(values);
+    /// The palette that suits values of this range: one with zero in its middle for signed ones, else one from dark to bright.
+    pub fn suited_to(range: Range) -> Self {
         if range.smallest < 0.0 && range.largest > 0.0 {
             Self::PinkGreen
         } else {
@@ -61,12 +61,34 @@ impl Palette {
             Self::RedBlue => (colorous::RED_BLUE, true),
         }
     }
+
+    /// Its colours at even steps, made once.
+    fn table(self) -> &'static Table {
+        static TABLES: LazyLock<Vec<(Palette, Table)>> = LazyLock::new(|| {
+            let made = Palette::ALL.map(|(palette, _)| (palette, palette.made()));
+            made.into()
+        });
+        let found = TABLES.iter().find(|(palette, _)| *palette == self);
+        &found.unwrap_or(&TABLES[0]).1
+    }
+
+    fn made(self) -> Table {
+        let (gradient, reversed) = self.gradient();
+        std::array::from_fn(|step| {
+            let share = step as f64 / STEPS as f64;
+            let colour = gradient.eval_continuous(if reversed { 1.0 - share } else { share });
+            [colour.r, colour.g, colour.b, u8::MAX]
+        })
+    }
 }
+
+/// A colour for every step.
+type Table = [[u8; 4]; STEPS + 1];
 
 /// A palette made ready for many values.
 #[derive(Debug, Clone)]
 pub struct Colours {
-    table: [[u8; 4]; STEPS + 1],
+    table: Table,
     is_signed: bool,
 }
 
@@ -75,20 +97,25 @@ impl Colours {
     /// from the smallest value to the largest, and one with signs by the square root of the magnitude, which lets weak maps be
     /// seen beside strong ones.
     pub fn new(palette: Palette, gamma: f32) -> Self {
-        let (gradient, reversed) = palette.gradient();
-        let gamma = f64::from(gamma);
-        let bent = |share: f64| {
+        let even = palette.table();
+        let bent = |share: f32| {
             if palette.is_signed() {
                 let part = 2.0 * share - 1.0;
-                0.5 + 0.5 * part.signum() * part.abs().powf(gamma / 2.0)
+                let bent = if gamma == 1.0 {
+                    part.abs().sqrt()
+                } else {
+                    part.abs().powf(gamma / 2.0)
+                };
+                0.5 + 0.5 * part.signum() * bent
+            } else if gamma == 1.0 {
+                share
             } else {
                 share.powf(gamma)
             }
         };
         let table = std::array::from_fn(|step| {
-            let share = bent(step as f64 / STEPS as f64);
-            let colour = gradient.eval_continuous(if reversed { 1.0 - share } else { share });
-            [colour.r, colour.g, colour.b, u8::MAX]
+            let share = bent(step as f32 / STEPS as f32);
+            even[(share * STEPS as f32).round() as usize]
         });
         Self {
             table,

@@ -78,7 +78,10 @@ pub enum ModelError {
         why: String,
     },
     /// It cannot be asked what its points hang on.
-    #[error("the net gives no gradients ({why}); export it by torch.jit.script(net.eval()), not for inference only: {}", path.display())]
+    #[error(
+        "what moves a point cannot be told, since the net gives no gradients ({why}); such are nets that change values in place or were \
+         made for inference only: {}", path.display()
+    )]
     Gradient {
         /// The file.
         path: PathBuf,

@@ -95,8 +95,9 @@ impl KeypointModel {
             Method::Absent => Vec::new(),
             Method::WithoutOutput | Method::WithOutput => listed(&self.own_layers(&crop)?)?,
         };
+        // Of several crops: what is the same for all, such as a table of positions, is none of a face's.
         let parts = if self.layers.tapped {
-            listed(&self.tapped_layers(&crop, &[])?)?
+            listed(&self.tapped_layers(&self.made_up(TRIED_BATCH)?, &[])?)?
         } else {
             Vec::new()
         };
@@ -115,13 +116,21 @@ impl KeypointModel {
     /// for convolutions and linear layers whose kernels the file shows.
     pub fn multiply_adds(&self, layer: &str) -> Option<u64> {
         let (_, shape) = self.layers.shown.iter().find(|(name, _)| name == layer)?;
-        let [_, height, width] = self.part_called(layer, shape)?;
+        let [channels, height, width] = *self.part_called(layer, shape)?;
         let weight = format!("{layer}.weight");
         let parameter = self.parameters.iter().find(|(name, _)| *name == weight);
         let kernel = parameter.or_else(|| self.layers.kernels.iter().find(|(name, _)| name == layer));
         let (_, kernel) = kernel?;
-        // A linear layer or convolution: every value of the output takes the kernel of its channel.
-        matches!(kernel.size().len(), 2..=4).then(|| kernel.numel() as u64 * (height * width) as u64)
+        let size = kernel.size();
+        let outputs = *size.first()? as usize;
+        let times = match size.len() {
+            // A linear layer, for one vector or a row of them.
+            2 if (channels * height * width).is_multiple_of(outputs) => channels * height * width / outputs,
+            // A convolution: every value of the output takes the kernel of its channel.
+            3 | 4 if outputs == channels => height * width,
+            _ => return None,
+        };
+        Some(kernel.numel() as u64 * times as u64)
     }
 
     /// The shape of a layer, where a part of the net of that name gives it: what a file calls so itself may be something else.

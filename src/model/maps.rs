@@ -1,4 +1,4 @@
-//! What can be seen inside a net: the outputs of its layers and the kernels of its first one.
+//! What can be seen inside a net: the outputs of its layers and the kernels of its convolutions.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{output::Output, taps};
 pub struct LayerMaps {
     /// Name of the layer, such as `conv1`.
     pub name: String,
-    /// `[channels, height, width]`; a vector's maps are `[n, 1, 1]`.
+    /// `[channels, height, width]`; a vector's maps are `[n, 1, 1]`, and what is a row of vectors is one map, a row each.
     pub shape: [usize; 3],
     /// The values, row by row, channel after channel.
     pub values: Vec<f32>,
@@ -192,7 +192,7 @@ pub(super) fn of_layers(module: &CModule, crops: &Tensor) -> Result<Vec<(String,
 
 fn unexpected(value: &impl std::fmt::Debug) -> TchError {
     let text: String = format!("{value:?}").chars().take(60).collect();
-    TchError::Kind(format!("{METHOD} should give tensors by name, not {text}"))
+    TchError::Kind(format!("layers should be tensors by name, not {text}"))
 }
 
 fn numbered(layers: Vec<Tensor>) -> Vec<(String, Tensor)> {
@@ -214,7 +214,7 @@ pub(super) fn of_crop_into(
 ) -> Result<LayerMaps, TchError> {
     let shape = match layer.size().as_slice() {
         [_, channels, height, width] => [*channels, *height, *width],
-        [_, channels, length] => [*channels, *length, 1],
+        [_, rows, length] => [1, *rows, *length],
         [_, values] => [*values, 1, 1],
         other => return Err(unexpected(&other)),
     };
@@ -244,6 +244,8 @@ pub struct Kernels {
     pub maps: LayerMaps,
     /// Input channels; the others' kernels are not in `maps`.
     pub inputs: usize,
+    /// Whether it is the file's first convolution and has one input: then it works on the picture itself.
+    pub takes_picture: bool,
     /// Euclidean norm of every filter over all its input channels.
     pub norms: Vec<f32>,
     /// What is added to every filter's response; empty where the file has no such parameter.
@@ -253,7 +255,8 @@ pub struct Kernels {
 /// The kernels of every convolution but for those of one value. Files hold parameters in the order of their layers; frozen files hold
 /// none.
 pub(super) fn kernels(parameters: &[(String, Tensor)]) -> impl Iterator<Item = Kernels> {
-    let of = |(name, weights): &(String, Tensor)| {
+    let is_convolution = |(_, weights): &&(String, Tensor)| weights.dim() == 4;
+    let of = |(place, (name, weights)): (usize, &(String, Tensor))| {
         let [filters, inputs, height, width] = weights.size().try_into().ok()?;
         if height < 2 || width < 2 {
             return None;
@@ -267,13 +270,18 @@ pub(super) fn kernels(parameters: &[(String, Tensor)]) -> impl Iterator<Item = K
         Some(Kernels {
             maps: from_tensor(name.clone(), [filters, height, width], &first_channel, Vec::new()).ok()?,
             inputs: inputs as usize,
+            takes_picture: place == 0 && inputs == 1,
             norms: numbers(&norms).ok()?,
             biases: bias
                 .map_or_else(|| Ok(Vec::new()), |(_, values)| numbers(values))
                 .ok()?,
         })
     };
-    parameters.iter().filter_map(of)
+    parameters
+        .iter()
+        .filter(is_convolution)
+        .enumerate()
+        .filter_map(of)
 }
 
 fn numbers(tensor: &Tensor) -> Result<Vec<f32>, TchError> {

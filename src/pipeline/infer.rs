@@ -21,7 +21,7 @@ use super::{
     scene::{Compared, NetInfo, Scene, Searched, StageTimes},
     silence::Silence,
     slot::{Slot, Taken},
-    study::{Studying, WantedStudy},
+    study::{StudiedFace, Studying, WantedStudy},
     weights::LoadedNet,
 };
 use crate::{
@@ -52,6 +52,8 @@ const STILL_SEARCHED: Duration = Duration::from_secs(12);
 pub(super) enum Command {
     /// Look at the face at this point of the frame.
     Choose(Point),
+    /// Look at the face of this id.
+    ChooseFace(u32),
     /// Look inside the net, or stop doing so.
     LookInside(bool),
     /// Look at a layer so.
@@ -165,11 +167,12 @@ impl Infer {
             return;
         };
         let face = scene.chosen.and_then(|chosen| scene.faces.get(chosen));
-        let face = scene
-            .inside
-            .as_ref()
-            .zip(face)
-            .map(|(inside, face)| (inside.clone(), face.raw_points.clone()));
+        let face = scene.inside.as_ref().zip(face).map(|(inside, face)| StudiedFace {
+            inside: inside.clone(),
+            points: face.raw_points.clone(),
+            // Who it is: ids go on from source to source, but begin anew with another net.
+            id: face.id,
+        });
         self.to_study.put(WantedStudy {
             what: state.studying,
             net: net.clone(),
@@ -213,6 +216,7 @@ impl Infer {
                 Command::SearchAnew => (state.planner, state.started) = (Planner::default(), Instant::now()),
                 Command::ReadAs(reading) => self.read_as(state, reading),
                 Command::Compare(on) => state.beside.want(on),
+                Command::ChooseFace(id) => state.chosen = Some(id),
                 Command::Choose(point) => {
                     let hit = state
                         .faces
@@ -561,9 +565,14 @@ impl State {
 
     /// What was seen as pictures, in the memory of older ones.
     fn drawn(&mut self, Sight { maps, crop }: Sight) -> Arc<Inside> {
-        let (old_maps, old_strip, old_crop) = match self.insides.done_with() {
-            Some(old) => (old.maps, old.pinned, Some(old.crop)),
-            None => (None, None, None),
+        let (old_maps, old_large, old_strip, old_crop) = match self.insides.done_with() {
+            Some(old) => (
+                old.maps,
+                old.large.map(|(_, picture)| picture),
+                old.pinned,
+                Some(old.crop),
+            ),
+            None => (None, None, None, None),
         };
         let shown = self
             .net
@@ -576,9 +585,10 @@ impl State {
         if let Some(atlas) = &mut atlas {
             self.silence.mark(atlas, Instant::now());
         }
+        let range = atlas.as_ref().map(Atlas::range).unwrap_or_default();
         let large = shown
             .zip(self.on_screen.large)
-            .and_then(|(maps, number)| self.looking.large(maps, number));
+            .and_then(|(maps, number)| self.looking.large(maps, number, range, old_large));
         let pinned = Strip::of(&maps, &self.looking, old_strip);
         if let Some((follower, _)) = &mut self.net {
             follower.fitter().take_back(maps, old_crop);

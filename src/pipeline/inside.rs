@@ -76,10 +76,10 @@ impl Looking {
     /// More maps are not pinned at a time.
     pub const MOST_PINS: usize = 8;
 
-    /// The colours for values that are shown together.
-    fn colours(&self, values: &[f32]) -> Colours {
+    /// The colours for a layer whose values are in this range.
+    fn colours(&self, range: Range) -> Colours {
         Colours::new(
-            self.palette.unwrap_or_else(|| Palette::suited_to(values)),
+            self.palette.unwrap_or_else(|| Palette::suited_to(range)),
             self.gamma,
         )
     }
@@ -152,17 +152,31 @@ pub struct Channel {
 
 impl Channel {
     fn of(number: usize, values: &[f32]) -> Self {
-        let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let (count, sum) = finite().fold((0_usize, 0.0_f64), |(count, sum), v| {
-            (count + 1, sum + f64::from(v))
-        });
+        let (mut count, mut sum) = (0_usize, 0.0_f64);
+        let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
+        for &value in values.iter().filter(|value| value.is_finite()) {
+            count += 1;
+            sum += f64::from(value);
+            least = least.min(value);
+            most = most.max(value);
+        }
         Self {
             number,
-            least: finite().fold(f32::INFINITY, f32::min),
+            least,
             mean: (sum / count.max(1) as f64) as f32,
-            most: finite().fold(f32::NEG_INFINITY, f32::max),
+            most,
             is_dead: false,
         }
+    }
+
+    /// The range of all of them.
+    fn range(channels: &[Self]) -> Range {
+        let known = channels.iter().filter(|channel| channel.least <= channel.most);
+        let both = known.map(|channel| (channel.least, channel.most));
+        let (smallest, largest) = both
+            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+            .unwrap_or_default();
+        Range { smallest, largest }
     }
 
     /// Whether it is zero everywhere.
@@ -197,8 +211,9 @@ impl Atlas {
         if looking.strongest_first {
             channels.sort_by(|a, b| b.magnitude().total_cmp(&a.magnitude()));
         }
-        let colours = looking.colours(&maps.values);
-        Self::drawn(maps, channels, (looking.each_by_itself, rows), &colours, old)
+        let range = Channel::range(&channels);
+        let common = (!looking.each_by_itself).then_some(range);
+        Self::drawn(maps, channels, (common, rows), &looking.colours(range), old)
     }
 
     /// Draws a convolution's filters, with zero in the middle of the colours; those of the largest norm first where that is wished.
@@ -210,20 +225,15 @@ impl Atlas {
             let norm = |channel: &Channel| kernels.norms.get(channel.number).copied().unwrap_or_default();
             channels.sort_by(|a, b| norm(b).total_cmp(&norm(a)));
         }
+        let common = (!each_by_itself).then(|| Channel::range(&channels));
         let colours = Colours::of(Palette::PinkGreen);
-        Self::drawn(
-            &kernels.maps,
-            channels,
-            (each_by_itself, look::ALL_ROWS),
-            &colours,
-            None,
-        )
+        Self::drawn(&kernels.maps, channels, (common, look::ALL_ROWS), &colours, None)
     }
 
     fn drawn(
         maps: &LayerMaps,
         mut channels: Vec<Channel>,
-        (each_by_itself, rows): (bool, (usize, usize)),
+        (common, rows): (Option<Range>, (usize, usize)),
         colours: &Colours,
         old: Option<Self>,
     ) -> Self {
@@ -238,7 +248,7 @@ impl Atlas {
             most: MOST_CHANNELS,
             columns,
             cell_px,
-            each_by_itself,
+            common,
             rows,
         };
         let order: Vec<usize> = channels.iter().map(|channel| channel.number).collect();
@@ -254,6 +264,11 @@ impl Atlas {
         }
     }
 
+    /// The range of the layer's values.
+    pub fn range(&self) -> Range {
+        Channel::range(&self.channels)
+    }
+
     /// Rows of cells that there are, drawn or not.
     pub fn rows(&self) -> usize {
         self.channels.len().div_ceil(self.columns)
@@ -267,22 +282,32 @@ impl Atlas {
 }
 
 impl Looking {
-    /// The map `number` of a layer, a pixel a value; `None` where there is none.
-    pub(super) fn large(&self, maps: &LayerMaps, number: usize) -> Option<(Channel, RgbaImage)> {
+    /// The map `number` of a layer, a pixel a value, in the memory of an older picture where there is one; `None` where there is no such
+    /// map. `range` is the layer's.
+    pub(super) fn large(
+        &self,
+        maps: &LayerMaps,
+        number: usize,
+        range: Range,
+        old: Option<RgbaImage>,
+    ) -> Option<(Channel, RgbaImage)> {
         if number >= maps.shape[0] {
             return None;
         }
         let (map, [_, height, width]) = (channel_of(maps, number), maps.shape);
-        let (colours, range) = if self.each_by_itself {
-            (self.colours(map), Range::of(map))
+        let colours = self.colours(range);
+        let range = if self.each_by_itself {
+            Range::of(map)
         } else {
-            (self.colours(&maps.values), Range::of(&maps.values))
+            range
         };
-        let pixel = |x: u32, y: u32| {
-            let value = map.get(y as usize * width + x as usize).copied();
-            Rgba(colours.colour(value.unwrap_or(f32::NAN), range))
-        };
-        let picture = RgbaImage::from_fn(width as u32, height as u32, pixel);
+        let size = (width as u32, height as u32);
+        let mut picture = old
+            .filter(|old| old.dimensions() == size)
+            .unwrap_or_else(|| RgbaImage::new(size.0, size.1));
+        for (pixel, value) in picture.pixels_mut().zip(map) {
+            *pixel = Rgba(colours.colour(*value, range));
+        }
         Some((Channel::of(number, map), picture))
     }
 }
@@ -301,9 +326,10 @@ impl Strip {
         let mut picture = old.map_or_else(RgbaImage::default, |old| old.picture);
         let maps = pinned.iter().map(|(pin, layer)| {
             let [_, height, width] = layer.shape;
-            (channel_of(layer, pin.number), (width, height))
+            let colours = looking.colours(Range::of(&layer.values));
+            (channel_of(layer, pin.number), (width, height), colours)
         });
-        look::strip_into(maps, STRIP_CELL_PX, |map| looking.colours(map), &mut picture);
+        look::strip_into(maps, STRIP_CELL_PX, &mut picture);
         let cells = pinned.into_iter().map(|(pin, layer)| {
             (
                 pin.clone(),
@@ -361,6 +387,7 @@ mod tests {
         let kernels = Kernels {
             maps: layer("conv.weight", [3, 1, 2], vec![0.1, 0.0, -3.0, 0.0, 0.0, 2.0]),
             inputs: 1,
+            takes_picture: true,
             norms: vec![0.1, 3.0, 2.0],
             biases: Vec::new(),
         };

@@ -352,6 +352,11 @@ impl Pipeline {
         self.ask_infer(infer::Command::Choose(point_in_frame));
     }
 
+    /// Looks at the face of this id from now on.
+    pub fn choose_face_of(&self, id: u32) {
+        self.ask_infer(infer::Command::ChooseFace(id));
+    }
+
     /// Looks at a layer so from now on.
     pub fn look_at(&self, looking: Looking) {
         self.ask_infer(infer::Command::LookAt(looking));

@@ -26,8 +26,6 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1);
 /// While frames come, the window is drawn for them and finds what is new; where none has come for so long it is woken.
 const QUIET: Duration = Duration::from_millis(100);
-/// The share of a crop's pixels whose gradient is not drawn stronger than the strongest: few stand out by far.
-const SHOWN_SHARE: f32 = 0.995;
 /// Long side of a picture that a filter is applied to, pixels.
 const FILTERED_SIDE: std::ops::RangeInclusive<f32> = 48.0..=960.0;
 /// The same where no face says how large the net would see it.
@@ -67,11 +65,15 @@ pub struct Study {
     pub response: Option<Arc<Response>>,
 }
 
-/// What a keypoint hangs on.
+/// What a keypoint hangs on. Both findings are of one face.
 #[derive(Debug, Clone)]
 pub struct Why {
-    /// Its number.
+    /// The net.
+    pub net: Arc<NetInfo>,
+    /// The keypoint's number.
     pub point: usize,
+    /// Id of the face; `None` where there is none to look at.
+    pub face: Option<u32>,
     /// Which pixels would move it: crop pixels that it would move for a pixel that turned from black to white. Or why that is
     /// not known.
     pub saliency: Option<Result<Arc<Finding>, String>>,
@@ -112,8 +114,16 @@ pub(super) struct WantedStudy {
     pub(super) what: Studying,
     pub(super) net: Arc<NetInfo>,
     pub(super) grey: Arc<GrayImage>,
-    /// The face that is looked at, and where its keypoints are in the frame.
-    pub(super) face: Option<(Arc<Inside>, Vec<Point>)>,
+    /// The face that is looked at; `None` where there is none.
+    pub(super) face: Option<StudiedFace>,
+}
+
+/// A face to study.
+pub(super) struct StudiedFace {
+    pub(super) id: u32,
+    pub(super) inside: Arc<Inside>,
+    /// Its keypoints, frame pixels.
+    pub(super) points: Vec<Point>,
 }
 
 /// The thread's belongings.
@@ -189,56 +199,75 @@ impl Desk {
     /// Begins with another frame. Whether there is anything new to be seen.
     fn take(&mut self, wanted: WantedStudy) -> bool {
         self.study.response = wanted.what.filter.and_then(|filter| response(&wanted, filter));
-        let before = self.study.why.as_ref().map(|why| why.point);
-        if before != wanted.what.point {
-            self.study.why = None;
-            self.sweep = None;
-        }
-        match wanted.what.point {
-            None => self.net = None,
-            Some(point) => self.study_point(&wanted, point),
-        }
+        self.begin(&wanted);
         self.frame = Some(wanted);
-        if self.sweep.is_some() {
-            self.sweep_on();
-        }
+        self.look();
         true
     }
 
-    fn study_point(&mut self, wanted: &WantedStudy, point: usize) {
-        if !self
-            .net
-            .as_ref()
-            .is_some_and(|(net, _)| Arc::ptr_eq(net, &wanted.net))
-        {
-            let NetInfo { path, assumed, .. } = &*wanted.net;
-            let model = KeypointModel::load_as(path, self.device, *assumed);
-            self.net = Some((wanted.net.clone(), model.map_err(|error| error.to_string())));
-            self.study.why = None;
-            self.sweep = None;
+    /// Lets go of what is known of another keypoint, net or face, and gets the net ready.
+    fn begin(&mut self, wanted: &WantedStudy) {
+        let Some(point) = wanted.what.point else {
+            (self.net, self.sweep, self.study.why) = (None, None, None);
+            return;
+        };
+        let face = wanted.face.as_ref().map(|face| face.id);
+        let same =
+            self.study.why.as_ref().is_some_and(|why| {
+                Arc::ptr_eq(&why.net, &wanted.net) && why.point == point && why.face == face
+            });
+        if same {
+            return;
         }
-        let why = self.study.why.get_or_insert(Why {
+        self.sweep = None;
+        self.study.why = Some(Why {
+            net: wanted.net.clone(),
             point,
+            face,
             saliency: None,
             occlusion: None,
             is_whole: false,
         });
-        let Some((_, model)) = &self.net else { return };
-        let Some((inside, points)) = &wanted.face else {
+        let is_ready = |(net, _): &(Arc<NetInfo>, _)| Arc::ptr_eq(net, &wanted.net);
+        if self.net.as_ref().is_some_and(is_ready) {
+            return;
+        }
+        let NetInfo { path, assumed, .. } = &*wanted.net;
+        // The same file, whose numbers are read in another way.
+        let again = self.net.take().filter(|(net, _)| net.path == *path);
+        let read_anew = again.and_then(|(_, model)| {
+            let mut model = model.ok()?;
+            model.read_as((*assumed)?).ok()?;
+            Some(model)
+        });
+        let model = match read_anew {
+            Some(model) => Ok(model),
+            None => KeypointModel::load_as(path, self.device, *assumed),
+        };
+        self.net = Some((wanted.net.clone(), model.map_err(|error| error.to_string())));
+    }
+
+    /// Looks what would move the keypoint in the newest frame, and begins to cover parts where none is being covered.
+    fn look(&mut self) {
+        let (Some(why), Some((_, model)), Some(wanted)) = (&mut self.study.why, &self.net, &self.frame)
+        else {
             return;
         };
-        let Some(&place) = points.get(point) else { return };
-        let at = inside.crop.transform.crop_from_frame(place);
+        let Some(face) = &wanted.face else { return };
+        let Some(&place) = face.points.get(why.point) else {
+            return;
+        };
+        let at = face.inside.crop.transform.crop_from_frame(place);
         let failed = |error: ModelError| error.to_string();
         match model {
             Ok(model) => {
-                why.saliency = Some(saliency(model, inside, point, at).map_err(failed));
+                why.saliency = Some(saliency(model, &face.inside, why.point, at).map_err(failed));
                 if self.sweep.is_none() {
-                    match Occlusion::begin(model, &inside.crop.pixels, point) {
+                    match Occlusion::begin(model, &face.inside.crop.pixels, why.point) {
                         Ok(occlusion) => {
                             self.sweep = Some(Sweep {
                                 occlusion,
-                                inside: inside.clone(),
+                                inside: face.inside.clone(),
                                 at,
                                 began: Instant::now(),
                             });
@@ -251,6 +280,9 @@ impl Desk {
                 why.saliency = Some(Err(trouble.clone()));
                 why.occlusion = Some(Err(trouble.clone()));
             }
+        }
+        if self.sweep.is_some() {
+            self.sweep_on();
         }
     }
 
@@ -274,7 +306,13 @@ impl Desk {
         }
         if is_finished {
             tracing::debug!(took = ?sweep.began.elapsed(), "all parts of a face were covered");
+            let newest = self.frame.as_ref().and_then(|frame| frame.face.as_ref());
+            let is_old = newest.is_some_and(|face| !Arc::ptr_eq(&face.inside, &sweep.inside));
             self.sweep = None;
+            // A picture that stays gets no further frame: its own parts are to be covered, too.
+            if is_old {
+                self.look();
+            }
         }
         true
     }
@@ -291,7 +329,7 @@ fn saliency(
     Ok(finding(
         &lengths,
         side,
-        look::quantile(&lengths, SHOWN_SHARE),
+        look::quantile(&lengths, look::SHOWN_SHARE),
         inside,
         at,
     ))
@@ -307,13 +345,8 @@ fn occluded(sweep: &Sweep) -> Arc<Finding> {
 /// `values` of `side` x `side` places of the crop, drawn up to `shown`.
 fn finding(values: &[f32], side: usize, shown: f32, inside: &Inside, at: Point) -> Arc<Finding> {
     let transform = inside.crop.transform;
-    let pixel = |x: u32, y: u32| {
-        let grey = inside.crop.pixels[(y * transform.side + x) as usize];
-        let grey = (grey.clamp(0.0, 1.0) * 255.0).round() as u8;
-        image::Rgba([grey, grey, grey, u8::MAX])
-    };
     Arc::new(Finding {
-        crop: RgbaImage::from_fn(transform.side, transform.side, pixel),
+        crop: look::grey_picture(&inside.crop.pixels, transform.side),
         heat: look::heat(values, (side, side), shown),
         at,
         most: look::quantile(values, 1.0),
@@ -325,27 +358,20 @@ fn finding(values: &[f32], side: usize, shown: f32, inside: &Inside, at: Point) 
 fn response(wanted: &WantedStudy, filter: FilterId) -> Option<Arc<Response>> {
     let kernels = wanted.net.filters.get(filter.convolution)?;
     let [count, height, width] = kernels.maps.shape;
-    if kernels.inputs != 1 || filter.number >= count {
+    if !kernels.takes_picture || filter.number >= count {
         return None;
     }
     let area = height * width;
     let kernel = &kernels.maps.values[filter.number * area..(filter.number + 1) * area];
     let bias = kernels.biases.get(filter.number).copied().unwrap_or_default();
-    let (frame_width, frame_height) = wanted.grey.dimensions();
-    let long_side = frame_width.max(frame_height) as f32;
-    let wished = wanted
-        .face
-        .as_ref()
-        .map_or(long_side.min(USUAL_FILTERED_SIDE), |(inside, _)| {
-            long_side / inside.crop.transform.scale().max(f32::MIN_POSITIVE)
-        });
-    let scale = wished.clamp(*FILTERED_SIDE.start(), *FILTERED_SIDE.end()) / long_side.max(1.0);
-    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
-    let (to_width, to_height) = (side(frame_width), side(frame_height));
-    let filtered = crop::resized(&wanted.grey, to_width, to_height)
-        .and_then(|picture| crop::filtered(&picture, kernel, (width, height), bias));
-    let values = match filtered {
-        Ok(values) => values,
+    let crop = wanted.face.as_ref().map(|face| &face.inside.crop.transform);
+    let seen = crop::as_seen(&wanted.grey, crop, USUAL_FILTERED_SIDE, FILTERED_SIDE);
+    let filtered = seen.and_then(|picture| {
+        let values = crop::filtered(&picture, kernel, (width, height), bias)?;
+        Ok((picture.dimensions(), values))
+    });
+    let ((to_width, to_height), values) = match filtered {
+        Ok(filtered) => filtered,
         Err(error) => {
             tracing::warn!("a filter cannot be applied to the picture: {error}");
             return None;

@@ -94,7 +94,11 @@ impl LoadWeights {
         let path = path.clone();
         match loaded {
             Ok(model) => {
-                let times = model.layer_times().unwrap_or_default();
+                // Nobody sees the layers of a net that is only compared.
+                let times = match role {
+                    Role::Shown => model.layer_times().unwrap_or_default(),
+                    Role::Compared => Vec::new(),
+                };
                 self.loaded.put(LoadedNet { path, model, times });
                 true
             }

@@ -117,6 +117,28 @@ pub fn filtered(
     Ok(out.data_typed::<f32>()?.to_vec())
 }
 
+/// A picture as large as a net sees the face of `crop` in it, but with a long side within `sides` pixels; of `usual` pixels where there
+/// is no face.
+///
+/// # Errors
+/// As [`resized`].
+pub fn as_seen(
+    picture: &GrayImage,
+    crop: Option<&CropTransform>,
+    usual: f32,
+    sides: std::ops::RangeInclusive<f32>,
+) -> Result<GrayImage, TransformError> {
+    let (width, height) = picture.dimensions();
+    let long_side = width.max(height).max(1) as f32;
+    let wished = match crop {
+        Some(crop) => long_side / crop.scale().max(f32::MIN_POSITIVE),
+        None => long_side.min(usual),
+    };
+    let scale = wished.clamp(*sides.start(), *sides.end()) / long_side;
+    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
+    resized(picture, side(width), side(height))
+}
+
 /// `picture` after it was saved as JPEG of `quality`, 0 to 100, and read again.
 ///
 /// # Errors

@@ -71,6 +71,8 @@ impl Filters {
             );
         };
         let name = &kernels.maps.name;
+        let place = self.convolution;
+        self.draw(ui.ctx(), net, *filtering);
         let shown = self.drawn.as_ref().map_or(0, |drawn| drawn.atlas.channels.len());
         heading(
             ui,
@@ -86,7 +88,9 @@ impl Filters {
             ui.checkbox(&mut filtering.by_norm, "largest first")
                 .on_hover_text("Filters with the largest norm, over all their input channels, come first.");
         });
-        self.draw(ui.ctx(), net, *filtering);
+        if self.convolution != place {
+            self.draw(ui.ctx(), net, *filtering);
+        }
         let kernels = &net.filters[self.convolution];
         if let Some(drawn) = &self.drawn {
             grid::show(ui, &drawn.atlas, &self.texture, &mut self.picked, |channel| {
@@ -97,7 +101,7 @@ impl Filters {
         *applied = None;
         let Some(number) = self.picked else { return };
         self.show_large(ui, kernels, number, filtering.each_by_itself);
-        if kernels.inputs == 1 {
+        if kernels.takes_picture {
             ui.checkbox(&mut self.on_picture, "on the whole picture")
                 .on_hover_text(
                     "Shows beside the video what this filter makes of it, as large as the net sees the face.",
@@ -107,10 +111,12 @@ impl Filters {
                 number,
             });
         } else {
-            let text = format!(
-                "It works on the {} maps of the layer before it; what it does to the first of them is shown.",
-                kernels.inputs
-            );
+            let text = match kernels.inputs {
+                1 => "It works on one map of a layer before it.".to_owned(),
+                inputs => format!(
+                    "It works on {inputs} maps of the layer before it; what it does to the first of them is shown."
+                ),
+            };
             hint(ui, &text);
         }
     }

@@ -11,8 +11,8 @@ use crate::{
 
 /// Size of a layer's box.
 const BOX: Vec2 = Vec2::new(96.0, 52.0);
-/// Between two boxes, for the arrow.
-const ARROW: f32 = 18.0;
+/// Between two boxes.
+const GAP: f32 = 12.0;
 /// Height of a frame's title, and the room round what it frames.
 const TITLE: f32 = 16.0;
 /// See [`TITLE`].
@@ -75,7 +75,7 @@ pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) {
     let levels = nodes.iter().map(|node| node.height).max().unwrap_or(0) as f32;
     let columns = nodes.iter().map(|node| node.columns.1 + 1).max().unwrap_or(0) as f32;
     let size = Vec2::new(
-        columns * (BOX.x + ARROW) - ARROW + 2.0 * PADDING * levels,
+        columns * (BOX.x + GAP) - GAP + 2.0 * PADDING * levels,
         BOX.y + levels * (TITLE + 2.0 * PADDING),
     );
     let slowest = net
@@ -88,6 +88,8 @@ pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) {
     let chosen = net
         .layer(looking.layer.as_deref())
         .map(|layer| layer.name.clone());
+    let order = "Layers in the order of their work; bars compare their times.";
+    ui.label(egui::RichText::new(order).small().weak());
     ScrollArea::both().auto_shrink([false, true]).show(ui, |ui| {
         let (area, _) = ui.allocate_exact_size(size, Sense::hover());
         // Frames first, the outermost at the bottom, so that what is within is above and takes the click.
@@ -107,30 +109,14 @@ pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) {
                 looking.layer = Some(layer.name.clone());
             }
         }
-        let boxes = nodes.iter().filter(|node| !node.is_frame).count();
-        for column in 1..boxes {
-            let node = Node {
-                columns: (column, column),
-                height: 0,
-                is_frame: false,
-            };
-            let to = place(area, levels, node).left_center();
-            let colour = theme::colours(ui.ctx()).text_weak;
-            let length = Vec2::new(ARROW - 2.0 * PADDING, 0.0);
-            ui.painter().arrow(
-                to - length - Vec2::new(PADDING, 0.0),
-                length,
-                Stroke::new(1.0, colour),
-            );
-        }
     });
 }
 
 /// Where a layer is on the screen.
 fn place(area: Rect, levels: f32, node: Node) -> Rect {
     let edge = PADDING * levels;
-    let left = area.min.x + edge + node.columns.0 as f32 * (BOX.x + ARROW);
-    let right = area.min.x + edge + node.columns.1 as f32 * (BOX.x + ARROW) + BOX.x;
+    let left = area.min.x + edge + node.columns.0 as f32 * (BOX.x + GAP);
+    let right = area.min.x + edge + node.columns.1 as f32 * (BOX.x + GAP) + BOX.x;
     let bottom = area.min.y + levels * (TITLE + PADDING) + BOX.y;
     let height = node.height as f32;
     Rect::from_min_max(
@@ -161,7 +147,7 @@ fn draw(ui: &mut Ui, layer: &Layer, node: Node, rect: Rect, is_chosen: bool, sha
         .rect(rect, theme::ROUNDING, fill, line, StrokeKind::Inside);
     let [channels, height, width] = layer.shape;
     let size = match (height, width) {
-        (1, 1) => format!("{channels} values"),
+        (1, 1) => format!("{channels} × 1"),
         _ => format!("{channels} × {width}×{height}"),
     };
     let time = layer

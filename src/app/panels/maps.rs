@@ -40,7 +40,9 @@ impl Maps {
         if let Some(large) = &pictures.large {
             self.large.set(ctx, "large map", large.clone());
         }
-        self.crop.set(ctx, "crop", pictures.crop.clone());
+        if let Some(crop) = &pictures.crop {
+            self.crop.set(ctx, "crop", crop.clone());
+        }
     }
 
     /// Takes the large map's figures at `now` into its history.
@@ -83,7 +85,12 @@ impl Maps {
             return hint(ui, net.closed.as_deref().unwrap_or("it has none."));
         }
         choose_layer(ui, net, &mut view.looking);
-        choose_look(ui, view);
+        ui.horizontal_wrapped(|ui| {
+            ui.checkbox(&mut view.held, "hold")
+                .on_hover_text("Keeps the maps as they are, while the video goes on; another layer ends it.");
+            let looking = &mut view.looking;
+            ui.add_enabled_ui(!view.held, |ui| choose_look(ui, looking));
+        });
         let Some(atlas) = atlas else {
             return hint(ui, "There is no face to look at.");
         };
@@ -106,8 +113,9 @@ impl Maps {
         };
         let number = channel.number;
         let (width, height) = picture.dimensions();
-        let room = ui.available_width();
-        let size = Vec2::new(room, room * height as f32 / width.max(1) as f32);
+        // What is far higher than wide is no higher than the panel is wide.
+        let scale = ui.available_width() / width.max(height).max(1) as f32;
+        let size = Vec2::new(width as f32, height as f32) * scale;
         let (large, _) = ui.allocate_exact_size(size, Sense::hover());
         if let (Some(crop), Some(map)) = (self.crop.id(), self.large.id()) {
             ui.painter().image(crop, large, grid::WHOLE, Color32::WHITE);
@@ -202,17 +210,11 @@ fn said(layer: &Layer) -> String {
 }
 
 /// How it is shown.
-fn choose_look(ui: &mut Ui, view: &mut View) {
-    ui.horizontal_wrapped(|ui| {
-        ui.checkbox(&mut view.looking.each_by_itself, "own range")
-            .on_hover_text(
-                "Every map has a range of colours of its own, so that weak ones are seen as well.",
-            );
-        ui.checkbox(&mut view.looking.strongest_first, "strongest first")
-            .on_hover_text("Maps with the largest values come first.");
-        ui.checkbox(&mut view.held, "hold")
-            .on_hover_text("Keeps the maps as they are, while the video goes on.");
-    });
+fn choose_look(ui: &mut Ui, looking: &mut Looking) {
+    ui.checkbox(&mut looking.each_by_itself, "own range")
+        .on_hover_text("Every map has a range of colours of its own, so that weak ones are seen as well.");
+    ui.checkbox(&mut looking.strongest_first, "strongest first")
+        .on_hover_text("Maps with the largest values come first.");
     let name = |palette: Option<Palette>| match palette {
         None => "as suits the layer",
         Some(palette) => Palette::ALL
@@ -220,26 +222,23 @@ fn choose_look(ui: &mut Ui, view: &mut View) {
             .find(|(other, _)| *other == palette)
             .map_or("", |(_, name)| name),
     };
-    let looking = &mut view.looking;
-    ui.horizontal_wrapped(|ui| {
-        ComboBox::from_id_salt("colours")
-            .selected_text(name(looking.palette))
-            .show_ui(ui, |ui| {
-                let all = Palette::ALL.map(|(palette, _)| Some(palette));
-                for palette in std::iter::once(None).chain(all) {
-                    ui.selectable_value(&mut looking.palette, palette, name(palette));
-                }
-            })
-            .response
-            .on_hover_text("Colours");
-        let gamma = DragValue::new(&mut looking.gamma)
-            .range(theme::GAMMA)
-            .speed(theme::GAMMA_STEP)
-            .fixed_decimals(2)
-            .prefix("gamma ");
-        ui.add(gamma)
-            .on_hover_text("Below 1 weak values are seen better, above 1 only strong ones are.");
-    });
+    ComboBox::from_id_salt("colours")
+        .selected_text(name(looking.palette))
+        .show_ui(ui, |ui| {
+            let all = Palette::ALL.map(|(palette, _)| Some(palette));
+            for palette in std::iter::once(None).chain(all) {
+                ui.selectable_value(&mut looking.palette, palette, name(palette));
+            }
+        })
+        .response
+        .on_hover_text("Colours");
+    let gamma = DragValue::new(&mut looking.gamma)
+        .range(theme::GAMMA)
+        .speed(theme::GAMMA_STEP)
+        .fixed_decimals(2)
+        .prefix("gamma ");
+    ui.add(gamma)
+        .on_hover_text("Below 1 weak values are seen better, above 1 only strong ones are.");
 }
 
 fn about(channel: &Channel) -> String {

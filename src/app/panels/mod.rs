@@ -39,8 +39,8 @@ pub struct Panels {
 impl Panels {
     /// Puts the inside of another frame onto the graphics card, unless the maps are `held` and all of them are there.
     pub fn take(&mut self, ctx: &egui::Context, prepared: &Prepared, held: bool) {
-        let maps = self.inside.as_ref().and_then(|inside| inside.maps.as_ref());
-        if held && maps.is_some_and(Atlas::is_whole) {
+        let is_whole = |inside: &Arc<Inside>| inside.maps.as_ref().is_none_or(Atlas::is_whole);
+        if held && self.inside.as_ref().is_some_and(is_whole) {
             return;
         }
         self.inside = prepared.scene.inside.clone();
@@ -55,7 +55,9 @@ impl Panels {
 
     /// Takes in what was studied.
     pub fn take_study(&mut self, ctx: &egui::Context, study: Study) {
-        if let Some(response) = &study.response {
+        let shown = self.study.response.as_ref();
+        let is_shown = |response: &Arc<Response>| shown.is_some_and(|shown| Arc::ptr_eq(shown, response));
+        if let Some(response) = study.response.as_ref().filter(|response| !is_shown(response)) {
             self.response
                 .set(ctx, "response", super::prepare::colour_image(&response.picture));
         }
@@ -68,7 +70,11 @@ impl Panels {
         let net = scene.and_then(|scene| scene.net.as_ref());
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             if let (Some(point), Some(net)) = (studying.point, net) {
-                let why = self.study.why.as_ref().filter(|why| why.point == point);
+                let why = self
+                    .study
+                    .why
+                    .as_ref()
+                    .filter(|why| why.point == point && Arc::ptr_eq(&why.net, net));
                 self.why.show(ui, net, why, &mut studying.point);
                 ui.add_space(theme::WIDE_SPACE);
             }

@@ -2,7 +2,7 @@
 
 use egui::{Color32, Pos2, Rect, RichText, Sense, Ui, Vec2};
 
-use super::{grid, hint, texture::Texture};
+use super::{grid, texture::Texture};
 use crate::{
     app::{prepare::InsidePictures, theme},
     look::GAP_PX,
@@ -50,6 +50,9 @@ impl Pins {
                             _ => {
                                 let fill = theme::colours(ui.ctx()).control;
                                 ui.painter().rect_filled(rect, theme::ROUNDING, fill);
+                                response.on_hover_text(
+                                    "There is no face to look at, or the net has no such map.",
+                                );
                             }
                         }
                         ui.horizontal(|ui| {
@@ -68,9 +71,6 @@ impl Pins {
                 }
             });
         });
-        if strip.is_none() {
-            hint(ui, "There is no face to look at, or the net has no such maps.");
-        }
         unpinned
     }
 }

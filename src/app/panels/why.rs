@@ -63,6 +63,11 @@ impl WhyPanel {
             wanted = !ui.button("close").clicked();
         });
         *point = wanted.then_some(number);
+        match why {
+            None => return hint(ui, "It is being looked at."),
+            Some(why) if why.face.is_none() => return hint(ui, "There is no face to look at."),
+            Some(_) => {}
+        }
         let [saliency, occlusion] = [
             (
                 &self.saliency,

@@ -98,6 +98,7 @@ impl Window {
                 role: Role::Shown,
             } => {
                 self.loading_weights = None;
+                self.settings.view.held = false;
                 self.end_recording_before(net.scheme.count);
                 self.points = Some(net.scheme.count);
                 self.remember_reading(&net);

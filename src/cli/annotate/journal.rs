@@ -9,7 +9,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
     path::Path,
-    time::UNIX_EPOCH,
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, bail};
@@ -58,6 +58,9 @@ enum Record {
     Finished { job: usize, input: Identity },
 }
 
+/// A run that has just ended, or a program that is just being started by one, holds the lock for a moment longer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// A journal that is being written. One of its own name is locked against other runs.
 #[derive(Debug)]
 pub struct Journal {
@@ -95,10 +98,14 @@ impl Journal {
             )
         })?;
         // Where the file system has no locks, it is up to the user.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            bail!(
-                "another run is using the file of --resume; give every run, or shard, one of its own: {shown}"
-            );
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(TryLockError::WouldBlock) = file.try_lock() {
+            if Instant::now() >= deadline {
+                bail!(
+                    "another run is using the file of --resume; give every run, or shard, one of its own: {shown}"
+                );
+            }
+            std::thread::sleep(PATIENCE / 50);
         }
         let mut journal = Self::empty(file);
         journal.read(&settings).with_context(|| {

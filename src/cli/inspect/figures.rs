@@ -7,6 +7,7 @@ use image::{GrayImage, Rgba, RgbaImage, imageops};
 
 use super::Face;
 use crate::{
+    keypoints::PointScheme,
     look::{self, Colours, Figure, Palette, Range},
     model::{Kernels, KeypointModel, LayerMaps, Occlusion},
     record,
@@ -23,26 +24,40 @@ const FILTERED_SIDE: f32 = 640.0;
 const PAIRS: usize = 4;
 /// Side of the face that heat is laid over, pixels.
 const FACE_SIDE: u32 = 560;
-/// Pixels whose gradient is larger than that of this share of all are drawn as if it were that.
-const SHOWN_SHARE: f32 = 0.995;
 
-/// Writes all figures of a net to `folder`, which is made where it is not there.
+/// Makes the folder of the figures, and finds out of which keypoint it is to be shown what it hangs on: one that is wished, or the first
+/// that eyes are measured by.
 ///
 /// # Errors
-/// When the folder cannot be written to or the net fails.
-pub fn write(
-    folder: &Path,
-    model: &KeypointModel,
-    layers: &[LayerMaps],
-    face: Option<&Face>,
-    point: Option<usize>,
-) -> anyhow::Result<()> {
+/// When it cannot be made, or the net has no such keypoint.
+pub fn prepare(folder: &Path, scheme: &PointScheme, wished: Option<usize>) -> anyhow::Result<usize> {
+    let point = wished.or(scheme.inter_ocular.first().copied()).unwrap_or(0);
+    if point >= scheme.count {
+        bail!(
+            "the net has keypoints 0 to {}, and no {point}; choose one of those by --point",
+            scheme.count - 1
+        );
+    }
     std::fs::create_dir_all(folder).with_context(|| {
         format!(
             "cannot make the folder; choose one that can be written to: {}",
             folder.display()
         )
     })?;
+    Ok(point)
+}
+
+/// Writes all figures of a net to `folder`.
+///
+/// # Errors
+/// When it cannot be written to, or the net fails.
+pub fn write(
+    folder: &Path,
+    model: &KeypointModel,
+    layers: &[LayerMaps],
+    face: Option<&Face>,
+    point: usize,
+) -> anyhow::Result<()> {
     let name = &model.contract().name;
     let save = |file: &str, figure: Figure<'_>| -> anyhow::Result<()> {
         let path = folder.join(file);
@@ -56,9 +71,10 @@ pub fn write(
             0 => "filters.png".to_owned(),
             _ => format!("filters-{}", file_name(index, &kernels.maps.name)),
         };
-        let of = match kernels.inputs {
-            1 => "what they do to the picture".to_owned(),
-            inputs => format!("what they do to the first of {inputs} maps"),
+        let of = if kernels.takes_picture {
+            "what they do to the picture".to_owned()
+        } else {
+            format!("what they do to the first of {} maps", kernels.inputs)
         };
         let title = format!(
             "{name} · {} · {}",
@@ -71,7 +87,7 @@ pub fn write(
     let Some(face) = face else { return Ok(()) };
     for (index, layer) in layers.iter().enumerate() {
         let title = format!("{name} · {} · {}", layer.name, count_of(layer.shape, "maps"));
-        let palette = Palette::suited_to(&layer.values);
+        let palette = Palette::suited_to(Range::of(&layer.values));
         let note = if palette.is_signed() {
             "for one face; white is 0; all maps share one range of colours"
         } else {
@@ -82,7 +98,7 @@ pub fn write(
             of_maps(&title, note, layer, palette),
         )?;
     }
-    if let Some(kernels) = kernels.iter().find(|kernels| kernels.inputs == 1) {
+    if let Some(kernels) = kernels.iter().find(|kernels| kernels.takes_picture) {
         let title = format!(
             "{name} · {} · filters and what they make of the picture",
             kernels.maps.name
@@ -90,13 +106,6 @@ pub fn write(
         save("filtered.png", filtered(&title, kernels, face)?)?;
     }
     let scheme = &model.contract().scheme;
-    let point = point.or(scheme.inter_ocular.first().copied()).unwrap_or(0);
-    if point >= scheme.count {
-        bail!(
-            "the net has keypoints 0 to {}, and no {point}; choose one of those by --point",
-            scheme.count - 1
-        );
-    }
     let title = format!("{name} · why is point {point} there? ({})", scheme.name_of(point));
     save(&format!("why-{point}.png"), why(&title, model, face, point)?)
 }
@@ -149,11 +158,7 @@ fn count_of([count, height, width]: [usize; 3], what: &str) -> String {
 /// Filters of the first convolution, each beside what it makes of the whole picture, as large as the net sees the face.
 fn filtered<'a>(title: &'a str, kernels: &Kernels, face: &Face) -> anyhow::Result<Figure<'a>> {
     let [_, height, width] = kernels.maps.shape;
-    let (from_width, from_height) = face.grey.dimensions();
-    let long_side = from_width.max(from_height) as f32;
-    let scale = (1.0 / face.crop.scale()).min(FILTERED_SIDE / long_side);
-    let side = |side: u32| ((side as f32 * scale).round() as u32).max(1);
-    let picture = crop::resized(&face.grey, side(from_width), side(from_height))?;
+    let picture = crop::as_seen(&face.grey, Some(&face.crop), FILTERED_SIDE, 1.0..=FILTERED_SIDE)?;
     let colours = Colours::of(Palette::PinkGreen);
     let all = Range::of(&kernels.maps.values);
     let mut cells = Vec::new();
@@ -206,12 +211,8 @@ fn why<'a>(title: &'a str, model: &KeypointModel, face: &Face, point: usize) -> 
         occlusion.next_row(model)?;
     }
     let shifts = occlusion.shifts();
-    let lengths = model.saliency(&face.pixels, point)?;
     let most = look::quantile(shifts, 1.0);
-    let grey = RgbaImage::from_fn(face.crop.side, face.crop.side, |x, y| {
-        let grey = face.pixels[y as usize * side + x as usize].clamp(0.0, 1.0) * 255.0;
-        Rgba([grey as u8, grey as u8, grey as u8, 255])
-    });
+    let grey = look::grey_picture(&face.pixels, face.crop.side);
     let grey = imageops::resize(&grey, FACE_SIDE, FACE_SIDE, imageops::FilterType::Triangle);
     let below = |heat: RgbaImage| {
         let heat = imageops::resize(&heat, FACE_SIDE, FACE_SIDE, imageops::FilterType::Triangle);
@@ -224,18 +225,25 @@ fn why<'a>(title: &'a str, model: &KeypointModel, face: &Face, point: usize) -> 
         }
         both
     };
-    let shown = look::quantile(&lengths, SHOWN_SHARE);
-    let cells = vec![
-        (below(RgbaImage::new(1, 1)), "what the net is given".to_owned()),
-        (
-            below(look::heat(&lengths, (side, side), shown)),
-            "input gradient: pixels that would move the point".to_owned(),
-        ),
-        (
-            below(look::heat(shifts, (Occlusion::CELLS, Occlusion::CELLS), most)),
-            format!("occlusion: covering the brightest part moves it by {most:.1} px of the crop"),
-        ),
-    ];
+    let mut cells = vec![(below(RgbaImage::new(1, 1)), "what the net is given".to_owned())];
+    match model.saliency(&face.pixels, point) {
+        Ok(lengths) => {
+            let heat = look::heat(
+                &lengths,
+                (side, side),
+                look::quantile(&lengths, look::SHOWN_SHARE),
+            );
+            cells.push((
+                below(heat),
+                "input gradient: pixels that would move the point".to_owned(),
+            ));
+        }
+        Err(error) => say!("{error}"),
+    }
+    cells.push((
+        below(look::heat(shifts, (Occlusion::CELLS, Occlusion::CELLS), most)),
+        format!("occlusion: covering the brightest part moves it by {most:.1} px of the crop"),
+    ));
     Ok(Figure {
         title,
         note: "pale where it matters most; the grey cover is a seventh of the crop wide",
