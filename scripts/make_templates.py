@@ -128,8 +128,7 @@ class PinkpointNet(nn.Module):
 
     STAGES = ((32, 1, 2), (48, 2, 2), (96, 2, 2), (128, 1, 1))
     PLACES: Final[int] = 7
-    HEAT: Final[int] = 14
-    STEP = 0.25
+    STEP = 0.5
 
     def __init__(self):
         super().__init__()
@@ -139,32 +138,30 @@ class PinkpointNet(nn.Module):
             stage = [Block(width if block else channels, width, 1 if block else stride) for block in range(blocks)]
             setattr(self, f"stage{number}", nn.Sequential(*stage))
             channels = width
-        self.coarse = nn.Linear(channels, 68)
-        self.fine = nn.Linear(self.STAGES[1][0], 68)
         self.reduce = nn.Linear(channels, 16)
+        self.votes = nn.Linear(channels, 68)
+        self.points = nn.Linear(channels, 136)
         self.spread = nn.Linear(16 * self.PLACES**2, 68)
         self.face = nn.Linear(16 * self.PLACES**2, 1)
-        along = (torch.arange(self.HEAT) - (self.HEAT - 1) / 2) * self.STEP
-        grid = torch.stack(torch.meshgrid(along, along, indexing="xy"), -1).reshape(-1, 2)
+        along = (torch.arange(self.PLACES) - (self.PLACES - 1) / 2) * self.STEP
+        grid = torch.stack(torch.meshgrid(along, along, indexing="xy"), -1).reshape(1, -1, 1, 2)
         self.register_buffer("grid", grid)
 
-    def stage2_maps(self, x: Tensor) -> Tensor:
+    def last_maps(self, x: Tensor) -> Tensor:
         x = F.relu(self.stem(x)).contiguous(memory_format=torch.channels_last)
-        return self.stage2(self.stage1(x))
+        return self.stage4(self.stage3(self.stage2(self.stage1(x))))
 
     def places(self, maps: Tensor) -> Tensor:
-        """[n, channels, side, side] to the [n, places, channels] that all heads see."""
+        """[n, channels, 7, 7] to the [n, 49, channels] that all heads see."""
         return torch.flatten(maps.permute(0, 2, 3, 1), 1, 2)
 
-    def heat_of(self, fine: Tensor, last: Tensor) -> Tensor:
-        """How much each place counts for each point, from the places of stages 2 and 4: [n, points, places]."""
-        coarse = self.coarse(last).transpose(1, 2).unflatten(2, [self.PLACES, self.PLACES])
-        coarse = F.interpolate(coarse, size=[self.HEAT, self.HEAT], mode="bilinear", align_corners=False)
-        return torch.softmax(torch.flatten(coarse, 2) + self.fine(fine).transpose(1, 2), 2)
+    def votes_of(self, places: Tensor) -> Tensor:
+        return torch.softmax(self.votes(places), 1)
 
-    def points_of(self, heat: Tensor) -> Tensor:
-        """The mean place of every point's heat: [n, 2 * points]."""
-        return torch.flatten(torch.matmul(heat, self.grid), 1)
+    def points_of(self, places: Tensor, votes: Tensor) -> Tensor:
+        """Where the places say that each point lies, and how much each place's word counts: [n, 2 * points]."""
+        reached = self.points(places).unflatten(2, [-1, 2]) + self.grid
+        return torch.flatten((reached * votes.unsqueeze(3)).sum(1), 1)
 
     def flat_of(self, places: Tensor) -> Tensor:
         return torch.flatten(F.relu(self.reduce(places)), 1)
@@ -174,18 +171,16 @@ class PinkpointNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[n, 1, 112, 112] to [n, 2 * points]."""
-        fine = self.stage2_maps(x)
-        last = self.stage4(self.stage3(fine))
-        return self.points_of(self.heat_of(self.places(fine), self.places(last)))
+        places = self.places(self.last_maps(x))
+        return self.points_of(places, self.votes_of(places))
 
     @torch.jit.export
     def predict(self, x: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
         """What forward gives, then how sure it is that this is a face [n], 0 to 1, then every point's spread
         [n, points]: the error to be expected of a coordinate, in crop pixels."""
-        fine = self.stage2_maps(x)
-        last = self.places(self.stage4(self.stage3(fine)))
-        flat = self.flat_of(last)
-        points = self.points_of(self.heat_of(self.places(fine), last))
+        places = self.places(self.last_maps(x))
+        flat = self.flat_of(places)
+        points = self.points_of(places, self.votes_of(places))
         return points, self.confidence_of(flat), torch.exp(self.spread(flat))
 
     @torch.jit.export
@@ -199,12 +194,12 @@ class PinkpointNet(nn.Module):
         maps["stage3"] = self.stage3(maps["stage2"])
         maps["stage4"] = self.stage4(maps["stage3"])
         places = self.places(maps["stage4"])
-        heat = self.heat_of(self.places(maps["stage2"]), places)
-        maps["heat"] = heat.unflatten(2, [self.HEAT, self.HEAT])
+        votes = self.votes_of(places)
+        maps["votes"] = votes.permute(0, 2, 1).unflatten(2, [self.PLACES, self.PLACES])
         flat = self.flat_of(places)
         maps["confidence"] = self.confidence_of(flat).unsqueeze(1)
         maps["spread"] = torch.exp(self.spread(flat))
-        maps["points"] = self.points_of(heat)
+        maps["points"] = self.points_of(places, votes)
         return maps
 
 

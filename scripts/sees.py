@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "assets/demo.jpg"
 # Nets, and the figures of each that the page shows, by the end of their names.
 FIGURES = {
-    "pinkpoint": ["filters", "filtered", "stage1", "heat", "why-36"],
+    "pinkpoint": ["filters", "filtered", "stage1", "votes", "why-36"],
     "course-long": ["filters", "relu1", "why-36"],
     "naimish": ["why-36"],
 }

@@ -39,7 +39,7 @@ impl Architecture {
             },
             Self::Pinkpoint => Template {
                 code: include_bytes!("templates/pinkpoint.pt"),
-                mark: ("coarse.bias", 1),
+                mark: ("votes.bias", 1),
                 channels_last: true,
             },
         }

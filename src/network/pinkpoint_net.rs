@@ -1,6 +1,6 @@
 //! The program's own net: small, quick on one thread, and able to say how sure it is. A plain first convolution whose
-//! filters are worth looking at, residual stages of 3x3 convolutions (He et al., 2016), and a head that draws a heat map for every
-//! point and takes the mean place of its heat (Sun et al., 2018, "Integral human pose regression").
+//! filters are worth looking at, residual stages of 3x3 convolutions (He et al., 2016), and a head in which every place of
+//! the last maps votes for where each point lies.
 
 use tch::{
     Kind, Tensor,
@@ -18,12 +18,8 @@ const STEM: (i64, i64) = (16, 5);
 const STAGES: [(i64, usize, i64); 4] = [(32, 1, 2), (48, 2, 2), (96, 2, 2), (128, 1, 1)];
 /// Side of the last maps, places.
 const PLACES: i64 = 7;
-/// Side of the heat maps, places: that of the second stage's maps.
-const HEAT: i64 = 14;
-/// How many stages lead there, and its channels.
-const FINE: (usize, i64) = (2, 48);
-/// Distance of neighbouring places of the heat maps, in the units of the net's points (8 crop pixels).
-const STEP: f32 = 0.25;
+/// Distance of neighbouring places of the last maps, in the units of the net's points (16 crop pixels).
+const STEP: f32 = 0.5;
 /// Channels that reach the heads for spread and face, each with all its places.
 const REDUCED: i64 = 16;
 
@@ -35,14 +31,12 @@ const REDUCED: i64 = 16;
 pub struct PinkpointNet {
     stem: Convolution,
     stages: Vec<Vec<Block>>,
-    /// Heat by the last maps, which know where in a face they are.
-    coarse: nn::Linear,
-    /// Heat by the second stage's, which know it more exactly.
-    fine: nn::Linear,
     reduce: nn::Linear,
+    votes: nn::Linear,
+    points: nn::Linear,
     spread: nn::Linear,
     face: nn::Linear,
-    /// Where the places of the heat maps lie, `[places, 2]`, x and y in the units of the points.
+    /// Where the places of the last maps lie, `[1, places, 1, 2]`, x and y in the units of the points.
     grid: Tensor,
 }
 
@@ -68,9 +62,9 @@ impl PinkpointNet {
         Self {
             stem: Convolution::new(&(path / "stem"), 1, STEM.0, STEM.1, 2),
             stages,
-            coarse: linear("coarse", channels, points),
-            fine: linear("fine", FINE.1, points),
             reduce: linear("reduce", channels, REDUCED),
+            votes: linear("votes", channels, points),
+            points: linear("points", channels, 2 * points),
             spread: linear("spread", flat, points),
             face: linear("face", flat, 1),
             grid: grid().to_device(path.device()),
@@ -81,43 +75,29 @@ impl PinkpointNet {
 impl ModuleT for PinkpointNet {
     fn forward_t(&self, input: &Tensor, train: bool) -> Tensor {
         let stem = channels_last(&self.stem.forward_t(input, train).relu());
-        let (early, late) = self.stages.split_at(FINE.0);
-        let run = |stages: &[Vec<Block>], maps: &Tensor| {
-            let blocks = stages.iter().flatten();
-            blocks.fold(maps.shallow_clone(), |maps, block| block.forward_t(&maps, train))
-        };
-        let maps = run(early, &stem);
-        let fine = self.fine.forward(&places(&maps)).transpose(1, 2);
-        let last = places(&run(late, &maps));
-        // [n, points, 7, 7], then as large as the heat maps
-        let coarse = self
-            .coarse
-            .forward(&last)
-            .transpose(1, 2)
-            .unflatten(2, [PLACES, PLACES]);
-        let coarse = coarse.upsample_bilinear2d([HEAT, HEAT], false, None, None);
-        let heat = (coarse.flatten(2, 3) + fine).softmax(2, Kind::Float);
-        let points = heat.matmul(&self.grid);
-        let flat = self.reduce.forward(&last).relu().flatten(1, 2);
+        let blocks = self.stages.iter().flatten();
+        let maps = blocks.fold(stem, |maps, block| block.forward_t(&maps, train));
+        // [n, places, channels]
+        let places = maps.to_kind(Kind::Float).permute([0, 2, 3, 1]).flatten(1, 2);
+        let votes = self.votes.forward(&places).softmax(1, Kind::Float);
+        let reached = self.points.forward(&places);
+        let reached = reached.view([-1, PLACES * PLACES, votes.size()[2], 2]) + &self.grid;
+        let points = (reached * votes.unsqueeze(3)).sum_dim_intlist(1, false, Kind::Float);
+        let flat = self.reduce.forward(&places).relu().flatten(1, 2);
         let [spread, face] = [&self.spread, &self.face].map(|head| head.forward(&flat));
         Tensor::cat(&[points.flatten(1, 2), spread, face], 1)
     }
 }
 
-/// `[n, channels, side, side]` as the heads take it: `[n, places, channels]`, in single precision.
-fn places(maps: &Tensor) -> Tensor {
-    maps.to_kind(Kind::Float).permute([0, 2, 3, 1]).flatten(1, 2)
-}
-
-/// Where the places of the heat maps lie from the middle of the crop: `[places, 2]`.
+/// Where the places of the last maps lie from the middle of the crop: `[1, places, 1, 2]`.
 fn grid() -> Tensor {
-    let middle = (HEAT - 1) as f32 / 2.0;
-    let places = (0..HEAT).flat_map(|row| (0..HEAT).map(move |column| [column, row]));
+    let middle = (PLACES - 1) as f32 / 2.0;
+    let places = (0..PLACES).flat_map(|row| (0..PLACES).map(move |column| [column, row]));
     let values: Vec<f32> = places
         .flatten()
         .map(|place| (place as f32 - middle) * STEP)
         .collect();
-    Tensor::from_slice(&values).view([HEAT * HEAT, 2])
+    Tensor::from_slice(&values).view([1, PLACES * PLACES, 1, 2])
 }
 
 /// Two 3x3 convolutions beside a short cut: `[n, from, s, s]` to `[n, to, s / stride, s / stride]`.
