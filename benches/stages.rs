@@ -181,7 +181,7 @@ fn what_a_keypoint_hangs_on_by_its_gradient(bencher: Bencher<'_, '_>, net: &str)
 fn what_a_keypoint_hangs_on_by_covering_parts(bencher: Bencher<'_, '_>, net: &str) {
     let (model, crop) = (model(net), crop_for(net));
     bencher.bench_local(|| {
-        let mut occlusion = Occlusion::begin(&model, &crop, 36).unwrap();
+        let mut occlusion = Occlusion::begin(&model, &crop, 36, Occlusion::CELLS).unwrap();
         while !occlusion.is_finished() {
             occlusion.next_row(&model).unwrap();
         }

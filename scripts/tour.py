@@ -25,6 +25,8 @@ PICTURES = {
     "palette": (["--source", "demo"], ["ctrl+p", "0.5", "type:con", "1"], {}),
     "performance": (["--source", "demo"], ["h", "20"], {}),
     "inside": (["--source", "demo"], ["f", "2"], {"view": {"looking": {"layer": "stage2", "strongest_first": True}}}),
+    "why": (["--source", "demo"], ["w", "g", "f", "5"], {"view": {"looking": {"layer": "stage1", "pins": [
+        {"layer": "stem", "number": 0}, {"layer": "stem", "number": 3}, {"layer": "stage2", "number": 5}, {"layer": "votes", "number": 36}]}}}),
     "light": (["--source", "demo"], ["ctrl+t", "1.5"], {}),
 }
 

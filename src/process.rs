@@ -25,15 +25,15 @@ fn clock(id: libc::clockid_t) -> Duration {
     )
 }
 
-/// Lets the calling thread, and those that it starts, run only when no other of this machine wants its core. Elsewhere than on Linux,
-/// where this is not a thread's own, nothing is done.
+/// Gives the calling thread, and those that it starts, about a tenth of a core that others want as well, and all of one that nobody
+/// wants. Elsewhere than on Linux, where this is not a thread's own, nothing is done.
 pub fn yield_to_others() {
     #[cfg(target_os = "linux")]
     {
-        /// The lowest priority that there is.
-        const LOWEST: libc::c_int = 19;
+        /// Half way down to the lowest priority, with which nothing at all would be done on a busy machine.
+        const LOW: libc::c_int = 10;
         // SAFETY: it takes plain numbers. On Linux 0 stands for the calling thread; to lower one's own priority is always allowed.
-        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LOWEST) };
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LOW) };
     }
 }
 

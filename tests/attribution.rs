@@ -200,7 +200,7 @@ fn covering_an_eye_moves_its_corner_more_than_covering_anything_else() {
     let side = trained.contract().input_side as f32;
     let (mut hits, faces) = (0, faces(&trained));
     for face in &faces {
-        let mut occlusion = Occlusion::begin(&trained, &face.pixels, CORNERS[0]).unwrap();
+        let mut occlusion = Occlusion::begin(&trained, &face.pixels, CORNERS[0], Occlusion::CELLS).unwrap();
         while !occlusion.is_finished() {
             occlusion.next_row(&trained).unwrap();
         }

@@ -12,7 +12,7 @@ mod harness;
 use std::time::Duration;
 
 use egui::{Key, Modifiers};
-use egui_kittest::{Harness, kittest::Queryable};
+use egui_kittest::Harness;
 use harness::{Look, click, has, press, wait_for, wait_until};
 use pinkpoint::app::{Start, Window};
 
@@ -59,7 +59,9 @@ fn a_map_is_enlarged_pinned_and_held() {
     click(&mut harness, "pinned");
     wait_for(&mut harness, "unpin stem 0");
     next_frame(&mut harness);
-    wait_until(&mut harness, |harness| !has(harness, "There is no face to look at"));
+    wait_until(&mut harness, |harness| {
+        !has(harness, "There is no face to look at")
+    });
     picture(&mut harness, "map");
     // Another layer, of which all comes to be seen; the pin stays.
     press(&mut harness, NONE, Key::G);

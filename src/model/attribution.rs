@@ -51,6 +51,7 @@ impl KeypointModel {
 pub struct Occlusion {
     crop: Vec<f32>,
     side: usize,
+    cells: usize,
     point: usize,
     /// What parts are covered with: the crop's mean grey.
     cover: f32,
@@ -60,22 +61,31 @@ pub struct Occlusion {
 }
 
 impl Occlusion {
-    /// Places in a row, and rows: the cover is two of them wide, so that places overlap by half.
+    /// Places in a row, and rows, as a rule: the cover is two of them wide, so that places overlap by half.
     pub const CELLS: usize = 14;
+    /// The same for nets that take long for so many.
+    pub const FEW_CELLS: usize = 8;
 
-    /// Begins with a crop (`[side, side]`, grey 0..1) and a keypoint of it.
+    /// Begins with a crop (`[side, side]`, grey 0..1), a keypoint of it, and how many places there are to be in a row.
     ///
     /// # Errors
     /// When the net fails.
-    pub fn begin(model: &KeypointModel, crop: &[f32], point: usize) -> Result<Self, ModelError> {
+    pub fn begin(
+        model: &KeypointModel,
+        crop: &[f32],
+        point: usize,
+        cells: usize,
+    ) -> Result<Self, ModelError> {
+        let cells = cells.max(1);
         let uncovered = model.predict(crop, 1)?;
         Ok(Self {
             crop: crop.to_vec(),
             side: model.contract().input_side as usize,
+            cells,
             point,
             cover: crop.iter().sum::<f32>() / crop.len().max(1) as f32,
             uncovered: position(&uncovered[0].points, point),
-            shifts: Vec::with_capacity(Self::CELLS * Self::CELLS),
+            shifts: Vec::with_capacity(cells * cells),
         })
     }
 
@@ -84,9 +94,9 @@ impl Occlusion {
     /// # Errors
     /// When the net fails.
     pub fn next_row(&mut self, model: &KeypointModel) -> Result<(), ModelError> {
-        let row = self.shifts.len() / Self::CELLS;
-        let mut batch = Vec::with_capacity(Self::CELLS * self.crop.len());
-        for column in 0..Self::CELLS {
+        let row = self.shifts.len() / self.cells;
+        let mut batch = Vec::with_capacity(self.cells * self.crop.len());
+        for column in 0..self.cells {
             let start = batch.len();
             batch.extend_from_slice(&self.crop);
             for y in self.covered(row) {
@@ -95,7 +105,7 @@ impl Occlusion {
                 batch[line + columns.start..line + columns.end].fill(self.cover);
             }
         }
-        let predictions = model.predict(&batch, Self::CELLS)?;
+        let predictions = model.predict(&batch, self.cells)?;
         let moved = predictions
             .iter()
             .map(|prediction| position(&prediction.points, self.point).distance(self.uncovered));
@@ -106,7 +116,7 @@ impl Occlusion {
     /// The pixels that the cover of place `at` of a row or column hides.
     fn covered(&self, at: usize) -> std::ops::Range<usize> {
         // The cover's middle is the place's; half a place further on each side.
-        let edge = |halves: usize| (halves * self.side).div_ceil(2 * Self::CELLS);
+        let edge = |halves: usize| (halves * self.side).div_ceil(2 * self.cells);
         edge((2 * at).saturating_sub(1))..edge(2 * at + 3).min(self.side)
     }
 
@@ -115,9 +125,14 @@ impl Occlusion {
         &self.shifts
     }
 
+    /// Places in a row, and rows.
+    pub fn cells(&self) -> usize {
+        self.cells
+    }
+
     /// Whether there are no more rows to cover.
     pub fn is_finished(&self) -> bool {
-        self.shifts.len() >= Self::CELLS * Self::CELLS
+        self.shifts.len() >= self.cells * self.cells
     }
 }
 
@@ -155,6 +170,7 @@ mod tests {
             let occlusion = Occlusion {
                 crop: Vec::new(),
                 side,
+                cells: Occlusion::CELLS,
                 point: 0,
                 cover: 0.0,
                 uncovered: Point::default(),

@@ -26,6 +26,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1);
 /// While frames come, the window is drawn for them and finds what is new; where none has come for so long it is woken.
 const QUIET: Duration = Duration::from_millis(100);
+/// A net that takes longer for a gradient has fewer parts covered.
+const SLOW: Duration = Duration::from_millis(30);
 /// Long side of a picture that a filter is applied to, pixels.
 const FILTERED_SIDE: std::ops::RangeInclusive<f32> = 48.0..=960.0;
 /// The same where no face says how large the net would see it.
@@ -143,6 +145,7 @@ impl StudyThread {
             device: self.device,
             net: None,
             frame: None,
+            cells: Occlusion::CELLS,
             sweep: None,
             study: Study::default(),
         };
@@ -190,6 +193,8 @@ struct Desk {
     net: Option<(Arc<NetInfo>, Result<KeypointModel, String>)>,
     /// The newest frame.
     frame: Option<WantedStudy>,
+    /// Places in a row of those that are covered, as the net is quick or slow.
+    cells: usize,
     /// Parts of a crop are being covered.
     sweep: Option<Sweep>,
     study: Study,
@@ -244,6 +249,13 @@ impl Desk {
             Some(model) => Ok(model),
             None => KeypointModel::load_as(path, self.device, *assumed),
         };
+        if let Ok(model) = &model {
+            self.cells = if quickest_gradient(model) > SLOW {
+                Occlusion::FEW_CELLS
+            } else {
+                Occlusion::CELLS
+            };
+        }
         self.net = Some((wanted.net.clone(), model.map_err(|error| error.to_string())));
     }
 
@@ -263,7 +275,7 @@ impl Desk {
             Ok(model) => {
                 why.saliency = Some(saliency(model, &face.inside, why.point, at).map_err(failed));
                 if self.sweep.is_none() {
-                    match Occlusion::begin(model, &face.inside.crop.pixels, why.point) {
+                    match Occlusion::begin(model, &face.inside.crop.pixels, why.point, self.cells) {
                         Ok(occlusion) => {
                             self.sweep = Some(Sweep {
                                 occlusion,
@@ -318,6 +330,19 @@ impl Desk {
     }
 }
 
+/// How long a net takes for a gradient once libtorch has prepared it, which it does in its first passes; nothing where it gives none.
+fn quickest_gradient(model: &KeypointModel) -> Duration {
+    /// Two to prepare, and some of which other work may delay one.
+    const PASSES: usize = 5;
+    let blank = vec![0.5; (model.contract().input_side as usize).pow(2)];
+    let times = (0..PASSES).filter_map(|_| {
+        let start = Instant::now();
+        model.saliency(&blank, 0).ok()?;
+        Some(start.elapsed())
+    });
+    times.min().unwrap_or_default()
+}
+
 fn saliency(
     model: &KeypointModel,
     inside: &Inside,
@@ -339,7 +364,7 @@ fn saliency(
 fn occluded(sweep: &Sweep) -> Arc<Finding> {
     let shifts = sweep.occlusion.shifts();
     let most = look::quantile(shifts, 1.0);
-    finding(shifts, Occlusion::CELLS, most, &sweep.inside, sweep.at)
+    finding(shifts, sweep.occlusion.cells(), most, &sweep.inside, sweep.at)
 }
 
 /// `values` of `side` x `side` places of the crop, drawn up to `shown`.

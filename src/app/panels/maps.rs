@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egui::{Color32, ComboBox, DragValue, RichText, Sense, Slider, Ui, Vec2};
+use egui::{Checkbox, Color32, ComboBox, DragValue, RichText, Sense, Slider, Ui, Vec2};
 use egui_plot::{Line, Plot, PlotPoints};
 
 use super::{count_of, grid, heading, hint, texture::Texture};
@@ -88,8 +88,10 @@ impl Maps {
         ui.horizontal_wrapped(|ui| {
             ui.checkbox(&mut view.held, "hold")
                 .on_hover_text("Keeps the maps as they are, while the video goes on; another layer ends it.");
-            let looking = &mut view.looking;
-            ui.add_enabled_ui(!view.held, |ui| choose_look(ui, looking));
+            choose_order(ui, &mut view.looking, !view.held);
+        });
+        ui.add_enabled_ui(!view.held, |ui| {
+            ui.horizontal_wrapped(|ui| choose_colours(ui, &mut view.looking));
         });
         let Some(atlas) = atlas else {
             return hint(ui, "There is no face to look at.");
@@ -136,7 +138,7 @@ impl Maps {
         };
         let mut pinned = view.looking.pins.contains(&pin);
         let room_left = pinned || view.looking.pins.len() < Looking::MOST_PINS;
-        let pin_box = ui.add_enabled(room_left, egui::Checkbox::new(&mut pinned, "pinned"));
+        let pin_box = ui.add_enabled(room_left, Checkbox::new(&mut pinned, "pinned"));
         if pin_box
             .on_hover_text("Keeps this map below the video, whatever layer is looked at.")
             .on_disabled_hover_text("Eight maps are pinned; take one away first.")
@@ -209,12 +211,18 @@ fn said(layer: &Layer) -> String {
     format!("{}  {size}{time}", layer.name)
 }
 
-/// How it is shown.
-fn choose_look(ui: &mut Ui, looking: &mut Looking) {
-    ui.checkbox(&mut looking.each_by_itself, "own range")
+/// Ranges and order of the maps.
+fn choose_order(ui: &mut Ui, looking: &mut Looking, enabled: bool) {
+    let own = Checkbox::new(&mut looking.each_by_itself, "own range");
+    ui.add_enabled(enabled, own)
         .on_hover_text("Every map has a range of colours of its own, so that weak ones are seen as well.");
-    ui.checkbox(&mut looking.strongest_first, "strongest first")
+    let strongest = Checkbox::new(&mut looking.strongest_first, "strongest first");
+    ui.add_enabled(enabled, strongest)
         .on_hover_text("Maps with the largest values come first.");
+}
+
+/// Their colours.
+fn choose_colours(ui: &mut Ui, looking: &mut Looking) {
     let name = |palette: Option<Palette>| match palette {
         None => "as suits the layer",
         Some(palette) => Palette::ALL

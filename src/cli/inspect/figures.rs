@@ -206,7 +206,7 @@ fn pair(
 /// The face, which of its pixels would move a keypoint, and which parts of it the keypoint would miss.
 fn why<'a>(title: &'a str, model: &KeypointModel, face: &Face, point: usize) -> anyhow::Result<Figure<'a>> {
     let side = face.crop.side as usize;
-    let mut occlusion = Occlusion::begin(model, &face.pixels, point)?;
+    let mut occlusion = Occlusion::begin(model, &face.pixels, point, Occlusion::CELLS)?;
     while !occlusion.is_finished() {
         occlusion.next_row(model)?;
     }
