@@ -1,8 +1,10 @@
 //! The window's contents: takes what the pipeline gives, draws it, and hands on what the user wants.
 
 mod events;
+mod inside;
 mod perform;
 mod source_state;
+mod video;
 
 use std::{
     path::PathBuf,
@@ -10,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egui::{CentralPanel, Frame, Panel, Rect, Sense, Ui, UiBuilder, ViewportCommand};
+use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
 
 use super::{
     commands,
@@ -18,7 +20,7 @@ use super::{
     menu::{self, MenuBar},
     notices::{Notices, Severity},
     palette::Palette,
-    panels::{self, Panels},
+    panels::Panels,
     performance::{self, History, Now},
     playback_bar::{self, Playback, Wish},
     prepare::{Prepared, Preparer},
@@ -27,11 +29,10 @@ use super::{
     signs::{Sign, Watch},
     status_bar::{Beside, Status},
     theme::{self, Theme},
-    video_view::{Clicked, Shown, VideoView},
+    video_view::VideoView,
 };
 use crate::model::{Reading, catalogue};
-use crate::overlay::Style;
-use crate::pipeline::{Event, Looking, Pipeline, Recorder, RunFacts, Scene, Stats, Studying, Wake};
+use crate::pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Studying, Wake};
 use source_state::SourceState;
 
 /// How a window starts.
@@ -423,127 +424,6 @@ impl Window {
         }
     }
 
-    /// The net as a graph, where it is wanted.
-    fn show_graph(&mut self, ui: &mut Ui, bar: Frame) {
-        let view = &mut self.settings.view;
-        if !view.graph {
-            return;
-        }
-        let before = view.looking.clone();
-        let net = self.scene.as_ref().and_then(|scene| scene.net.as_deref());
-        Panel::bottom("graph")
-            .frame(bar)
-            .resizable(true)
-            .default_size(theme::GRAPH_HEIGHT)
-            .max_size(theme::PLOTS_SHARE * ui.ctx().content_rect().height())
-            .show(ui, |ui| panels::show_graph(ui, net, &mut view.looking));
-        if view.looking.layer != before.layer && !std::mem::replace(&mut view.maps, true) {
-            self.pipeline.look_inside(true);
-        }
-        self.look_anew(&before);
-    }
-
-    /// The maps that are pinned, where there are such.
-    fn show_pins(&mut self, ui: &mut Ui, bar: Frame) {
-        let view = &mut self.settings.view;
-        if view.looking.pins.is_empty() {
-            return;
-        }
-        let before = view.looking.clone();
-        let panels = &self.panels;
-        let unpinned = Panel::bottom("pins")
-            .frame(bar)
-            .show(ui, |ui| panels.show_pins(ui, view))
-            .inner;
-        if let Some(place) = unpinned {
-            view.looking.pins.remove(place);
-        }
-        self.look_anew(&before);
-    }
-
-    /// Tells the pipeline when one looks at something else than before.
-    fn look_anew(&mut self, before: &Looking) {
-        let view = &mut self.settings.view;
-        if view.looking != *before {
-            // What is held is of the layer before.
-            view.held &= view.looking.layer == before.layer;
-            self.pipeline.look_at(view.looking.clone());
-        }
-    }
-
-    /// Has something else studied, if it is something else.
-    fn study(&mut self, studying: Studying) {
-        if self.studying != studying {
-            self.studying = studying;
-            self.pipeline.study(studying);
-        }
-    }
-
-    /// Draws the video or why there is none; the place that it has.
-    fn show_video(&mut self, ui: &mut Ui) -> egui::Rect {
-        let area = ui.available_rect_before_wrap();
-        if let Some(scene) = &self.scene {
-            let several = scene.faces.len() > 1;
-            let view = &self.settings.view;
-            // As long as the key is held, the net in use is seen alone.
-            let alone = commands::is_held(ui.ctx(), commands::Id::Compared);
-            let style = Style {
-                compared: view.overlay.compared && !alone,
-                ..view.overlay.clone()
-            };
-            let looks = view.maps || self.studying.point.is_some() || !view.looking.pins.is_empty();
-            let shown = Shown {
-                style: &style,
-                mirrored: view.mirrors(self.source.is_live()),
-                mark_chosen: looks && several,
-                finds: self.settings.detection.show,
-                studied: self.studying.point,
-            };
-            let (video, beside) = match self.studying.filter {
-                Some(filter) => {
-                    let (video, beside) = halves(area);
-                    (video, Some((beside, filter)))
-                }
-                None => (area, None),
-            };
-            let mut child = |rect| ui.new_child(UiBuilder::new().max_rect(rect));
-            let clicked = self.video.show(&mut child(video), scene, shown);
-            if let Some((rect, filter)) = beside {
-                let mut beside = child(rect);
-                match self.panels.response(filter) {
-                    Some((response, texture)) => {
-                        let shown = self.video.show_response(&beside, scene, texture, shown.mirrored);
-                        let text = format!(
-                            "filter {} of the net · largest {:.2}",
-                            filter.number, response.most
-                        );
-                        theme::caption(&mut beside, shown, &text);
-                    }
-                    None => theme::caption(&mut beside, rect, "The filter is being applied."),
-                }
-            }
-            ui.allocate_rect(area, Sense::hover());
-            match clicked {
-                Some(Clicked::Place(point)) => self.pipeline.choose_face(point),
-                Some(Clicked::Keypoint(number, face)) => {
-                    let chosen = scene.chosen.and_then(|chosen| scene.faces.get(chosen));
-                    let same =
-                        self.studying.point == Some(number) && chosen.is_some_and(|chosen| chosen.id == face);
-                    self.pipeline.choose_face_of(face);
-                    self.study(Studying {
-                        point: (!same).then_some(number),
-                        ..self.studying
-                    });
-                }
-                None => {}
-            }
-        }
-        for sign in self.signs(ui.ctx()) {
-            sign.show(ui, area);
-        }
-        area
-    }
-
     /// What stands over the video.
     fn signs(&mut self, ctx: &egui::Context) -> Vec<Sign> {
         if let Some(sign) = &self.source.waiting {
@@ -639,15 +519,6 @@ impl Window {
 
     fn recorder(&self) -> std::sync::MutexGuard<'_, Recorder> {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A place for two pictures: beside each other, or one below the other where there is more room so.
-fn halves(area: Rect) -> (Rect, Rect) {
-    if area.width() > area.height() {
-        area.split_left_right_at_fraction(0.5)
-    } else {
-        area.split_top_bottom_at_fraction(0.5)
     }
 }
 

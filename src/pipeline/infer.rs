@@ -1,6 +1,8 @@
 //! The thread that owns the net: frames in, scenes out. Faces are followed from their own keypoints; the search for
 //! new ones runs beside, in another thread, and its finds are taken in when they come.
 
+mod state;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -10,15 +12,13 @@ use crossbeam_channel::Receiver;
 use image::GrayImage;
 
 use super::{
-    beside::Beside,
     detect::{Found, Wanted},
     events::{Event, EventSender, Role},
     fit::{KeypointFitter, Sight},
     follow::{Followed, Follower},
-    inside::{Atlas, Inside, Looking, OnScreen, Strip},
+    inside::{Looking, OnScreen},
     output::Tap,
-    recycle::Recycled,
-    scene::{Compared, NetInfo, Scene, Searched, StageTimes},
+    scene::{Compared, NetInfo, Scene, StageTimes},
     silence::Silence,
     slot::{Slot, Taken},
     study::{StudiedFace, Studying, WantedStudy},
@@ -26,12 +26,12 @@ use super::{
 };
 use crate::{
     detect::{Planner, Search, smooth::Strength, track::Need},
-    face::Face,
     frame::Frame,
     geometry::Point,
     model::{KeypointModel, Reading},
     transform::crop,
 };
+use state::State;
 
 /// How soon commands, finds and new nets are noticed while no frames come.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -89,48 +89,6 @@ pub(super) struct Infer {
     pub(super) tap: Tap,
     /// How much points are smoothed at first.
     pub(super) smoothing: Strength,
-}
-
-/// What lasts from frame to frame.
-struct State {
-    net: Option<(Follower, Arc<NetInfo>)>,
-    /// The net that is compared with it.
-    beside: Beside,
-    /// Numbers of faces for which the net is still to be warmed up.
-    cold: std::slice::Iter<'static, usize>,
-    planner: Planner,
-    /// Clock of the planner: searches are rationed by real time.
-    started: Instant,
-    /// Searches begun so far: the number of the last one.
-    searches: u64,
-    /// What searches up to this one find is of no use: of another source.
-    outdated: u64,
-    /// The last search is under way.
-    searching: bool,
-    /// How long the last frame took, without waiting for a search.
-    took: Duration,
-    /// The luma of the frame.
-    grey: Arc<GrayImage>,
-    /// Lumas of the last frames: memory for the next, once no search holds them.
-    greys: Recycled<GrayImage>,
-    /// Which opening of which source the last frame was from.
-    opening: u64,
-    strength: Strength,
-    look_inside: bool,
-    looking: Looking,
-    on_screen: OnScreen,
-    /// What is studied.
-    studying: Studying,
-    silence: Silence,
-    /// Id of the face that the user chose.
-    chosen: Option<u32>,
-    /// The faces of the last frame.
-    faces: Vec<Face>,
-    failing: bool,
-    /// What the last search found, to look at.
-    searched: Option<Arc<Searched>>,
-    /// The insides of the last scenes: memory for the next.
-    insides: Recycled<Inside>,
 }
 
 impl Infer {
@@ -480,142 +438,6 @@ fn mean_luma(grey: &GrayImage) -> Option<f32> {
         (count + 1, sum + u64::from(luma))
     });
     (count > 0).then(|| sum as f32 / count as f32 / 255.0)
-}
-
-impl State {
-    fn new(strength: Strength) -> Self {
-        Self {
-            net: None,
-            beside: Beside::default(),
-            cold: [].iter(),
-            planner: Planner::default(),
-            started: Instant::now(),
-            searches: 0,
-            outdated: 0,
-            searching: false,
-            took: Duration::ZERO,
-            grey: Arc::default(),
-            greys: Recycled::default(),
-            opening: 0,
-            strength,
-            look_inside: false,
-            looking: Looking::default(),
-            on_screen: OnScreen::default(),
-            studying: Studying::default(),
-            silence: Silence::default(),
-            chosen: None,
-            faces: Vec::new(),
-            failing: false,
-            searched: None,
-            insides: Recycled::default(),
-        }
-    }
-
-    /// The pictures are of something else: nobody is known there.
-    fn begin_anew(&mut self, opening: u64) {
-        self.opening = opening;
-        self.planner = Planner::default();
-        self.started = Instant::now();
-        self.outdated = self.searches;
-        self.searching = false;
-        self.faces.clear();
-        self.searched = None;
-        if let Some((follower, _)) = &mut self.net {
-            follower.forget();
-        }
-    }
-
-    /// Whether the picture that stays is still worth searching.
-    fn keeps_looking(&self) -> bool {
-        self.net.is_some() && self.faces.is_empty() && self.started.elapsed() < STILL_SEARCHED
-    }
-
-    /// Notes that a search has ended; what it found, unless it is of another source.
-    fn of_use(&mut self, found: Found) -> Option<Found> {
-        if found.number == self.searches {
-            self.searching = false;
-        }
-        if found.number <= self.outdated {
-            return None;
-        }
-        self.planner.took(found.cost);
-        self.searched = Some(found.searched.clone());
-        Some(found)
-    }
-
-    /// Has the net show the layers that are looked at.
-    fn look(&mut self) {
-        let Some((follower, net)) = &mut self.net else {
-            return;
-        };
-        let mut wanted: Vec<String> = Vec::new();
-        if self.look_inside {
-            wanted.extend(
-                net.layer(self.looking.layer.as_deref())
-                    .map(|layer| layer.name.clone()),
-            );
-        }
-        for pin in &self.looking.pins {
-            if !wanted.contains(&pin.layer) {
-                wanted.push(pin.layer.clone());
-            }
-        }
-        follower.fitter().look_at_layers(wanted);
-    }
-
-    /// What was seen as pictures, in the memory of older ones.
-    fn drawn(&mut self, Sight { maps, crop }: Sight) -> Arc<Inside> {
-        let (old_maps, old_large, old_strip, old_crop) = match self.insides.done_with() {
-            Some(old) => (
-                old.maps,
-                old.large.map(|(_, picture)| picture),
-                old.pinned,
-                Some(old.crop),
-            ),
-            None => (None, None, None, None),
-        };
-        let shown = self
-            .net
-            .as_ref()
-            .and_then(|(_, net)| net.layer(self.looking.layer.as_deref()));
-        let shown = shown.filter(|_| self.look_inside);
-        let shown = shown.and_then(|shown| maps.iter().find(|maps| maps.name == shown.name));
-        let rows = self.on_screen.rows;
-        let mut atlas = shown.map(|maps| Atlas::of(maps, &self.looking, rows, old_maps));
-        if let Some(atlas) = &mut atlas {
-            self.silence.mark(atlas, Instant::now());
-        }
-        let range = atlas.as_ref().map(Atlas::range).unwrap_or_default();
-        let large = shown
-            .zip(self.on_screen.large)
-            .and_then(|(maps, number)| self.looking.large(maps, number, range, old_large));
-        let pinned = Strip::of(&maps, &self.looking, old_strip);
-        if let Some((follower, _)) = &mut self.net {
-            follower.fitter().take_back(maps, old_crop);
-        }
-        self.insides.share(Inside {
-            maps: atlas,
-            large,
-            pinned,
-            crop,
-        })
-    }
-
-    /// The face to look at inside the net.
-    fn id_to_look_at(&self) -> Option<u32> {
-        let looks = self.look_inside || !self.looking.pins.is_empty() || self.studying.is_some();
-        let chosen = self.chosen_face().filter(|_| looks)?;
-        Some(self.faces[chosen].id)
-    }
-
-    /// Place of the face that was chosen; of the largest when nobody chose or it is gone.
-    fn chosen_face(&self) -> Option<usize> {
-        let is_chosen = |face: &Face| self.chosen == Some(face.id);
-        let size = |face: &Face| face.face_box.long_side();
-        let largest =
-            || (0..self.faces.len()).max_by(|&a, &b| size(&self.faces[a]).total_cmp(&size(&self.faces[b])));
-        self.faces.iter().position(is_chosen).or_else(largest)
-    }
 }
 
 #[cfg(test)]
