@@ -150,6 +150,7 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
         weights: Some(catalogue::resolve(&args.weights).unwrap()),
         reading: None,
         device: DeviceChoice::Cpu,
+        trial: None,
         smoothing: Default::default(),
         limits: Default::default(),
     };

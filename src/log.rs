@@ -46,9 +46,7 @@ pub fn start() {
 
 /// Where the log is kept by default; `None` where the user has no folder for such.
 pub fn usual_file() -> Option<PathBuf> {
-    let folders = resources::users_folders()?;
-    let folder = folders.state_dir().unwrap_or_else(|| folders.data_local_dir());
-    Some(folder.join("pinkpoint.log"))
+    Some(resources::users_state_folder()?.join("pinkpoint.log"))
 }
 
 /// Goes on in this file as well, behind what is in it.

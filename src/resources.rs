@@ -14,6 +14,13 @@ pub fn users_folders() -> Option<directories::ProjectDirs> {
     directories::ProjectDirs::from("", "", "pinkpoint")
 }
 
+/// The folder for what the program keeps beside the user's settings, such as its log; `None` where the user has none.
+pub fn users_state_folder() -> Option<PathBuf> {
+    let folders = users_folders()?;
+    let folder = folders.state_dir().unwrap_or_else(|| folders.data_local_dir());
+    Some(folder.to_path_buf())
+}
+
 /// The kinds of files that come with the program; each is a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pinkpoint::model::{DeviceChoice, KeypointModel, LayerMaps, ModelError, Reading};
+use pinkpoint::model::{DeviceChoice, KeypointModel, LayerMaps, ModelError, Reading, archive};
 use predicates::prelude::PredicateBooleanExt;
 use serde::Deserialize;
 
@@ -59,7 +59,7 @@ fn load(path: &Path) -> Result<KeypointModel, ModelError> {
         input_side: SIDE as u32,
         ..model.contract().reading()
     };
-    KeypointModel::load_as(path, DeviceChoice::Cpu, Some(reading))
+    KeypointModel::from_archive(path, &archive::look_into(path)?, DeviceChoice::Cpu, Some(reading))
 }
 
 /// The values of the second crop in what was kept; `None` for what has no such.

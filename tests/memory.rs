@@ -117,6 +117,7 @@ fn allocates_none(detector: Box<dyn FaceDetector>) {
         weights: Some(net),
         reading: None,
         device: DeviceChoice::Cpu,
+        trial: None,
         smoothing: Default::default(),
         limits: Default::default(),
     };

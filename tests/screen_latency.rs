@@ -60,6 +60,7 @@ fn main() {
         weights: None,
         reading: None,
         device: DeviceChoice::Cpu,
+        trial: None,
         smoothing: Default::default(),
         limits: Default::default(),
     };

@@ -406,7 +406,7 @@ fn flipped_bits_are_noticed_or_change_nothing() {
         match archive::check(bytes) {
             Err(_) => noticed += 1,
             // Padding, dates, and headers that are in the file twice: the net is untouched.
-            Ok(archive) => match KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu) {
+            Ok(archive) => match KeypointModel::from_archive(&path, &archive, DeviceChoice::Cpu, None) {
                 Ok(model) => assert_eq!(model.predict(&pixels, 1).unwrap(), expected, "byte {at}"),
                 Err(_) => noticed += 1,
             },

@@ -237,6 +237,7 @@ mod tests {
         frame::Frame,
         geometry::Rect,
         keypoints::PointScheme,
+        model::Archive,
         pipeline::{NetInfo, Searched, StageTimes},
     };
     use std::sync::Arc;
@@ -245,6 +246,11 @@ mod tests {
         let net = NetInfo {
             name: "net".into(),
             path: "net.pt".into(),
+            archive: Arc::new(Archive {
+                bytes: Vec::new(),
+                contract: None,
+                entries: Vec::new(),
+            }),
             device: "cpu".into(),
             assumed: None,
             scheme: PointScheme::unnamed(2),

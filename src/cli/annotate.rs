@@ -25,10 +25,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::weights;
 use crate::{
     detect::{CascadeSettings, Planner, Search, smooth::Strength},
     files,
-    model::{DeviceChoice, archive, catalogue},
+    model::{DeviceChoice, catalogue},
     overlay::Style,
     record::{KeypointFormat, KeypointWriter},
     source::limit_opencv_threads,
@@ -199,8 +200,7 @@ impl AnnotateArgs {
     /// What workers are made of; weights are read from disk once.
     fn setup(&self) -> anyhow::Result<Setup> {
         let format = self.keypoints.as_deref().map(KeypointFormat::of).transpose()?;
-        let weights = catalogue::resolve(&self.weights)?;
-        let archive = archive::look_into(&weights)?;
+        let (weights, archive) = weights::open(&self.weights)?;
         let verifies = archive
             .contract
             .as_ref()

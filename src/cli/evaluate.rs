@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::weights;
 use crate::{
     dataset::{LabelRow, Labels, Part, read_names},
     evaluate::{Bias, Condition, Outcome, write_predictions},
@@ -92,8 +93,9 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         say!("not scored: {unmatched}");
     }
     let rows = chosen(part.rows, args.names.as_deref())?;
-    let weights = catalogue::resolve(&args.weights)?;
-    let mut fitter = KeypointFitter::new(KeypointModel::load(&weights, args.device)?);
+    let (weights, archive) = weights::open(&args.weights)?;
+    let model = KeypointModel::from_archive(&weights, &archive, args.device, None)?;
+    let mut fitter = KeypointFitter::new(model);
     let scheme = fitter.contract().scheme.clone();
     if scheme.count != part.point_count {
         bail!(

@@ -10,10 +10,11 @@ use std::{
 use image::GrayImage;
 use serde::Serialize;
 
+use super::weights;
 use crate::{
     detect::{CascadeDetector, CascadeSettings, FaceDetector},
     geometry::{CropTransform, FaceBox, Rect},
-    model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, archive, catalogue},
+    model::{Archive, Contract, DeviceChoice, KeypointModel, LayerMaps, catalogue},
     picture,
     transform::crop::{self, CropBatch},
 };
@@ -60,8 +61,7 @@ fn parse_box(text: &str) -> Result<Rect, String> {
 /// # Errors
 /// When the file cannot be used, the picture cannot be read, or the folder cannot be written to.
 pub fn run(args: InspectArgs) -> anyhow::Result<()> {
-    let path = catalogue::resolve(&args.file)?;
-    let archive = archive::look_into(&path)?;
+    let (path, archive) = weights::open(&args.file)?;
     if args.json {
         let about = About::of(&path, archive)?;
         say!("{}", serde_json::to_string_pretty(&about)?);
@@ -70,7 +70,7 @@ pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     say!("{}", path.display());
     say!("{}", about_file(&archive));
     let carried = archive.contract.is_some();
-    let model = KeypointModel::from_archive(&path, archive, DeviceChoice::Cpu)?;
+    let model = KeypointModel::from_archive(&path, &archive, DeviceChoice::Cpu, None)?;
     say!("{}", about_contract(model.contract(), carried).trim_end());
     say!("{}", about_parameters(&model.parameters()).trim_end());
     let figures = match &args.out {
@@ -196,7 +196,7 @@ struct Part {
 impl About {
     fn of(path: &Path, archive: Archive) -> anyhow::Result<Self> {
         let (bytes, contract_carried) = (archive.bytes.len(), archive.contract.is_some());
-        let model = KeypointModel::from_archive(path, archive, DeviceChoice::Cpu)?;
+        let model = KeypointModel::from_archive(path, &archive, DeviceChoice::Cpu, None)?;
         let parameters = model.parameters().into_iter().map(|(name, shape)| Part {
             name,
             shape,

@@ -1,6 +1,6 @@
 //! `pinkpoint` without a subcommand: the live window.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -9,7 +9,7 @@ use crate::{
     app::{self, Settings, Start},
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     files, log,
-    model::{DeviceChoice, catalogue},
+    model::{DeviceChoice, Trial, catalogue},
     pipeline::{Limits, Setup},
     source::{self, SourceSpec},
 };
@@ -120,6 +120,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         reading: start.settings.reading(&weights),
         weights: Some(weights),
         device: args.device,
+        trial: Some(Arc::new(Trial::of_this_program()?)),
         smoothing: Strength::new(start.settings.smoothing),
         limits: Limits {
             fps: args.max_fps,

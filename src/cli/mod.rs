@@ -19,10 +19,14 @@ pub mod export;
 pub mod inspect;
 pub mod live;
 pub mod train;
+pub mod try_net;
+mod weights;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::model::trial;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,6 +66,8 @@ enum Command {
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
+    #[command(name = trial::SUBCOMMAND, hide = true)]
+    TryNet(try_net::TryNetArgs),
 }
 
 /// Does what the arguments ask for.
@@ -78,6 +84,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Inspect(args)) => inspect::run(args),
         Some(Command::Train(args)) => train::run(args),
+        Some(Command::TryNet(args)) => try_net::run(args),
     }
 }
 

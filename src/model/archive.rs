@@ -2,11 +2,13 @@
 //! what it says about itself. Knows zip archives and bytes, not libtorch.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
+    fmt,
     io::{Cursor, Read, Write},
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
 use zip::{
     CompressionMethod, ZipArchive, ZipWriter,
     read::{ArchiveOffset, Config},
@@ -14,7 +16,10 @@ use zip::{
     write::SimpleFileOptions,
 };
 
-use super::contract::{Contract, ContractError, FILE_NAME};
+use super::{
+    contract::{Contract, ContractError, FILE_NAME},
+    operators,
+};
 
 /// Largest file that is read: far above any net for live video, and it fits the memory of small machines.
 const LARGEST_FILE: u64 = 2 << 30;
@@ -29,8 +34,8 @@ const FOLDER_BIT: u32 = 0x10;
 /// How many names of a foreign zip archive an error shows.
 const SHOWN_NAMES: usize = 3;
 
-/// A whole TorchScript archive, every checksum of which is right.
-#[derive(Debug, Clone)]
+/// A whole TorchScript archive, every checksum of which is right and whose code names nothing but operators that compute.
+#[derive(Clone)]
 pub struct Archive {
     /// The file's bytes: what was checked is what gets loaded.
     pub bytes: Vec<u8>,
@@ -38,6 +43,26 @@ pub struct Archive {
     pub contract: Option<Contract>,
     /// Names and sizes in bytes of the entries.
     pub entries: Vec<(String, u64)>,
+}
+
+impl Archive {
+    /// SHA-256 of the file, in hexadecimal.
+    pub fn checksum(&self) -> String {
+        let bytes = Sha256::digest(&self.bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Without its bytes, which are millions.
+impl fmt::Debug for Archive {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "Archive({} bytes, {} entries)",
+            self.bytes.len(),
+            self.entries.len()
+        )
+    }
 }
 
 /// A file that cannot be used as weights.
@@ -88,6 +113,24 @@ pub enum Problem {
     /// Not an archive at all.
     #[error("not a weights file ({0}); name a .pt file saved by torch.jit.save or `pinkpoint export`")]
     NotAnArchive(&'static str),
+    /// Its code does more than compute.
+    #[error(
+        "the net's code uses {what} ({file}, line {line}), and a net may do nothing but compute: what could read or write files, \
+         print or start threads is refused, and what is not known is, too. Export it without that"
+    )]
+    Refused {
+        /// What is named or done there.
+        what: String,
+        /// The file within the archive.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// It needs classes written in C++.
+    #[error(
+        "the net is made of classes written in C++ ({0}), as quantised nets are; export it before it is quantised"
+    )]
+    NativeClass(String),
     /// The JSON of the contract is not usable.
     #[error("the weights file cannot be used: {0}; export it again")]
     Contract(#[from] ContractError),
@@ -130,13 +173,16 @@ pub fn check(bytes: Vec<u8>) -> Result<Archive, Problem> {
     }
     let mut zip = open(&bytes)?;
     let unpacked = unpack(&mut zip, bytes.len() as u64)?;
+    check_names(&unpacked)?;
     let names: Vec<&str> = unpacked.iter().map(|(name, _)| name.as_str()).collect();
     let Some(top) = names.iter().find_map(|name| name.strip_suffix("/constants.pkl")) else {
         return Err(no_code(&unpacked));
     };
-    if !names.iter().any(|name| name.starts_with(&format!("{top}/code/"))) {
+    let code = format!("{top}/code/");
+    if !names.iter().any(|name| name.starts_with(&code)) {
         return Err(no_code(&unpacked));
     }
+    check_code(&unpacked, &code)?;
     let json = format!("{top}/extra/{FILE_NAME}");
     let contract = unpacked
         .iter()
@@ -280,6 +326,45 @@ fn unpack(zip: &mut ZipArchive<Cursor<&[u8]>>, file_size: u64) -> Result<Vec<(St
         unpacked.push((name, content));
     }
     Ok(unpacked)
+}
+
+/// libtorch takes the first entry's folder for that of all, and finds entries by their names whatever the case: a name that
+/// means two entries could be read as one here and as the other there.
+fn check_names(unpacked: &[(String, Vec<u8>)]) -> Result<(), Problem> {
+    let top = unpacked.first().and_then(|(name, _)| name.split_once('/'));
+    let mut known = HashSet::new();
+    for (name, _) in unpacked {
+        let odd =
+            name.contains(['\\', '\0', ':']) || name.split('/').any(|part| matches!(part, "" | "." | ".."));
+        if odd || name.split_once('/').map(|(folder, _)| folder) != top.map(|(folder, _)| folder) {
+            return Err(Problem::Damaged(format!("an entry is called {name:?}")));
+        }
+        if !known.insert(name.to_ascii_lowercase()) {
+            return Err(Problem::Damaged(format!("it has two entries called {name:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// Its source and what it unpickles may name operators and classes that compute, and no others.
+fn check_code(unpacked: &[(String, Vec<u8>)], folder: &str) -> Result<(), Problem> {
+    let mut code = BTreeMap::new();
+    for (name, content) in unpacked {
+        if name.ends_with(".pkl") && operators::names_native_class(content) {
+            return Err(Problem::NativeClass(name.clone()));
+        }
+        if !name.starts_with(folder) || name.ends_with(".debug_pkl") {
+            continue;
+        }
+        let text =
+            std::str::from_utf8(content).map_err(|e| Problem::Damaged(format!("{e} in its entry {name}")))?;
+        code.insert(name.as_str(), text);
+    }
+    operators::check(&code).map_err(|operators::Refused { what, file, line }| Problem::Refused {
+        what,
+        file,
+        line,
+    })
 }
 
 /// What a zip archive is that holds no TorchScript.

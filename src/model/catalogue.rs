@@ -32,6 +32,8 @@ pub struct Description {
     pub figure: String,
     /// What it is, and the figure in full.
     pub about: String,
+    /// SHA-256 of its file, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Neither a file nor the name of a bundled net.
@@ -94,6 +96,11 @@ pub fn described() -> Vec<BundledNet> {
     described.collect()
 }
 
+/// Whether a file with this checksum comes with the program.
+pub fn is_bundled(checksum: &str) -> bool {
+    described().iter().any(|net| net.description.sha256 == checksum)
+}
+
 /// Names of the nets that come with the program, sorted.
 pub fn bundled() -> Vec<String> {
     let stem = |name: &str| Some(name.strip_suffix(EXTENSION)?.strip_suffix('.')?.to_owned());
@@ -124,7 +131,10 @@ mod tests {
         let nets = described();
         assert!(nets.len() >= 4, "{nets:?}");
         for BundledNet { name, description } in nets {
-            assert!(resolve(&name).is_ok());
+            let file = resolve(&name).unwrap();
+            let checksum = crate::model::archive::look_into(&file).unwrap().checksum();
+            assert_eq!(checksum, description.sha256, "{name}, in {DESCRIPTIONS}");
+            assert!(is_bundled(&checksum) && !is_bundled(""));
             assert!(
                 description.figure.contains('%') && description.about.contains("Persons never seen"),
                 "{name}: {description:?}"

@@ -29,6 +29,28 @@ pub enum ModelError {
         /// What libtorch said.
         why: String,
     },
+    /// It was tried out, and what is wrong with it was said there.
+    #[error("{0}")]
+    Failed(String),
+    /// It was tried out in a process of its own and is not fit for this one.
+    #[error("the net was tried out in a process of its own, and {why}; load another one: {}", path.display())]
+    Trial {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        why: String,
+    },
+    /// It could not be tried out.
+    #[error(
+        "a net that was not seen before is tried out in a process of its own, and none could be started ({why}); close other \
+         programs, or start this one again: {}", path.display()
+    )]
+    NoTrial {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
     /// The net cannot be read as it was said.
     #[error("the net cannot be read so ({why}); set it in another way: {}", path.display())]
     Reading {

@@ -41,40 +41,29 @@ pub struct Passes {
 }
 
 impl KeypointModel {
-    /// Loads the file and tries it out.
+    /// Loads the file and tries it out. What is from a stranger has to pass a [`super::Trial`] first.
     ///
     /// # Errors
     /// Says what is wrong with the file and what to do.
     pub fn load(path: &Path, device: DeviceChoice) -> Result<Self, ModelError> {
-        Self::load_as(path, device, None)
+        Self::from_archive(path, &archive::look_into(path)?, device, None)
     }
 
-    /// Like [`Self::load`]; a file that does not say itself how it is to be read is read as somebody says who knows.
+    /// Loads a file that was looked into before; see [`Self::load`]. One that does not say itself how it is to be read is read as
+    /// somebody says who knows.
     ///
     /// # Errors
     /// As [`Self::load`], and when the file cannot be read so.
-    pub fn load_as(path: &Path, device: DeviceChoice, reading: Option<Reading>) -> Result<Self, ModelError> {
-        Self::of(path, archive::look_into(path)?, device, reading)
-    }
-
-    /// Loads a file that was looked into before; see [`Self::load`].
-    ///
-    /// # Errors
-    /// Says what is wrong with the file and what to do.
-    pub fn from_archive(path: &Path, archive: Archive, device: DeviceChoice) -> Result<Self, ModelError> {
-        Self::of(path, archive, device, None)
-    }
-
-    fn of(
+    pub fn from_archive(
         path: &Path,
-        archive: Archive,
+        archive: &Archive,
         device: DeviceChoice,
         reading: Option<Reading>,
     ) -> Result<Self, ModelError> {
         tch::set_num_threads(THREADS);
         let net = Net::load(path, &archive.bytes, device.resolve()?)?;
         let assumed = archive.contract.is_none();
-        let contract = match (archive.contract, reading) {
+        let contract = match (archive.contract.clone(), reading) {
             (Some(contract), _) => contract,
             (None, None) => probe::contract(&net)?,
             (None, Some(reading)) => {

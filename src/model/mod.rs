@@ -10,9 +10,11 @@ mod inside;
 mod keypoint_model;
 mod maps;
 mod net;
+mod operators;
 mod output;
 mod probe;
 mod taps;
+pub mod trial;
 
 pub use archive::{Archive, ArchiveError};
 pub use attribution::{Occlusion, concentration};
@@ -23,3 +25,4 @@ pub use inside::Looked;
 pub use keypoint_model::{KeypointModel, Passes};
 pub use maps::{Kernels, LayerMaps};
 pub use output::{Certainty, Prediction};
+pub use trial::Trial;

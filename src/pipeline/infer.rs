@@ -247,7 +247,12 @@ impl Infer {
     /// The net with what is known of it, after its first pass, for which no frame with a face is to wait. Tells how it went.
     fn ready(
         &self,
-        LoadedNet { path, model, times }: LoadedNet,
+        LoadedNet {
+            path,
+            archive,
+            model,
+            times,
+        }: LoadedNet,
         role: Role,
     ) -> Option<(KeypointModel, Arc<NetInfo>)> {
         if let Err(error) = model.warm_up(1) {
@@ -255,7 +260,7 @@ impl Infer {
             self.events.send(Event::WeightsFailed { path, why, role });
             return None;
         }
-        let net = Arc::new(NetInfo::of(&model, path, times));
+        let net = Arc::new(NetInfo::of(&model, path, archive, times));
         self.events.send(Event::WeightsLoaded {
             net: net.clone(),
             role,
@@ -446,7 +451,7 @@ mod tests {
     use crate::{
         detect::{DetectError, Detection, FaceDetector},
         geometry::{FaceBox, Rect},
-        model::{DeviceChoice, KeypointModel},
+        model::{DeviceChoice, KeypointModel, archive},
         pipeline::detect::Detect,
     };
     use image::RgbaImage;
@@ -494,9 +499,13 @@ mod tests {
         let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "weights", "steady-64.pt"]
             .iter()
             .collect();
-        let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
-        let times = Vec::new();
-        infer.loaded.put(LoadedNet { path, model, times });
+        let archive = Arc::new(archive::look_into(&path).unwrap());
+        infer.loaded.put(LoadedNet {
+            model: KeypointModel::from_archive(&path, &archive, DeviceChoice::Cpu, None).unwrap(),
+            path,
+            archive,
+            times: Vec::new(),
+        });
         let mut state = State::new(Strength::default());
         state.look_inside = true;
         assert!(infer.swap_net(&mut state));

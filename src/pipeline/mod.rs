@@ -65,7 +65,7 @@ use crate::{
     detect::FaceDetector,
     frame::Frame,
     geometry::Point,
-    model::{DeviceChoice, Reading},
+    model::{DeviceChoice, Reading, Trial},
     source::{CameraWishes, SourceSpec},
 };
 
@@ -98,6 +98,8 @@ pub struct Setup {
     pub reading: Option<Reading>,
     /// Where nets run.
     pub device: DeviceChoice,
+    /// What nets have to pass before they run; without it, they just run.
+    pub trial: Option<Arc<Trial>>,
     /// How much points are smoothed at first.
     pub smoothing: Strength,
     /// What it may use.
@@ -159,6 +161,7 @@ impl Pipeline {
         let load_weights = weights::LoadWeights {
             role: Role::Shown,
             device: setup.device,
+            trial: setup.trial.clone(),
             events: event_sender.clone(),
             wanted: pipeline.wanted_weights.clone(),
             reading: pipeline.reading.clone(),
@@ -167,6 +170,7 @@ impl Pipeline {
         let load_to_compare = weights::LoadWeights {
             role: Role::Compared,
             device: setup.device,
+            trial: setup.trial,
             events: event_sender.clone(),
             wanted: pipeline.wanted_to_compare.clone(),
             reading: Arc::default(),

@@ -8,7 +8,7 @@ use crate::{
     frame::Frame,
     geometry::{Point, Rect},
     keypoints::PointScheme,
-    model::{Kernels, KeypointModel, Reading},
+    model::{Archive, Kernels, KeypointModel, Reading},
     overlay::{self, Shape, Style},
 };
 
@@ -98,6 +98,8 @@ pub struct NetInfo {
     pub name: String,
     /// The file it is from.
     pub path: PathBuf,
+    /// The file as it was read: what is on the disk may be another one by now.
+    pub archive: Arc<Archive>,
     /// Where it runs, such as `cpu`.
     pub device: String,
     /// How its numbers are read, where the file does not say so itself.
@@ -120,11 +122,17 @@ impl NetInfo {
     }
 
     /// What is known of a net from a file, given how long its layers take.
-    pub(super) fn of(model: &KeypointModel, path: PathBuf, times: Vec<Option<Duration>>) -> Self {
+    pub(super) fn of(
+        model: &KeypointModel,
+        path: PathBuf,
+        archive: Arc<Archive>,
+        times: Vec<Option<Duration>>,
+    ) -> Self {
         let mut times = times.into_iter();
         Self {
             name: model.contract().name.clone(),
             path,
+            archive,
             device: model.device(),
             assumed: model.is_assumed().then(|| model.contract().reading()),
             scheme: model.contract().scheme.clone(),

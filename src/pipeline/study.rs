@@ -237,7 +237,12 @@ impl Desk {
         if self.net.as_ref().is_some_and(is_ready) {
             return;
         }
-        let NetInfo { path, assumed, .. } = &*wanted.net;
+        let NetInfo {
+            path,
+            archive,
+            assumed,
+            ..
+        } = &*wanted.net;
         // The same file, whose numbers are read in another way.
         let again = self.net.take().filter(|(net, _)| net.path == *path);
         let read_anew = again.and_then(|(_, model)| {
@@ -247,7 +252,7 @@ impl Desk {
         });
         let model = match read_anew {
             Some(model) => Ok(model),
-            None => KeypointModel::load_as(path, self.device, *assumed),
+            None => KeypointModel::from_archive(path, archive, self.device, *assumed),
         };
         if let Ok(model) = &model {
             self.cells = if quickest_gradient(model) > SLOW {

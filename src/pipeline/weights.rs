@@ -10,7 +10,7 @@ use super::{
     events::{Event, EventSender, Role},
     slot::{Slot, Taken},
 };
-use crate::model::{DeviceChoice, KeypointModel, Reading};
+use crate::model::{Archive, DeviceChoice, KeypointModel, ModelError, Reading, Trial, archive};
 
 /// How often the file of the net is looked at while nothing is asked of the thread; closing the slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -27,6 +27,8 @@ pub(super) struct WantedNet {
 #[derive(Debug)]
 pub(super) struct LoadedNet {
     pub(super) path: PathBuf,
+    /// The file as it was read.
+    pub(super) archive: Arc<Archive>,
     pub(super) model: KeypointModel,
     /// How long each of its layers takes.
     pub(super) times: Vec<Option<Duration>>,
@@ -37,6 +39,8 @@ pub(super) struct LoadWeights {
     /// What its nets are for.
     pub(super) role: Role,
     pub(super) device: DeviceChoice,
+    /// What nets have to pass.
+    pub(super) trial: Option<Arc<Trial>>,
     pub(super) events: EventSender,
     /// Files asked for, or that none is wanted any more: the newest wins.
     pub(super) wanted: Arc<Slot<Option<WantedNet>>>,
@@ -80,6 +84,20 @@ impl LoadWeights {
         }
     }
 
+    /// The net in a file, once it has passed its trial.
+    fn open(
+        &self,
+        path: &Path,
+        reading: Option<Reading>,
+    ) -> Result<(Arc<Archive>, KeypointModel), ModelError> {
+        let archive = archive::look_into(path)?;
+        if let Some(trial) = &self.trial {
+            trial.pass(path, &archive, reading)?;
+        }
+        let model = KeypointModel::from_archive(path, &archive, self.device, reading)?;
+        Ok((Arc::new(archive), model))
+    }
+
     /// Whether the net was loaded. One that does not work as somebody said is read as is usual.
     fn load(&self, WantedNet { path, reading }: &WantedNet) -> bool {
         let role = self.role;
@@ -87,19 +105,24 @@ impl LoadWeights {
             path: path.clone(),
             role,
         });
-        let loaded = KeypointModel::load_as(path, self.device, *reading).or_else(|error| {
-            let as_usual = reading.and_then(|_| KeypointModel::load(path, self.device).ok());
+        let loaded = self.open(path, *reading).or_else(|error| {
+            let as_usual = reading.and_then(|_| self.open(path, None).ok());
             as_usual.ok_or(error)
         });
         let path = path.clone();
         match loaded {
-            Ok(model) => {
+            Ok((archive, model)) => {
                 // Nobody sees the layers of a net that is only compared.
                 let times = match role {
                     Role::Shown => model.layer_times().unwrap_or_default(),
                     Role::Compared => Vec::new(),
                 };
-                self.loaded.put(LoadedNet { path, model, times });
+                self.loaded.put(LoadedNet {
+                    path,
+                    archive,
+                    model,
+                    times,
+                });
                 true
             }
             Err(error) => {

@@ -301,6 +301,7 @@ pub fn window_drawn(
         weights: Some(net.to_path_buf()),
         reading: None,
         device: DeviceChoice::Cpu,
+        trial: None,
         smoothing: Default::default(),
         limits: Default::default(),
     };

@@ -49,6 +49,7 @@ pub fn picture_of(number: u64) -> RgbaImage {
     })
 }
 
+#[allow(dead_code, reason = "not every test reads it")]
 pub fn number_in(picture: &RgbaImage) -> u64 {
     (0..WIDTH)
         .map(|x| u64::from(picture.get_pixel(x, 0)[0] > 127) << x)
@@ -161,6 +162,7 @@ impl Script {
             weights: None,
             reading: None,
             device: DeviceChoice::Cpu,
+            trial: None,
             smoothing: Default::default(),
             limits: Default::default(),
         }

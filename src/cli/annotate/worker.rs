@@ -107,7 +107,7 @@ impl Worker {
     pub fn new(setup: &Setup) -> anyhow::Result<Self> {
         let picture_detector = CascadeDetector::open(setup.picture_search.clone())?;
         let video_detector = CascadeDetector::open(setup.video_search.clone())?;
-        let model = KeypointModel::from_archive(&setup.weights, setup.archive.clone(), setup.device)?;
+        let model = KeypointModel::from_archive(&setup.weights, &setup.archive, setup.device, None)?;
         let fitter = KeypointFitter::new(model);
         let points = fitter.contract().scheme.count;
         Ok(Self {

@@ -1,0 +1,107 @@
+//! Takes TorchScript source apart into words, as libtorch's own lexer does. Knows text only.
+
+/// A piece of source. Of texts and numbers only their place matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word<'a> {
+    Name(&'a str),
+    Text,
+    Number,
+    Sign(char),
+}
+
+/// The words of a source, each with its line from 1; comments and white space are left out.
+///
+/// # Errors
+/// The line of what is no source, and what it is.
+pub(super) fn words_of(source: &str) -> Result<Vec<(usize, Word<'_>)>, (usize, &'static str)> {
+    let bytes = source.as_bytes();
+    let (mut words, mut at, mut line) = (Vec::new(), 0, 1);
+    while let Some(&byte) = bytes.get(at) {
+        let start = at;
+        let started = line;
+        let word = match byte {
+            b'\n' => {
+                line += 1;
+                at += 1;
+                continue;
+            }
+            b' ' | b'\t' | b'\r' => {
+                at += 1;
+                continue;
+            }
+            b'#' => {
+                at += length(&bytes[at..], |byte| byte != b'\n');
+                continue;
+            }
+            b'"' | b'\'' => {
+                at = text_end(bytes, at).ok_or((line, "a text without an end"))?;
+                line += bytes[start..at].iter().filter(|byte| **byte == b'\n').count();
+                Word::Text
+            }
+            b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                at += length(&bytes[at..], is_of_name);
+                Word::Name(&source[start..at])
+            }
+            _ if is_number(&bytes[at..]) => {
+                at = number_end(bytes, at);
+                Word::Number
+            }
+            _ if byte.is_ascii_graphic() => {
+                at += 1;
+                Word::Sign(char::from(byte))
+            }
+            _ => return Err((line, "a letter that code has in texts only")),
+        };
+        words.push((started, word));
+    }
+    Ok(words)
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte == b'_' || byte.is_ascii_alphanumeric()
+}
+
+fn is_number(rest: &[u8]) -> bool {
+    let digit = |at: usize| rest.get(at).is_some_and(u8::is_ascii_digit);
+    digit(0) || (rest[0] == b'.' && digit(1))
+}
+
+/// Whatever might be of the number: more than that is no source.
+fn number_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(&byte) = bytes.get(at) {
+        let sign_of_exponent =
+            matches!(byte, b'+' | b'-') && matches!(bytes[at - 1], b'e' | b'E') && at > start;
+        if !is_of_name(byte) && byte != b'.' && !sign_of_exponent {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The place behind the text that begins at `start`; `None` when it has no end.
+fn text_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let quote = bytes[start];
+    let marks = if bytes[start..].starts_with(&[quote; 3]) {
+        3
+    } else {
+        1
+    };
+    let mut at = start + marks;
+    loop {
+        match *bytes.get(at)? {
+            b'\\' => at += 2,
+            b'\n' if marks == 1 => return None,
+            byte if byte == quote && bytes[at..].starts_with(&[quote; 3][..marks]) => {
+                return Some(at + marks);
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// How many bytes at the start are so.
+fn length(bytes: &[u8], so: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| so(**byte)).count()
+}
