@@ -6,8 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod stream;
+
 use std::{
-    io::{Read, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     time::Duration,
@@ -245,33 +246,10 @@ fn cameras_that_are_not_there_are_absent() {
     assert!(matches!(error, SourceError::CameraBusy { .. }), "{error}");
 }
 
-/// Serves `pictures` JPEGs as network cameras do, to one client, and gives the address.
-fn mjpeg_server(pictures: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/video.mjpg", listener.local_addr().unwrap());
-    let jpeg = std::fs::read(media("face.jpg")).unwrap();
-    std::thread::spawn(move || {
-        let (mut client, _) = listener.accept().unwrap();
-        let mut request = [0; 4096];
-        let _ = client.read(&mut request);
-        let head = "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n";
-        let part = format!(
-            "--next\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n",
-            jpeg.len()
-        );
-        let _ = client.write_all(head.as_bytes());
-        for _ in 0..pictures {
-            // A client that has seen enough hangs up.
-            let _ = client.write_all(&[part.as_bytes(), &jpeg, b"\r\n"].concat());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    });
-    address
-}
-
 #[test]
 fn a_stream_is_live_and_lost_when_it_ends() {
-    let spec: SourceSpec = mjpeg_server(60).parse().unwrap();
+    let address = format!("http://{}/video.mjpg", stream::mjpeg_server(60));
+    let spec: SourceSpec = address.parse().unwrap();
     let mut source = source::open(&spec).unwrap();
     assert!(source.info().live && source.info().frame_count.is_none());
     let size = picture::read(&media("face.jpg")).unwrap().dimensions();
