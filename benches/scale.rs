@@ -17,7 +17,7 @@ use image::{RgbImage, RgbaImage, imageops};
 use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings},
     model::{DeviceChoice, catalogue},
-    pipeline::{Pipeline, Recorder, RunFacts, Setup, Stats},
+    pipeline::{Pipeline, Recorder, RunFacts, Setup, Stats, USUAL_PATIENCE},
     process::process_cpu_time,
     resources::{self, Kind},
     source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
@@ -151,6 +151,7 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
         reading: None,
         device: DeviceChoice::Cpu,
         trial: None,
+        patience: USUAL_PATIENCE,
         smoothing: Default::default(),
         limits: Default::default(),
     };

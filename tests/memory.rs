@@ -24,7 +24,7 @@ use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings, DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Point, Rect},
     model::DeviceChoice,
-    pipeline::{Pipeline, Setup},
+    pipeline::{Pipeline, Setup, USUAL_PATIENCE},
     source::{self, SourceSpec},
 };
 
@@ -118,6 +118,7 @@ fn allocates_none(detector: Box<dyn FaceDetector>) {
         reading: None,
         device: DeviceChoice::Cpu,
         trial: None,
+        patience: USUAL_PATIENCE,
         smoothing: Default::default(),
         limits: Default::default(),
     };

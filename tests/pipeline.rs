@@ -268,26 +268,6 @@ fn a_file_that_cannot_be_used_gives_way_to_what_was_shown() {
 }
 
 #[test]
-fn a_thread_that_panics_is_told_of_and_the_others_end_as_usual() {
-    struct Panics;
-    impl FaceDetector for Panics {
-        fn detect(&mut self, _grey: &GrayImage) -> Result<Vec<Detection>, DetectError> {
-            panic!("on purpose");
-        }
-    }
-    let mut setup = Script::camera().setup(OneFace::default());
-    setup.weights = Some(net("steady-64.pt"));
-    setup.detector = Box::new(Panics);
-    let mut pipeline = start(setup);
-    let why = next_event(&pipeline, |event| match event {
-        Event::StageFailed { stage: "detect", why } => Some(why),
-        _ => None,
-    });
-    assert!(why.contains("start the program again"), "{why}");
-    pipeline.stop();
-}
-
-#[test]
 fn a_detector_that_fails_is_told_of_once_and_the_video_goes_on() {
     let detector = OneFace::default();
     detector.fails.store(true, Ordering::Relaxed);

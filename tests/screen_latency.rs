@@ -25,7 +25,7 @@ use pinkpoint::{
     app::{self, Start},
     detect::{DetectError, Detection, FaceDetector},
     model::DeviceChoice,
-    pipeline::Setup,
+    pipeline::{Setup, USUAL_PATIENCE},
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 use screen::{SIZE, Screen, ScreenPixels};
@@ -61,6 +61,7 @@ fn main() {
         reading: None,
         device: DeviceChoice::Cpu,
         trial: None,
+        patience: USUAL_PATIENCE,
         smoothing: Default::default(),
         limits: Default::default(),
     };

@@ -10,6 +10,7 @@ use std::{
 use crate::{
     pipeline::{Slot, Taken, Wake},
     source::cameras::{self, Camera},
+    worker,
 };
 
 /// How soon what was plugged in or out is seen while somebody looks at the list.
@@ -36,7 +37,7 @@ impl CameraList {
             let (asked, answers) = (asked.clone(), answers.clone());
             move || look(&asked, &answers, &wake)
         };
-        let thread = std::thread::Builder::new().name("cameras".into()).spawn(run);
+        let thread = worker::spawn("cameras", run, |_| {});
         Self {
             asked,
             answers,

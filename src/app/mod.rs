@@ -16,6 +16,7 @@ mod saving;
 mod settings;
 mod settings_panel;
 mod signs;
+mod stats_log;
 mod status_bar;
 mod theme;
 mod video_view;
@@ -29,7 +30,8 @@ use eframe::glow;
 
 pub use commands::{Command, Id, Menu, TABLE as COMMANDS};
 pub use saving::{Saving, Table};
-pub use settings::{Place, Settings, set_aside};
+pub use settings::{Keeper, Place, Settings, set_aside};
+pub use stats_log::StatsLog;
 pub use window::{Outcome, Start, Window};
 
 use crate::pipeline::{Pipeline, Setup, Wake};

@@ -12,7 +12,10 @@ use std::{
 use egui::{Color32, ColorImage};
 use image::{Rgba, RgbaImage};
 
-use crate::pipeline::{Crop, Recycled, Scene, Slot, Taken, Wake};
+use crate::{
+    pipeline::{Crop, Recycled, Scene, Slot, Taken, Wake},
+    worker,
+};
 
 /// How often the thread looks up when there is nothing to do; closing the slot of scenes wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -74,7 +77,7 @@ impl Preparer {
                 wake();
             }
         };
-        let thread = std::thread::Builder::new().name("prepare".into()).spawn(run);
+        let thread = worker::spawn("prepare", run, |_| {});
         if let Err(error) = &thread {
             tracing::error!("pictures cannot be shown, because the system gives no thread: {error}");
         }

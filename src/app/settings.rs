@@ -19,6 +19,7 @@ use crate::{
     pipeline::{Slot, Taken},
     resources,
     source::CameraWishes,
+    worker,
 };
 
 /// Number of this layout of the file. A file of a later one is set aside and not half understood.
@@ -238,7 +239,7 @@ impl Keeper {
                     }
                 }
             };
-            let thread = std::thread::Builder::new().name("settings".into()).spawn(run);
+            let thread = worker::spawn("settings", run, |_| {});
             thread
                 .map_err(|error| tracing::warn!("settings are not kept: {error}"))
                 .ok()

@@ -27,6 +27,7 @@ use super::{
     settings::{Keeper, Place, Settings},
     settings_panel,
     signs::{Sign, Watch},
+    stats_log::StatsLog,
     status_bar::{Beside, Status},
     theme::{self, Theme},
     video_view::VideoView,
@@ -46,6 +47,8 @@ pub struct Start {
     pub notices: Vec<String>,
     /// Where the log is kept, if it is.
     pub log_file: Option<PathBuf>,
+    /// Where figures are written down every while, if they are.
+    pub stats_log: Option<StatsLog>,
     /// How long the window stays open; `None`: until it is closed.
     pub run_for: Option<Duration>,
 }
@@ -85,6 +88,7 @@ pub struct Window {
     recording: Option<Instant>,
     /// Times as fast as they are that recordings are played.
     speed: f64,
+    stats_log: Option<StatsLog>,
     history: History,
     /// Where the log is kept, if it is.
     log_file: Option<PathBuf>,
@@ -113,6 +117,7 @@ impl Window {
             settings_file,
             notices: to_say,
             log_file,
+            stats_log,
             run_for,
         } = start;
         pipeline.look_at(settings.view.looking.clone());
@@ -149,6 +154,7 @@ impl Window {
             recording: None,
             speed: 1.0,
             history: History::default(),
+            stats_log,
             log_file,
             watch: Watch::default(),
             points: None,
@@ -199,6 +205,14 @@ impl Window {
         if self.settings.view.performance {
             let next = self.note_performance();
             ctx.request_repaint_after(next);
+        }
+        let recorder = self.recorder.clone();
+        if let Some(log) = &mut self.stats_log {
+            let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            match log.note(Instant::now(), &mut recorder) {
+                Ok(next) => ctx.request_repaint_after(next),
+                Err(why) => self.notices.say(Severity::Error, why),
+            }
         }
         if let Some(moment) = self.closes_at {
             match moment.checked_duration_since(Instant::now()) {

@@ -6,11 +6,11 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::{
-    app::{self, Settings, Start},
+    app::{self, Settings, Start, StatsLog},
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     files, log,
     model::{DeviceChoice, Trial, catalogue},
-    pipeline::{Limits, Setup},
+    pipeline::{Limits, Setup, USUAL_PATIENCE},
     source::{self, SourceSpec},
 };
 
@@ -55,6 +55,9 @@ pub struct LiveArgs {
     /// Write counts, speeds and delays to this file when the window closes
     #[arg(long, value_name = "FILE.json")]
     stats: Option<PathBuf>,
+    /// Write speeds, delays and memory to this file every ten seconds
+    #[arg(long, value_name = "FILE.jsonl")]
+    stats_log: Option<PathBuf>,
 }
 
 /// The camera or stream asked for was not there all the time.
@@ -104,6 +107,11 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
         files::check(path)?;
     }
+    if let Some(path) = &args.stats_log {
+        let begun = StatsLog::create(path);
+        start.stats_log =
+            Some(begun.with_context(|| format!("cannot write; choose another file: {}", path.display()))?);
+    }
     args.device.resolve()?;
     // Searches run beside everything else: spread over the cores they would hold up frames more than they gain.
     source::limit_opencv_threads(1);
@@ -121,6 +129,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         weights: Some(weights),
         device: args.device,
         trial: Some(Arc::new(Trial::of_this_program()?)),
+        patience: USUAL_PATIENCE,
         smoothing: Strength::new(start.settings.smoothing),
         limits: Limits {
             fps: args.max_fps,

@@ -22,6 +22,7 @@ use crate::{
     frame::Frame,
     process::process_cpu_time,
     source::{CameraWishes, Cause, Source, SourceError, SourceSpec},
+    worker::Pulse,
 };
 
 /// Opens a source with wishes for cameras; [`crate::source::open_with`] in the program, something else in tests.
@@ -91,6 +92,7 @@ pub(super) struct Capture {
     pub(super) to_set: BTreeMap<u32, i64>,
     /// Before that, all are to be set back.
     pub(super) to_reset: bool,
+    pub(super) pulse: Pulse,
 }
 
 /// How recordings are played.
@@ -133,23 +135,23 @@ enum Left {
 
 impl Capture {
     /// Runs until stopped, beginning with `spec`.
-    pub(super) fn run(mut self, mut spec: SourceSpec) {
+    pub(super) fn run(&mut self, spec: &mut SourceSpec) {
         // What to go back to when a file that was asked for cannot be used.
         let mut played = None;
         loop {
-            match self.serve(&spec, &mut played) {
+            match self.serve(spec, &mut played) {
                 Left::Stop => return,
-                Left::Another(next) => spec = next,
+                Left::Another(next) => *spec = next,
                 Left::Failed(error) => {
                     let why = error.to_string();
                     self.events.send(Event::SourceFailed {
                         spec: spec.clone(),
                         why,
                     });
-                    match played.take().filter(|last| *last != spec) {
-                        Some(last) => spec = last,
+                    match played.take().filter(|last| last != spec) {
+                        Some(last) => *spec = last,
                         None => match self.hold() {
-                            Left::Another(next) => spec = next,
+                            Left::Another(next) => *spec = next,
                             Left::Stop | Left::Failed(_) => return,
                         },
                     }
@@ -340,7 +342,7 @@ impl Capture {
     /// Waits for another source, however long.
     fn hold(&mut self) -> Left {
         loop {
-            match self.commands.recv() {
+            match self.pulse.rests(|| self.commands.recv()) {
                 Ok(command) => {
                     if let Some(left) = self.obey(command) {
                         return left;
@@ -433,7 +435,7 @@ impl Capture {
 
     /// Obeys the window's next command, if one comes in `time`, and all that wait behind it.
     fn next_command(&mut self, time: Duration) -> Option<Left> {
-        let command = self.commands.recv_timeout(time);
+        let command = self.pulse.rests(|| self.commands.recv_timeout(time));
         if self.shared.stop.load(Ordering::Relaxed) {
             return Some(Left::Stop);
         }

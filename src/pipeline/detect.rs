@@ -12,8 +12,10 @@ use super::{
     events::{Event, EventSender},
     slot::{Slot, Taken},
 };
-use crate::detect::{
-    CascadeDetector, CascadeSettings, DetectError, Detection, EyeFinder, FaceDetector, Search,
+use crate::{
+    detect::{CascadeDetector, CascadeSettings, DetectError, Detection, EyeFinder, FaceDetector, Search},
+    geometry::Rect,
+    worker::Pulse,
 };
 
 /// How often the thread looks up when there is nothing to do; closing the slot wakes it at once.
@@ -63,6 +65,9 @@ pub(super) struct Detect {
     pub(super) events: EventSender,
     pub(super) wanted: Arc<Slot<Wanted>>,
     pub(super) found: Arc<Slot<Found>>,
+    pub(super) pulse: Pulse,
+    /// The search that is being done.
+    pub(super) under_way: Option<u64>,
 }
 
 /// However the thread ends, nobody waits for it any more.
@@ -74,11 +79,15 @@ impl Drop for Detect {
 
 impl Detect {
     /// Runs until the slot of wishes is closed. A search that fails finds nothing.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(&mut self) {
+        if let Some(number) = self.under_way.take() {
+            // Nobody should wait for what a panic has ended.
+            self.give(number, Vec::new(), Vec::new(), Duration::ZERO);
+        }
         let mut failing = false;
         let mut chosen = Chosen::default();
         loop {
-            let Wanted { grey, search, number } = match self.wanted.take(PATIENCE) {
+            let Wanted { grey, search, number } = match self.pulse.rests(|| self.wanted.take(PATIENCE)) {
                 Taken::Value(wanted) => wanted,
                 Taken::Nothing => continue,
                 Taken::Closed => return,
@@ -86,6 +95,7 @@ impl Detect {
             if let Some(searching) = self.searching.take_now() {
                 chosen = self.chosen(&searching);
             }
+            self.under_way = Some(number);
             let start = Instant::now();
             let searched = match &mut chosen.by_hand {
                 Some(detector) => detector.detect(&grey),
@@ -113,18 +123,23 @@ impl Detect {
             };
             // Given back before the result: who gets it can use the memory again.
             drop(grey);
-            let searched = Arc::new(Searched {
-                finds: faces.iter().map(|found| found.face_box.bounds()).collect(),
-                eyes,
-                cost,
-            });
-            self.found.put(Found {
-                faces,
-                searched,
-                cost,
-                number,
-            });
+            self.under_way = None;
+            self.give(number, faces, eyes, cost);
         }
+    }
+
+    fn give(&self, number: u64, faces: Vec<Detection>, eyes: Vec<Rect>, cost: Duration) {
+        let searched = Arc::new(Searched {
+            finds: faces.iter().map(|found| found.face_box.bounds()).collect(),
+            eyes,
+            cost,
+        });
+        self.found.put(Found {
+            faces,
+            searched,
+            cost,
+            number,
+        });
     }
 
     /// The detectors that the user wishes for; without one that cannot be loaded it goes on as usual.

@@ -108,6 +108,20 @@ pub enum Event {
         /// Whether a recording ended with it.
         recording: bool,
     },
+    /// A thread is at work on one thing for longer than anything should take.
+    Hangs {
+        /// What it does.
+        stage: &'static str,
+        /// How long by now.
+        at_work: Duration,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A thread that was told to hang goes on.
+    GoesOn {
+        /// What it does.
+        stage: &'static str,
+    },
     /// A stage failed on a frame; told once until it works again.
     StageFailed {
         /// Name of the stage.

@@ -30,8 +30,9 @@ use crate::{
     geometry::Point,
     model::{KeypointModel, Reading},
     transform::crop,
+    worker::Pulse,
 };
-use state::State;
+pub(super) use state::State;
 
 /// How soon commands, finds and new nets are noticed while no frames come.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -87,22 +88,30 @@ pub(super) struct Infer {
     pub(super) to_study: Arc<Slot<WantedStudy>>,
     /// Where scenes are recorded.
     pub(super) tap: Tap,
-    /// How much points are smoothed at first.
-    pub(super) smoothing: Strength,
+    pub(super) pulse: Pulse,
 }
 
 impl Infer {
     /// Runs until the slot of frames is closed.
-    pub(super) fn run(self) {
+    pub(super) fn run(&self, state: &mut State) {
         // No gradients are needed, and recording them costs time and memory.
         let _no_grad = tch::no_grad_guard();
-        let mut state = State::new(self.smoothing);
+        if let Some(net) = state.begin_work(Instant::now()) {
+            self.events.send(Event::WeightsFailed {
+                path: net.path.clone(),
+                why: format!(
+                    "the net made the program fail again and again; load another one: {}",
+                    net.path.display()
+                ),
+                role: Role::Shown,
+            });
+        }
         let mut last: Option<Arc<Frame>> = None;
         loop {
-            let mut changed = self.obey(&mut state);
-            changed |= self.swap_net(&mut state);
-            changed |= self.swap_compared(&mut state);
-            match self.frames.take(PATIENCE) {
+            let mut changed = self.obey(state);
+            changed |= self.swap_net(state);
+            changed |= self.swap_compared(state);
+            match self.pulse.rests(|| self.frames.take(PATIENCE)) {
                 Taken::Value(frame) => last = Some(frame),
                 // A still picture is looked at again when something was found in it, and for a while when nobody was.
                 Taken::Nothing if changed || self.found.is_full() || state.keeps_looking() => {}
@@ -110,11 +119,11 @@ impl Infer {
                 Taken::Closed => return,
             }
             if let Some(frame) = &last {
-                let scene = Arc::new(self.scene(&mut state, frame));
-                self.have_studied(&state, &scene);
+                let scene = Arc::new(self.scene(state, frame));
+                self.have_studied(state, &scene);
                 self.tap.offer(&scene);
                 self.scenes.put(scene);
-                self.warm_up(&mut state);
+                self.warm_up(state);
             }
         }
     }
@@ -487,10 +496,12 @@ mod tests {
             scenes: Arc::default(),
             to_study: Arc::default(),
             tap: Tap::channel().0,
-            smoothing: Strength::default(),
+            pulse: Pulse::default(),
         };
-        let detect = Detect {
+        let mut detect = Detect {
             detector: Box::new(OneFace),
+            pulse: Pulse::default(),
+            under_way: None,
             searching: Arc::default(),
             events,
             wanted: infer.wanted.clone(),

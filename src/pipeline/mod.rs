@@ -32,11 +32,11 @@ mod slot;
 mod stats;
 mod study;
 mod verify;
+mod watch;
 mod weights;
 
 use std::{
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
@@ -60,6 +60,7 @@ pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 pub use study::{FilterId, Finding, Response, Study, Studying, Why};
 pub use verify::verified;
+pub use watch::USUAL_PATIENCE;
 
 use crate::{
     detect::FaceDetector,
@@ -67,6 +68,7 @@ use crate::{
     geometry::Point,
     model::{DeviceChoice, Reading, Trial},
     source::{CameraWishes, SourceSpec},
+    worker::{self, Pulse},
 };
 
 /// Called whenever there is something new; must not block.
@@ -104,6 +106,8 @@ pub struct Setup {
     pub smoothing: Strength,
     /// What it may use.
     pub limits: Limits,
+    /// How long a stage may take for one thing before it is told to hang; [`USUAL_PATIENCE`] in the program.
+    pub patience: Duration,
 }
 
 /// The running threads. Dropping it stops and joins them.
@@ -123,6 +127,7 @@ pub struct Pipeline {
     reading: Arc<Slot<Reading>>,
     output: Option<Sender<output::Command>>,
     events: Receiver<Event>,
+    end_of_watch: Arc<Slot<()>>,
     capture_thread: Option<JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -155,22 +160,45 @@ impl Pipeline {
             reading: Arc::default(),
             output: Some(output_sender),
             events,
+            end_of_watch: Arc::default(),
             capture_thread: None,
             threads: Vec::new(),
         };
-        let load_weights = weights::LoadWeights {
+        let pulses: [Pulse; 7] = Default::default();
+        let watch = watch::Watch {
+            watched: watched(&pulses),
+            patience: setup.patience,
+            events: event_sender.clone(),
+            end: pipeline.end_of_watch.clone(),
+        };
+        let [
+            at_capture,
+            at_infer,
+            at_detect,
+            at_output,
+            at_weights,
+            at_compared,
+            at_study,
+        ] = pulses;
+        let mut load_weights = weights::LoadWeights {
             role: Role::Shown,
             device: setup.device,
             trial: setup.trial.clone(),
+            pulse: at_weights,
+            current: None,
+            under_way: None,
             events: event_sender.clone(),
             wanted: pipeline.wanted_weights.clone(),
             reading: pipeline.reading.clone(),
             loaded: loaded.clone(),
         };
-        let load_to_compare = weights::LoadWeights {
+        let mut load_to_compare = weights::LoadWeights {
             role: Role::Compared,
             device: setup.device,
             trial: setup.trial,
+            pulse: at_compared,
+            current: None,
+            under_way: None,
             events: event_sender.clone(),
             wanted: pipeline.wanted_to_compare.clone(),
             reading: Arc::default(),
@@ -178,7 +206,7 @@ impl Pipeline {
         };
         let found = Arc::new(Slot::default());
         let infer = infer::Infer {
-            smoothing: setup.smoothing,
+            pulse: at_infer,
             commands: infer_commands,
             events: event_sender.clone(),
             frames: pipeline.frames.clone(),
@@ -191,25 +219,30 @@ impl Pipeline {
             tap,
         };
         let output = output::Output {
+            pulse: at_output,
             commands: output_commands,
             scenes: scenes_to_record,
             shared: recording,
             events: event_sender.clone(),
         };
-        let detect = detect::Detect {
+        let mut detect = detect::Detect {
             detector: setup.detector,
+            pulse: at_detect,
+            under_way: None,
             searching: pipeline.searching.clone(),
             events: event_sender.clone(),
             wanted: pipeline.wanted.clone(),
             found,
         };
         let study = study::StudyThread {
+            pulse: at_study,
             device: setup.device,
             events: event_sender.clone(),
             wanted: pipeline.to_study.clone(),
             studies: pipeline.studies.clone(),
         };
-        let capture = capture::Capture {
+        let mut capture = capture::Capture {
+            pulse: at_capture,
             opener: setup.opener,
             commands: capture_commands,
             events: event_sender.clone(),
@@ -224,21 +257,23 @@ impl Pipeline {
             to_set: std::collections::BTreeMap::new(),
             to_reset: false,
         };
-        let died = event_sender;
+        let (mut state, mut tape, mut source) = (infer::State::new(setup.smoothing), None, setup.source);
+        let mut watch = watch;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
-        let spawn = |name, run| spawn(name, died.clone(), run);
-        let threads: [(_, Work); 6] = [
-            ("output", Box::new(move || output.run())),
+        let spawn = |name, run| spawn(name, event_sender.clone(), run);
+        let threads: [(_, Work); 7] = [
+            ("output", Box::new(move || output.run(&mut tape))),
             ("weights", Box::new(move || load_weights.run())),
             ("compared", Box::new(move || load_to_compare.run())),
-            ("infer", Box::new(move || infer.run())),
+            ("infer", Box::new(move || infer.run(&mut state))),
             ("detect", Box::new(move || detect.run())),
             ("study", Box::new(move || study.run())),
+            ("watch", Box::new(move || watch.run())),
         ];
         for (name, work) in threads {
             pipeline.threads.push(spawn(name, work)?);
         }
-        pipeline.capture_thread = Some(spawn("capture", Box::new(move || capture.run(setup.source)))?);
+        pipeline.capture_thread = Some(spawn("capture", Box::new(move || capture.run(&mut source)))?);
         if let Some(weights) = setup.weights {
             pipeline.load_weights(weights, setup.reading);
         }
@@ -435,6 +470,7 @@ impl Pipeline {
         self.to_study.close();
         self.wanted_weights.close();
         self.wanted_to_compare.close();
+        self.end_of_watch.close();
         for thread in self.threads.drain(..) {
             join(thread);
         }
@@ -458,21 +494,53 @@ impl Drop for Pipeline {
     }
 }
 
-/// What a thread does.
-type Work = Box<dyn FnOnce() + Send>;
+/// What a thread does, and does again after a panic.
+type Work = Box<dyn FnMut() + Send>;
 
-/// Starts a thread. libtorch's wrapper panics in places, such as when memory runs out: then the window is told, and the
-/// other threads go on.
+/// Starts a thread; after a panic the window is told, and it begins anew.
 fn spawn(name: &'static str, events: events::EventSender, work: Work) -> io::Result<JoinHandle<()>> {
-    let run = move || {
-        if catch_unwind(AssertUnwindSafe(work)).is_err() {
-            events.send(Event::StageFailed {
-                stage: name,
-                why: "it met an error that it cannot go on from; start the program again".into(),
-            });
-        }
-    };
-    std::thread::Builder::new().name(name.to_owned()).spawn(run)
+    worker::spawn(name, work, move |message| {
+        events.send(Event::StageFailed {
+            stage: name,
+            why: format!(
+                "an error in the program, after which this part began anew; please report it ({message})"
+            ),
+        });
+    })
+}
+
+/// What is watched of the threads whose pulses these are.
+fn watched(pulses: &[Pulse; 7]) -> Vec<watch::Watched> {
+    let stages = [
+        (
+            "The source",
+            "Unplug it and plug it in again, or choose another one.",
+            2,
+        ),
+        (
+            "Finding keypoints",
+            "If it stays so, start the program again with another net.",
+            1,
+        ),
+        ("Finding faces", "If it stays so, start the program again.", 1),
+        (
+            "Recording",
+            "The disk may be full, slow or gone; what was written so far is in its file.",
+            2,
+        ),
+        ("Loading the net", "Load another one.", 20),
+        ("Loading the net to compare", "Load another one.", 20),
+        ("Studying a keypoint", "Load a smaller net for that.", 4),
+    ];
+    let watched = stages.into_iter().zip(pulses);
+    let watched = watched.map(|((stage, advice, times), pulse)| watch::Watched {
+        stage,
+        advice,
+        pulse: pulse.clone(),
+        times,
+        hangs: false,
+    });
+    watched.collect()
 }
 
 /// Waits for a thread's end. One that panicked has said so.

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     overlay::{Style, Trails},
     record::{self, KeypointFormat, KeypointRows, KeypointWriter, RecordError, VideoFile, write_picture},
+    worker::Pulse,
 };
 
 /// Scenes that wait to be written: a quarter of a second, for which their frames cannot be used again.
@@ -124,26 +125,40 @@ pub(super) struct Output {
     pub(super) scenes: Receiver<Arc<Scene>>,
     pub(super) shared: Arc<Shared>,
     pub(super) events: EventSender,
+    pub(super) pulse: Pulse,
 }
 
 impl Output {
     /// Runs until nobody can ask for anything any more; a recording is ended then.
-    pub(super) fn run(self) {
-        let mut tape: Option<Tape> = None;
+    pub(super) fn run(&self, tape: &mut Option<Tape>) {
+        if let Some(broken) = tape.take() {
+            self.events.send(Event::SaveFailed {
+                why: "the recording was ended by an error in the program; what was written before is kept"
+                    .into(),
+                recording: true,
+            });
+            self.end(Some(broken));
+        }
+        enum Next {
+            Command(Command),
+            Scene(Arc<Scene>),
+            End,
+        }
         loop {
             // Commands first: while scenes come faster than they can be written, they would never be read otherwise.
-            crossbeam_channel::select_biased! {
-                recv(self.commands) -> command => match command {
-                    Ok(command) => self.obey(command, &mut tape),
-                    Err(_) => break,
-                },
-                recv(self.scenes) -> scene => match scene {
-                    Ok(scene) => self.write(&mut tape, &scene),
-                    Err(_) => break,
-                },
+            let next = self.pulse.rests(|| {
+                crossbeam_channel::select_biased! {
+                    recv(self.commands) -> command => command.map_or(Next::End, Next::Command),
+                    recv(self.scenes) -> scene => scene.map_or(Next::End, Next::Scene),
+                }
+            });
+            match next {
+                Next::Command(command) => self.obey(command, tape),
+                Next::Scene(scene) => self.write(tape, &scene),
+                Next::End => break,
             }
         }
-        self.end(tape);
+        self.end(tape.take());
     }
 
     fn obey(&self, command: Command, tape: &mut Option<Tape>) {
@@ -221,7 +236,7 @@ impl Output {
 }
 
 /// A recording under way. Its files begin with the first scene, whose size and points they take.
-struct Tape {
+pub(super) struct Tape {
     recording: Recording,
     video: Option<VideoFile>,
     keypoints: Option<(KeypointRows, KeypointWriter)>,

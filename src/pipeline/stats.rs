@@ -99,6 +99,8 @@ pub struct Recorder {
     faces: u64,
     first_and_last: Option<(Instant, Instant)>,
     latency: Distribution,
+    /// The same since it was last taken.
+    lately: Distribution,
     latency_before_painting: Distribution,
     dropped: u64,
     stages: BTreeMap<&'static str, Distribution>,
@@ -169,6 +171,7 @@ impl Recorder {
         self.first_and_last = Some((first, painted_at));
         let latency = painted_at.saturating_duration_since(scene.frame.captured_at);
         self.latency.add(latency);
+        self.lately.add(latency);
         let before_painting = laid_out_at.saturating_duration_since(scene.frame.captured_at);
         self.latency_before_painting.add(before_painting);
         let newest = Recent::of(scene, latency);
@@ -180,6 +183,12 @@ impl Recorder {
         self.shown_rate.note(painted_at, self.shown);
         self.captured_rate
             .note(scene.frame.captured_at, scene.frame.sequence);
+    }
+
+    /// Frames shown since this was called last, and from capture to screen how long they took.
+    pub fn take_lately(&mut self) -> (u64, Percentiles) {
+        let lately = std::mem::take(&mut self.lately);
+        (lately.count, Percentiles::of(&lately))
     }
 
     /// Frames before the last one shown that were not shown.

@@ -20,6 +20,7 @@ use crate::{
     model::{DeviceChoice, KeypointModel, ModelError, Occlusion},
     process,
     transform::crop,
+    worker::Pulse,
 };
 
 /// How often the thread looks up while there is nothing to do; closing its slot wakes it at once.
@@ -134,11 +135,12 @@ pub(super) struct StudyThread {
     pub(super) events: EventSender,
     pub(super) wanted: Arc<Slot<WantedStudy>>,
     pub(super) studies: Arc<Slot<Study>>,
+    pub(super) pulse: Pulse,
 }
 
 impl StudyThread {
     /// Runs until the slot of wishes is closed.
-    pub(super) fn run(self) {
+    pub(super) fn run(&self) {
         // The frames' own threads need the cores more.
         process::yield_to_others();
         let mut desk = Desk {
@@ -157,7 +159,7 @@ impl StudyThread {
                 (None, false) => QUIET,
                 (None, true) => PATIENCE,
             };
-            let changed = match self.wanted.take(patience) {
+            let changed = match self.pulse.rests(|| self.wanted.take(patience)) {
                 Taken::Value(wanted) => {
                     last_frame = Instant::now();
                     desk.take(wanted)

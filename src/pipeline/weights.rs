@@ -11,6 +11,7 @@ use super::{
     slot::{Slot, Taken},
 };
 use crate::model::{Archive, DeviceChoice, KeypointModel, ModelError, Reading, Trial, archive};
+use crate::worker::Pulse;
 
 /// How often the file of the net is looked at while nothing is asked of the thread; closing the slot wakes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,6 +40,11 @@ pub(super) struct LoadWeights {
     /// What its nets are for.
     pub(super) role: Role,
     pub(super) device: DeviceChoice,
+    pub(super) pulse: Pulse,
+    /// The net that was loaded last, and its file as it was then.
+    pub(super) current: Option<(WantedNet, Option<Stamp>)>,
+    /// The file that is being loaded.
+    pub(super) under_way: Option<PathBuf>,
     /// What nets have to pass.
     pub(super) trial: Option<Arc<Trial>>,
     pub(super) events: EventSender,
@@ -51,33 +57,39 @@ pub(super) struct LoadWeights {
 }
 
 /// Tells one state of a file from the next.
-type Stamp = (SystemTime, u64);
+pub(super) type Stamp = (SystemTime, u64);
 
 impl LoadWeights {
     /// Runs until the slot of wishes is closed.
-    pub(super) fn run(self) {
-        // The net that was loaded last, and its file as it was then.
-        let mut current: Option<(WantedNet, Option<Stamp>)> = None;
+    pub(super) fn run(&mut self) {
+        if let Some(path) = self.under_way.take() {
+            let why = format!(
+                "the net made the program fail; load another one: {}",
+                path.display()
+            );
+            let role = self.role;
+            self.events.send(Event::WeightsFailed { path, why, role });
+        }
         loop {
-            match self.wanted.take(PATIENCE) {
-                Taken::Value(None) => current = None,
+            match self.pulse.rests(|| self.wanted.take(PATIENCE)) {
+                Taken::Value(None) => self.current = None,
                 Taken::Value(Some(wanted)) => {
                     // Before it is read: a file that changes meanwhile is read again.
                     let stamp = stamp_of(&wanted.path);
                     if self.load(&wanted) {
                         // What was set before was of another net.
                         self.reading.take_now();
-                        current = Some((wanted, stamp));
+                        self.current = Some((wanted, stamp));
                     }
                 }
                 Taken::Nothing => {
-                    let again = current
-                        .as_mut()
-                        .filter(|(wanted, known)| changed(&wanted.path, *known));
+                    let again = self.current.as_mut();
+                    let again = again.filter(|(wanted, known)| changed(&wanted.path, *known));
                     let Some((wanted, known)) = again else { continue };
                     *known = stamp_of(&wanted.path);
                     wanted.reading = self.reading.take_now().or(wanted.reading);
-                    self.load(wanted);
+                    let wanted = wanted.clone();
+                    self.load(&wanted);
                 }
                 Taken::Closed => return,
             }
@@ -99,8 +111,9 @@ impl LoadWeights {
     }
 
     /// Whether the net was loaded. One that does not work as somebody said is read as is usual.
-    fn load(&self, WantedNet { path, reading }: &WantedNet) -> bool {
+    fn load(&mut self, WantedNet { path, reading }: &WantedNet) -> bool {
         let role = self.role;
+        self.under_way = Some(path.clone());
         self.events.send(Event::LoadingWeights {
             path: path.clone(),
             role,
@@ -110,7 +123,7 @@ impl LoadWeights {
             as_usual.ok_or(error)
         });
         let path = path.clone();
-        match loaded {
+        let is_loaded = match loaded {
             Ok((archive, model)) => {
                 // Nobody sees the layers of a net that is only compared.
                 let times = match role {
@@ -130,7 +143,9 @@ impl LoadWeights {
                 self.events.send(Event::WeightsFailed { path, why, role });
                 false
             }
-        }
+        };
+        self.under_way = None;
+        is_loaded
     }
 }
 

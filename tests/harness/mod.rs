@@ -16,7 +16,7 @@ use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings, DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Rect},
     model::{DeviceChoice, catalogue},
-    pipeline::{Opener, Pipeline, Setup},
+    pipeline::{Opener, Pipeline, Setup, USUAL_PATIENCE},
     source::{
         self, CameraFacts, CameraWish, CameraWishes, Control, ControlKind, Grab, PixelFormat, Source,
         SourceError, SourceInfo, SourceSpec,
@@ -302,6 +302,7 @@ pub fn window_drawn(
         reading: None,
         device: DeviceChoice::Cpu,
         trial: None,
+        patience: USUAL_PATIENCE,
         smoothing: Default::default(),
         limits: Default::default(),
     };

@@ -15,7 +15,7 @@ use pinkpoint::{
     face::Face,
     geometry::{FaceBox, Rect},
     model::DeviceChoice,
-    pipeline::{Pipeline, Setup},
+    pipeline::{Pipeline, Setup, USUAL_PATIENCE},
     source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 
@@ -163,6 +163,7 @@ impl Script {
             reading: None,
             device: DeviceChoice::Cpu,
             trial: None,
+            patience: USUAL_PATIENCE,
             smoothing: Default::default(),
             limits: Default::default(),
         }

@@ -144,6 +144,16 @@ impl Window {
                 }
                 self.notices.say(Severity::Error, why);
             }
+            Event::Hangs {
+                stage,
+                at_work,
+                advice,
+            } => {
+                let seconds = at_work.as_secs();
+                let text = format!("{stage}: nothing has come of it for {seconds} s. {advice}");
+                self.notices.say(Severity::Error, text);
+            }
+            Event::GoesOn { stage } => self.notices.say(Severity::Hint, format!("{stage}: it goes on.")),
             Event::StageFailed { stage, why } => {
                 self.notices.say(Severity::Error, format!("{stage}: {why}"));
             }

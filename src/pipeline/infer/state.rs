@@ -19,13 +19,20 @@ use super::super::{
     study::Studying,
 };
 use super::STILL_SEARCHED;
+
 use crate::{
     detect::{Planner, smooth::Strength},
     face::Face,
 };
 
-/// What lasts from frame to frame.
-pub(super) struct State {
+/// A net under which the thread panics so often within [`UNBEARABLE_WITHIN`] is let go.
+const UNBEARABLE: usize = 3;
+const UNBEARABLE_WITHIN: Duration = Duration::from_secs(10);
+
+/// What lasts from frame to frame, and over a panic of the thread.
+pub(in crate::pipeline) struct State {
+    /// When the thread began to work: once, and again after every panic.
+    began: Vec<Instant>,
     pub(super) net: Option<(Follower, Arc<NetInfo>)>,
     /// The net that is compared with it.
     pub(super) beside: Beside,
@@ -67,8 +74,9 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(strength: Strength) -> Self {
+    pub(in crate::pipeline) fn new(strength: Strength) -> Self {
         Self {
+            began: Vec::new(),
             net: None,
             beside: Beside::default(),
             cold: [].iter(),
@@ -93,6 +101,22 @@ impl State {
             searched: None,
             insides: Recycled::default(),
         }
+    }
+
+    /// To be called when the thread begins, also after a panic: then nobody is known any more. The net that is let go, where it
+    /// seems to be its fault.
+    pub(super) fn begin_work(&mut self, now: Instant) -> Option<Arc<NetInfo>> {
+        if !self.began.is_empty() {
+            self.begin_anew(self.opening);
+            self.greys = Recycled::default();
+            self.insides = Recycled::default();
+        }
+        self.began
+            .retain(|began| now.saturating_duration_since(*began) < UNBEARABLE_WITHIN);
+        self.began.push(now);
+        let (_, net) = self.net.take_if(|_| self.began.len() > UNBEARABLE)?;
+        self.beside.want(false);
+        Some(net)
     }
 
     /// The pictures are of something else: nobody is known there.
