@@ -259,6 +259,6 @@ fn read_as(path: &Path, contract: Contract, reading: Reading) -> Result<Contract
 
 /// `count` crops of `length` pixels to try a net on: rising grey, no two alike, so that outputs can be told apart.
 pub(super) fn ramps(count: usize, length: usize) -> Vec<f32> {
-    let ramp = |crop: usize| (0..length).map(move |at| (at as f32 / length as f32) / (1 + crop) as f32);
-    (0..count).flat_map(ramp).collect()
+    let grey = |place: usize| ((place % length) as f32 / length as f32) / (1 + place / length) as f32;
+    (0..count * length).map(grey).collect()
 }
