@@ -302,7 +302,7 @@ impl CropTransform {
     }
 }
 
-/// The smaller turn from one angle to another, radians, -pi to pi.
+/// The smaller turn from one angle to another, radians, above -pi and up to pi.
 pub fn turn_between(from: f32, to: f32) -> f32 {
     let turn = (to - from).rem_euclid(std::f32::consts::TAU);
     if turn > std::f32::consts::PI {
@@ -358,6 +358,52 @@ mod tests {
         let same = [Point::new(3.0, 4.0); 5];
         assert_eq!(Similarity::fit(&same, &same), None);
         assert_eq!(Similarity::fit(&[], &[]), None);
+        let apart =
+            [(0.0, 0.0), (9.0, 0.0), (0.0, 9.0), (5.0, 5.0), (1.0, 2.0)].map(|(x, y)| Point::new(x, y));
+        assert_eq!(
+            Similarity::fit(&apart, &same),
+            None,
+            "nor have those that fall together"
+        );
+        // So near together that their squares are 0 in f32, which would make the factor of size infinite.
+        let near = apart.map(|p| Point::new(p.x * 1e-30, p.y * 1e-30));
+        assert_eq!(Similarity::fit(&near, &apart), None);
+    }
+
+    #[test]
+    fn as_many_points_as_there_are_counterparts_have_a_similarity() {
+        let points = [(0.0, 0.0), (9.0, 0.0), (0.0, 9.0)].map(|(x, y)| Point::new(x, y));
+        assert!(Similarity::fit(&points, &points).is_some());
+        assert_eq!(Similarity::fit(&points, &points[..2]), None);
+        assert_eq!(Similarity::fit(&points, &[]), None);
+    }
+
+    #[test]
+    fn a_box_moves_as_its_points_do() {
+        let points = [(0.0, 0.0), (40.0, 5.0), (35.0, 30.0), (-2.0, 26.0)].map(|(x, y)| Point::new(x, y));
+        let moved = Similarity {
+            shift: Point::new(30.0, -8.0),
+            scale: 2.5,
+            roll: 0.3,
+        };
+        let expected = FaceBox::around(&points.map(|p| moved.apply(p)), 0.1 + 0.3).unwrap();
+        let found = moved.of_box(&FaceBox::around(&points, 0.1).unwrap());
+        assert!(found.centre.distance(expected.centre) < 1e-3);
+        assert!((found.width - expected.width).abs() < 1e-3, "{found:?}");
+        assert!((found.height - expected.height).abs() < 1e-3, "{found:?}");
+        assert_eq!(found.roll, 0.1 + 0.3);
+    }
+
+    #[test]
+    fn a_turn_is_the_smaller_one_of_the_two() {
+        use std::f32::consts::{PI, TAU};
+        let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+        near(turn_between(0.5, 0.7), 0.2);
+        near(turn_between(0.7, 0.5), -0.2);
+        near(turn_between(3.0, -3.0), TAU - 6.0);
+        near(turn_between(-3.0, 3.0), 6.0 - TAU);
+        near(turn_between(0.2, 0.3 - 4.0 * TAU), 0.1);
+        assert_eq!(turn_between(0.0, PI), PI, "half a turn goes clockwise");
     }
 
     #[test]
@@ -374,6 +420,8 @@ mod tests {
         assert!(tight.centre.distance(lean.apply(Point::new(20.0, 15.0))) < 1e-3);
         let bounds = Rect::around(&leaning).unwrap();
         assert!((tight.bounds().width - bounds.width).abs() < 1e-3);
+        assert!((tight.bounds().height - bounds.height).abs() < 1e-3);
+        assert!((tight.long_side() - 40.0).abs() < 1e-3);
         assert_eq!(FaceBox::around(&[], 0.0), None);
     }
 
@@ -395,6 +443,39 @@ mod tests {
         // The crop's right-hand middle lies below the centre when the crop is turned by a quarter clockwise.
         let p = crop.frame_from_crop(Point::new(10.0, 5.0));
         assert!((p.x - 50.0).abs() < 1e-4 && p.y > 53.0, "{p:?}");
+    }
+
+    #[test]
+    fn boxes_apart_share_nothing_and_halves_of_each_other_a_third() {
+        let place = Rect::new(0.0, 0.0, 40.0, 30.0);
+        assert_eq!(place.long_side(), 40.0);
+        assert_eq!(place.iou(&place), 1.0);
+        assert!((place.iou(&Rect::new(20.0, 0.0, 40.0, 30.0)) - 1.0 / 3.0).abs() < 1e-6);
+        assert!((place.iou(&Rect::new(0.0, -15.0, 40.0, 30.0)) - 1.0 / 3.0).abs() < 1e-6);
+        assert_eq!(place.iou(&Rect::new(41.0, 0.0, 9.0, 9.0)), 0.0);
+        assert_eq!(
+            place.iou(&Rect::new(0.0, -9.0, 40.0, 9.0)),
+            0.0,
+            "an edge is no area"
+        );
+    }
+
+    #[test]
+    fn a_box_reaches_half_its_size_from_its_centre() {
+        let centred = Rect::from_centre(Point::new(10.0, 20.0), 6.0, 4.0);
+        assert_eq!(centred, Rect::new(7.0, 18.0, 6.0, 4.0));
+        assert_eq!(centred.centre(), Point::new(10.0, 20.0));
+    }
+
+    #[test]
+    fn a_box_contains_its_edges_and_nothing_beyond() {
+        let place = Rect::new(3.0, 2.0, 2.0, 6.0);
+        for (x, y) in [(3.0, 2.0), (5.0, 2.0), (3.0, 8.0), (5.0, 8.0)] {
+            assert!(place.contains(Point::new(x, y)));
+        }
+        for (x, y) in [(2.9, 4.0), (5.1, 4.0), (4.0, 1.9), (4.0, 8.1)] {
+            assert!(!place.contains(Point::new(x, y)));
+        }
     }
 
     #[test]

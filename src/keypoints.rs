@@ -246,6 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn a_head_leans_as_its_eye_line_does() {
+        let scheme = PointScheme::ibug68();
+        let mut points = vec![Point::new(50.0, 90.0); 68];
+        let mut roll_of = |left: (f32, f32), right: (f32, f32)| {
+            points[36] = Point::new(left.0, left.1);
+            points[45] = Point::new(right.0, right.1);
+            scheme.roll(&points)
+        };
+        assert_eq!(roll_of((30.0, 40.0), (70.0, 40.0)), 0.0);
+        assert!(
+            (roll_of((30.0, 40.0), (70.0, 60.0)) - 0.5f32.atan()).abs() < 1e-6,
+            "clockwise"
+        );
+        assert!((roll_of((70.0, 40.0), (30.0, 20.0)) - (0.5f32.atan() - std::f32::consts::PI)).abs() < 1e-6);
+        assert_eq!(PointScheme::unnamed(68).roll(&points), 0.0, "without eyes");
+    }
+
+    #[test]
     fn a_mirrored_group_is_the_same_group() {
         let scheme = PointScheme::ibug68();
         for group in &scheme.groups {
@@ -262,11 +280,15 @@ mod tests {
         far.contours[0].points.push(68);
         let mut lonely = good.clone();
         lonely.mirror[3] = 5;
-        let mut empty = good.clone();
-        empty.count = 0;
-        for bad in [far, lonely, empty] {
-            assert!(bad.validate().is_err());
+        let mut short = good.clone();
+        short.mirror.pop();
+        let mut one_eyed = good.clone();
+        one_eyed.inter_ocular.pop();
+        let (empty, large) = (PointScheme::unnamed(0), PointScheme::unnamed(MOST_POINTS + 1));
+        for bad in [far, lonely, short, one_eyed, empty, large] {
+            assert!(bad.validate().is_err(), "{bad:?}");
         }
+        PointScheme::unnamed(MOST_POINTS).validate().unwrap();
         PointScheme::unnamed(5).validate().unwrap();
     }
 }

@@ -1,4 +1,5 @@
 //! What makes training pictures more various: keypoints stay on what they mark, and pictures without a face show none.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use image::{GrayImage, Luma};
 use pinkpoint::{
@@ -111,6 +112,7 @@ proptest! {
         prop_assert!(out.keypoints[0].x < out.keypoints[1].x && out.keypoints[2].y > out.keypoints[0].y);
         prop_assert_eq!(grey_at(&out, out.keypoints[usize::from(mirrored)]), 111);
         prop_assert_eq!(grey_at(&out, out.keypoints[usize::from(!mirrored)]), MARK);
+        prop_assert_eq!(out.mirrored, mirrored);
         if mirrored {
             let again = (0..64)
                 .map(|seed| flip.apply(out.clone(), &mut generator(seed)).unwrap())
@@ -118,6 +120,100 @@ proptest! {
             prop_assert_eq!(again, Some(upper_left));
         }
     }
+}
+
+/// Where the crop without a face lies that `seed` gives: its centre, as seen from the face's, and its size, both in sizes of
+/// the face.
+fn beside(sample: &Sample, seed: u64) -> (Point, f32) {
+    let crop = FaceCrop {
+        negatives: 1.0,
+        roll: 0.0,
+        ..CROP
+    };
+    let out = crop.apply(sample.clone(), &mut generator(seed)).unwrap();
+    let there = Rect::around(&out.keypoints).unwrap();
+    let (face, middle) = (there.long_side(), there.centre());
+    let off = |at: f32| ((SIDE as f32 - 1.0) / 2.0 - at) / face;
+    (
+        Point::new(off(middle.x), off(middle.y)),
+        SIDE as f32 / crop.margin / face,
+    )
+}
+
+/// A face of 80 x 70 pixels whose box begins at `left`, `top`.
+fn face_at(left: f32, top: f32, width: u32, height: u32) -> Sample {
+    let corners = [(0.0, 0.0), (80.0, 0.0), (0.0, 70.0), (80.0, 70.0)];
+    let keypoints = corners.map(|(x, y)| Point::new(left + x, top + y));
+    Sample::new(GrayImage::new(width, height), keypoints.to_vec())
+}
+
+/// Least and largest of some numbers.
+fn extremes(values: impl Iterator<Item = f32>) -> (f32, f32) {
+    values.fold((f32::MAX, f32::MIN), |(least, most), value| {
+        (least.min(value), most.max(value))
+    })
+}
+
+#[test]
+fn crops_of_a_part_of_a_face_lie_round_it_and_have_about_its_size() {
+    // Centres anywhere in this picture are no further than 0.63 sizes from the face's.
+    let sample = face_at(10.0, 10.0, 100, 90);
+    let near: Vec<(Point, f32)> = (0..600)
+        .map(|seed| beside(&sample, seed))
+        .filter(|(off, _)| off.x.abs().max(off.y.abs()) > 0.63)
+        .collect();
+    let (left, right) = extremes(near.iter().map(|(off, _)| off.x));
+    let (top, bottom) = extremes(near.iter().map(|(off, _)| off.y));
+    for reach in [-left, right, -top, bottom] {
+        assert!((1.1..1.201).contains(&reach), "{left} {right} {top} {bottom}");
+    }
+    let (least, most) = extremes(near.iter().map(|(_, size)| *size));
+    assert!(
+        (0.499..0.55).contains(&least) && (1.8..2.001).contains(&most),
+        "{least} {most}"
+    );
+}
+
+#[test]
+fn crops_of_the_background_lie_anywhere_in_the_picture_and_are_of_many_sizes() {
+    let sample = face_at(100.0, 100.0, 1000, 800);
+    let far: Vec<(Point, f32)> = (0..600)
+        .map(|seed| beside(&sample, seed))
+        .filter(|(off, _)| off.x.max(off.y) > 1.21)
+        .collect();
+    assert!(far.len() > 200, "{}", far.len());
+    let (left, right) = extremes(far.iter().map(|(off, _)| 140.0 + 80.0 * off.x));
+    let (top, bottom) = extremes(far.iter().map(|(off, _)| 135.0 + 80.0 * off.y));
+    assert!(
+        (-0.1..20.0).contains(&left) && (980.0..1000.1).contains(&right),
+        "{left} {right}"
+    );
+    assert!(
+        (-0.1..20.0).contains(&top) && (780.0..800.1).contains(&bottom),
+        "{top} {bottom}"
+    );
+    let (least, most) = extremes(far.iter().map(|(_, size)| *size));
+    assert!(
+        (0.249..0.27).contains(&least) && (3.2..3.501).contains(&most),
+        "{least} {most}"
+    );
+}
+
+#[test]
+fn crops_without_a_face_lean_as_those_with_one_do() {
+    let crop = FaceCrop {
+        negatives: 1.0,
+        ..CROP
+    };
+    let lean = |seed| {
+        let out = crop.apply(face().0, &mut generator(seed)).unwrap().keypoints;
+        (out[1].y - out[0].y).atan2(out[1].x - out[0].x)
+    };
+    let (left, right) = extremes((0..200).map(lean));
+    assert!(
+        (0.35..0.501).contains(&-left) && (0.35..0.501).contains(&right),
+        "{left} {right}"
+    );
 }
 
 #[test]

@@ -102,6 +102,49 @@ fn nothing_but_misses_has_no_mean_and_fails_everywhere() {
     assert_eq!((nme_io_mean, auc8, fr8), (None, Some(0.0), Some(1.0)));
 }
 
+#[test]
+fn a_miss_counts_as_a_failure_and_in_no_mean() {
+    let scheme = PointScheme {
+        inter_ocular: vec![0, 1],
+        ..PointScheme::unnamed(3)
+    };
+    let labelled = vec![
+        Point::new(0.0, 0.0),
+        Point::new(100.0, 0.0),
+        Point::new(50.0, 60.0),
+    ];
+    let outcome = |off: Option<f32>| Outcome {
+        name: "a".into(),
+        predicted: off.map(|by| labelled.iter().map(|p| Point::new(p.x + by, p.y)).collect()),
+        labelled: labelled.clone(),
+        crop_extent: 224.0,
+    };
+    // Eight and ten of a hundred pixels are just at the two limits, which is no failure yet.
+    let result = score(&[outcome(Some(8.0)), outcome(Some(10.0)), outcome(None)], &scheme);
+    assert_eq!((result.n, result.miss), (3, 1));
+    let near = |value: Option<f64>, wanted: f64| assert!((value.unwrap() - wanted).abs() < 1e-9, "{value:?}");
+    near(result.nme_io_mean, 0.09);
+    near(result.fr8, 2.0 / 3.0);
+    near(result.fr10, 1.0 / 3.0);
+    // Of 8 and 10 pixels divided by 50, squared; half of the coordinates are not off.
+    near(result.mse_course, (0.16f64.powi(2) + 0.2f64.powi(2)) / 2.0 / 2.0);
+}
+
+#[test]
+fn no_pictures_have_no_figures_and_faces_without_eyes_no_failures() {
+    let none = score(&[], &PointScheme::ibug68());
+    assert_eq!(
+        (none.n, none.auc8, none.fr8, none.fr10, none.mse_course),
+        (0, None, None, None, None)
+    );
+    let blind = score(&outcomes(), &PointScheme::unnamed(68));
+    assert_eq!(
+        (blind.auc8, blind.fr8, blind.fr10, blind.nme_io_mean),
+        (None, None, None, None)
+    );
+    assert!(blind.nme_box_mean.is_some());
+}
+
 fn evaluate() -> Command {
     let mut command = Command::cargo_bin("pinkpoint").unwrap();
     command.arg("evaluate");

@@ -147,4 +147,29 @@ mod tests {
         }
         assert_eq!(Bias::learn(&scheme, []), None);
     }
+
+    #[test]
+    fn offsets_turn_and_grow_with_the_face() {
+        let eyes_first = PointScheme {
+            inter_ocular: vec![0, 1],
+            ..PointScheme::unnamed(3)
+        };
+        let moved = |points: &[Point], x: f32, y: f32| -> Vec<Point> {
+            points.iter().map(|p| Point::new(p.x + x, p.y + y)).collect()
+        };
+        let wide = [(0.0, 0.0), (40.0, 0.0), (20.0, 10.0)].map(|(x, y)| Point::new(x, y));
+        let bias = Bias::learn(&eyes_first, [(&wide[..], &moved(&wide, 2.0, 1.0)[..])]).unwrap();
+        let off_by = |points: &[Point], x: f32, y: f32| {
+            let (found, expected) = (bias.applied(&eyes_first, points), moved(points, x, y));
+            assert_eq!(found.len(), expected.len());
+            for (a, b) in found.iter().zip(expected) {
+                assert!(a.distance(b) < 1e-4, "{a:?} {b:?}");
+            }
+        };
+        let turned_and_twice_as_large = wide.map(|p| Point::new(300.0 - 2.0 * p.y, 2.0 * p.x));
+        off_by(&turned_and_twice_as_large, -2.0, 4.0);
+        let as_large_in_another_shape =
+            [(0.0, 0.0), (20.0, 0.0), (10.0, 20.0)].map(|(x, y)| Point::new(x, y));
+        off_by(&as_large_in_another_shape, 2.0, 1.0);
+    }
 }

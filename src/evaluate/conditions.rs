@@ -125,16 +125,50 @@ mod tests {
         assert_eq!(conditions(&face(40.0, -0.3), 120), [Condition::Turned]);
         assert_eq!(conditions(&face(40.0, 0.0), 50), [Condition::Dark]);
         assert_eq!(conditions(&face(29.0, 0.0), 120), [Condition::Small]);
+        assert_eq!(
+            conditions(&face(30.0, 0.0), 60),
+            [],
+            "neither small nor dark: just at the limits"
+        );
     }
 
     #[test]
-    fn a_leaning_face_is_not_turned() {
-        let mut leaning = face(40.0, 0.0);
-        for point in &mut leaning {
-            let (x, y) = (point.x - 50.0, point.y - 40.0);
-            *point = Point::new(50.0 + 0.8 * x - 0.6 * y, 40.0 + 0.6 * x + 0.8 * y);
-        }
-        assert_eq!(conditions(&leaning, 120), []);
+    fn every_condition_has_a_name_of_its_own() {
+        assert_eq!(
+            Condition::ALL.map(Condition::name),
+            ["turned over 30 degrees", "dark", "small"]
+        );
+    }
+
+    #[test]
+    fn darkness_is_that_of_the_face_and_not_of_the_picture() {
+        let points = face(40.0, 0.0);
+        // The tight box of the points: 30 to 70 and 40 to 60.
+        let lit = |inside: u8, outside: u8| {
+            let picture = GrayImage::from_fn(100, 100, |x, y| {
+                let within = (30..70).contains(&x) && (40..60).contains(&y);
+                Luma([if within { inside } else { outside }])
+            });
+            Condition::of(&points, &picture, &PointScheme::ibug68())
+        };
+        assert_eq!(lit(60, 0), []);
+        assert_eq!(lit(59, 255), [Condition::Dark]);
+    }
+
+    #[test]
+    fn a_leaning_face_is_turned_no_sooner_than_an_upright_one() {
+        let leaning = |along| {
+            let mut points = face(40.0, along);
+            for point in &mut points {
+                let (x, y) = (point.x - 50.0, point.y - 40.0);
+                *point = Point::new(50.0 + 0.8 * x - 0.6 * y, 40.0 + 0.6 * x + 0.8 * y);
+            }
+            points
+        };
+        assert_eq!(conditions(&leaning(0.0), 120), []);
+        assert_eq!(conditions(&leaning(0.28), 120), []);
+        assert_eq!(conditions(&leaning(0.3), 120), [Condition::Turned]);
+        assert_eq!(conditions(&leaning(-0.3), 120), [Condition::Turned]);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub fn interval<'a>(values: impl IntoIterator<Item = (&'a str, f64)>) -> Option<
     let mut means: Vec<f64> = (0..DRAWS).map(|_| draw()).collect();
     means.sort_by(f64::total_cmp);
     let tail = (DRAWS as f64 * TAILS) as usize;
-    Some((means[tail], means[DRAWS - 1 - tail]))
+    Some((means[tail], *means.iter().nth_back(tail)?))
 }
 
 #[cfg(test)]

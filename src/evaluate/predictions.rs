@@ -31,3 +31,28 @@ pub fn write_predictions(path: &Path, outcomes: &[Outcome], points: usize) -> Re
         writer.flush()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Point;
+
+    #[test]
+    fn there_is_a_line_for_every_picture_and_a_miss_has_empty_values() {
+        let outcome = |name: &str, predicted| Outcome {
+            name: name.into(),
+            labelled: Vec::new(),
+            predicted,
+            crop_extent: 1.0,
+        };
+        let outcomes = [
+            outcome("b.jpg", Some(vec![Point::new(1.5, 2.0), Point::new(-3.0, 0.25)])),
+            outcome("a.jpg", None),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("predictions.csv");
+        write_predictions(&path, &outcomes, 2).unwrap();
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(written, "name,x0,y0,x1,y1\nb.jpg,1.5,2,-3,0.25\na.jpg,,,,\n");
+    }
+}

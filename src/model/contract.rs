@@ -292,6 +292,7 @@ impl CropRule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Rect;
 
     fn example() -> Contract {
         Contract::assumed("example".into(), 224, 68)
@@ -342,6 +343,97 @@ mod tests {
     }
 
     #[test]
+    fn values_at_the_limits_are_accepted_and_those_beyond_refused() {
+        let accepted = |change: fn(&mut Contract, f32), value: f32| {
+            let mut contract = example();
+            change(&mut contract, value);
+            contract.to_json().is_ok()
+        };
+        let side: fn(&mut Contract, f32) = |c, side| c.input_side = side as u32;
+        let scale: fn(&mut Contract, f32) = |c, scale| c.output.scale = scale;
+        let offset: fn(&mut Contract, f32) = |c, offset| c.output.offset = offset;
+        let margin: fn(&mut Contract, f32) = |c, margin| c.crop.margin = margin;
+        let fraction: fn(&mut Contract, f32) = |c, fraction| c.crop.picture_fraction = Some(fraction);
+        let shift: fn(&mut Contract, f32) = |c, shift| c.crop.shift_down = shift;
+        for (change, good, bad) in [
+            (side, [16.0, 1024.0], [15.0, 1025.0]),
+            (scale, [-50.0, 1e-9], [0.0, f32::INFINITY]),
+            (offset, [-50.0, 0.0], [f32::NAN, f32::INFINITY]),
+            (margin, [20.0, 0.1], [20.1, 0.0]),
+            (fraction, [20.0, 0.1], [20.1, 0.0]),
+            (shift, [-2.0, 2.0], [-2.1, f32::NAN]),
+        ] {
+            for value in good {
+                assert!(accepted(change, value), "{value}");
+            }
+            for value in bad {
+                assert!(!accepted(change, value), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_crop_of_a_face_is_shifted_along_its_own_axis_and_enlarged() {
+        let mut contract = example();
+        contract.input_side = 96;
+        contract.crop = CropRule {
+            margin: 1.5,
+            shift_down: 0.25,
+            picture_fraction: None,
+        };
+        let face = |roll: f32, size: f32| FaceBox {
+            centre: Point::new(100.0, 60.0),
+            width: 40.0 * size,
+            height: 80.0 * size,
+            roll,
+        };
+        let crop = |x, y, extent, roll| CropTransform {
+            centre: Point::new(x, y),
+            extent,
+            roll,
+            side: 96,
+        };
+        assert_eq!(
+            contract.crop_of_face(&face(0.0, 1.0)),
+            crop(100.0, 80.0, 120.0, 0.0)
+        );
+        let quarter = std::f32::consts::FRAC_PI_2;
+        let leaning = contract.crop_of_face(&face(quarter, 1.0));
+        let expected = crop(80.0, 60.0, 120.0, quarter);
+        assert!(
+            leaning.centre.distance(expected.centre) < 1e-4,
+            "what is below a face lies to its left now"
+        );
+        assert_eq!((leaning.extent, leaning.roll), (expected.extent, expected.roll));
+        let point = contract.crop_of_face(&face(0.0, 0.0));
+        assert_eq!(point.extent, 1.5, "a face without extent counts as a pixel");
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_is_read_as_the_course_does_whatever_its_side() {
+        let course = example();
+        let half = Contract::assumed("half".into(), 112, 68);
+        assert_eq!((course.output.scale, course.output.offset), (50.0, 100.0));
+        assert_eq!((half.output.scale, half.output.offset), (25.0, 50.0));
+        let whole = course.crop_of_picture(300, 250).unwrap();
+        assert_eq!((whole.centre, whole.side), (Point::new(149.5, 124.5), 224));
+        assert!((whole.extent - 224.0).abs() < 1e-3, "224 of 250 pixels");
+        let face = FaceBox::upright(&Rect::new(0.0, 0.0, 100.0, 100.0));
+        let crop = course.crop_of_face(&face);
+        assert!(
+            crop.centre.y < face.centre.y,
+            "there is more above the points than below"
+        );
+    }
+
+    #[test]
+    fn a_net_of_tight_crops_sees_no_whole_pictures() {
+        let mut contract = example();
+        contract.crop.picture_fraction = None;
+        assert_eq!(contract.crop_of_picture(300, 250), None);
+    }
+
+    #[test]
     fn a_net_can_be_read_in_another_way_that_makes_sense() {
         let reading = Reading {
             input_side: 96,
@@ -349,8 +441,13 @@ mod tests {
                 scale: 48.0,
                 offset: 47.5,
             },
-            ..example().reading()
+            crop: CropRule {
+                margin: 1.3,
+                shift_down: 0.0,
+                picture_fraction: None,
+            },
         };
+        reading.check().unwrap();
         let read = example().read_as(reading).unwrap();
         assert_eq!((read.reading(), read.scheme), (reading, example().scheme));
         let nonsense = Reading {
@@ -358,6 +455,7 @@ mod tests {
             ..reading
         };
         assert!(example().read_as(nonsense).is_err());
+        assert!(nonsense.check().is_err());
     }
 
     #[test]

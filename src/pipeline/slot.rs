@@ -125,6 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_is_full_until_its_value_is_taken() {
+        let slot = Slot::default();
+        assert!(!slot.is_full());
+        slot.put(1);
+        assert!(slot.is_full());
+        slot.take_now();
+        assert!(!slot.is_full());
+    }
+
+    #[test]
     fn waiting_ends_with_a_value_or_with_closing() {
         let slot = Arc::new(Slot::default());
         let other = slot.clone();

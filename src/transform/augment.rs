@@ -108,7 +108,7 @@ impl FaceCrop {
         let (centre, size) = (0..Self::DRAWS)
             .map(|_| draw())
             .find(|&(centre, size)| Rect::from_centre(centre, size, size).iou(face) < Self::NO_FACE_IOU)
-            .unwrap_or((middle, size * Self::NO_FACE_SIZES.1));
+            .unwrap_or((middle, Self::NO_FACE_SIZES.1 * size));
         CropTransform {
             roll: self.roll * triangular(rng),
             ..CropTransform::upright(centre, self.margin * size, self.side)

@@ -379,6 +379,30 @@ mod tests {
     }
 
     #[test]
+    fn a_shrunk_crop_keeps_the_detail_that_its_pixels_can_show() {
+        // Stripes of six pixels, of which the crop has two each.
+        let striped = GrayImage::from_fn(400, 400, |x, _| {
+            image::Luma([if (x / 6).is_multiple_of(2) { 40 } else { 200 }])
+        });
+        let crop = CropTransform::upright(Point::new(200.0, 200.0), 3.0 * 32.0, 32);
+        let cut = cut(&striped, &crop).unwrap();
+        let row: Vec<u8> = (0..32).map(|x| cut[(x, 16)][0]).collect();
+        for four in row.windows(4) {
+            let (dark, bright) = (four.iter().min().unwrap(), four.iter().max().unwrap());
+            assert!(*dark < 60 && *bright > 180, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_part_to_be_shrunk_reaches_two_crop_pixels_beyond_the_crops_and_ends_with_the_frame() {
+        let frame = GrayImage::new(600, 500);
+        let crop = |x, y| CropTransform::upright(Point::new(x, y), 4.0 * 64.0, 64);
+        // From the middle of the first crop pixel to that of the last are 63 times 4 pixels.
+        assert_eq!(part_under(&frame, &crop(300.0, 250.0)), [166, 116, 269, 269]);
+        assert_eq!(part_under(&frame, &crop(0.0, 500.0)), [0, 366, 135, 134]);
+    }
+
+    #[test]
     fn fields_are_means_whatever_the_side() {
         for side in [28, 64, 96, 112] {
             let mut batch = CropBatch::default();
