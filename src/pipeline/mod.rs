@@ -29,6 +29,8 @@ mod recycle;
 mod scene;
 mod silence;
 mod slot;
+#[cfg(test)]
+mod slot_tests;
 mod stats;
 mod study;
 mod verify;
@@ -38,7 +40,7 @@ mod weights;
 use std::{
     io,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{self, Arc, atomic::Ordering},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
