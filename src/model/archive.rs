@@ -291,9 +291,33 @@ fn open(bytes: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Problem> {
             "no table of contents at its end, so perhaps cut off: {e}"
         ))
     })?;
+    if table_at_end(bytes) != Some(zip.central_directory_start()) {
+        return Err(Problem::Damaged("something follows its table of contents".into()));
+    }
     // Names and sizes are in the file twice; checksums cover contents only.
     zip.validate_header_consistency().map_err(damaged)?;
     Ok(zip)
+}
+
+/// Where the table of contents begins by what the last bytes of the file say, which is what libtorch goes by; `None` where they
+/// are not the end of an archive, or a comment's. (APPNOTE.TXT of PKWARE, 4.3.14 to 4.3.16.)
+fn table_at_end(bytes: &[u8]) -> Option<u64> {
+    /// The last record, whose last two bytes are the length of a comment behind it.
+    const END: (&[u8], usize) = (b"PK\x05\x06", 22);
+    /// Before it, in archives with room for large files, where to find the record of such.
+    const LOCATOR: (&[u8], usize) = (b"PK\x06\x07", 20);
+    let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let end = bytes.len().checked_sub(END.1)?;
+    if !bytes[end..].starts_with(END.0) || !bytes.ends_with(&[0, 0]) {
+        return None;
+    }
+    let locator = end.checked_sub(LOCATOR.1)?;
+    if bytes[locator..].starts_with(LOCATOR.0) {
+        let record = usize::try_from(number(locator + 8)?).ok()?;
+        return number(record.checked_add(48)?);
+    }
+    // Its size and, behind that, its place, four bytes each.
+    Some(number(end + 12)? >> 32)
 }
 
 /// Names and contents of all entries; reading an entry to its end checks its checksum.

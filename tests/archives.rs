@@ -1,0 +1,112 @@
+//! Zip archives that mean two things at once, or lead elsewhere: what was checked has to be what libtorch then reads.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{
+    io::{Cursor, Read, Write},
+    path::Path,
+};
+
+use pinkpoint::model::archive;
+use zip::{
+    CompressionMethod, ZipArchive, ZipWriter,
+    read::{ArchiveOffset, Config},
+    write::SimpleFileOptions,
+};
+
+/// Names and contents of a net of the tests.
+fn entries() -> Vec<(String, Vec<u8>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/steady-64.pt");
+    let config = Config {
+        archive_offset: ArchiveOffset::Known(0),
+    };
+    let mut zip = ZipArchive::with_config(config, Cursor::new(std::fs::read(path).unwrap())).unwrap();
+    let entries = (0..zip.len()).map(|index| {
+        let mut entry = zip.by_index(index).unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        (entry.name().unwrap().into_owned(), content)
+    });
+    entries.collect()
+}
+
+fn zipped(entries: &[(String, Vec<u8>)], comment: &str) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in entries {
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file(name, stored).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.set_comment(comment).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+fn refused(bytes: Vec<u8>) -> String {
+    archive::check(bytes).unwrap_err().to_string()
+}
+
+#[test]
+fn names_that_lead_elsewhere_or_mean_two_entries_are_refused() {
+    assert!(archive::check(zipped(&entries(), "")).is_ok());
+    for odd in [
+        "steady-64/../../etc/cron.d/job",
+        "/etc/passwd",
+        "steady-64//data/7",
+        "steady-64/./data/7",
+        "steady-64\\data\\7",
+        "C:/data/7",
+        "other/data/7",
+        "data.pkl",
+        // libtorch finds names whatever their case.
+        "steady-64/DATA.PKL",
+        "steady-64/code/__torch__.PY",
+    ] {
+        let mut entries = entries();
+        entries.push((odd.into(), b"x".to_vec()));
+        let message = refused(zipped(&entries, ""));
+        assert!(message.contains("damaged"), "{odd}: {message}");
+    }
+}
+
+#[test]
+fn a_second_table_of_contents_is_refused() {
+    // Some readers look for the table from the end of the file, some for the last one that makes sense.
+    let hidden = zipped(&[("steady-64/a".into(), b"x".to_vec())], "");
+    let text: String = hidden.iter().map(|&byte| char::from(byte)).collect();
+    assert!(refused(zipped(&entries(), &text)).contains("damaged"));
+    assert!(refused(zipped(&entries(), "a comment")).contains("damaged"));
+    let mut longer = zipped(&entries(), "");
+    longer.extend_from_slice(b"behind the end");
+    assert!(refused(longer).contains("damaged"));
+    let mut moved = b"PK before the beginning".to_vec();
+    moved.extend(zipped(&entries(), ""));
+    assert!(refused(moved).contains("damaged"));
+}
+
+#[test]
+fn entries_that_share_their_bytes_are_refused() {
+    let mut bytes = zipped(&entries(), "");
+    // The place of an entry's bytes stands 42 bytes into its line of the table.
+    let lines: Vec<usize> = (0..bytes.len() - 4)
+        .filter(|&at| bytes[at..].starts_with(b"PK\x01\x02"))
+        .collect();
+    let first: [u8; 4] = bytes[lines[1] + 42..lines[1] + 46].try_into().unwrap();
+    bytes[lines[2] + 42..lines[2] + 46].copy_from_slice(&first);
+    assert!(refused(bytes).contains("damaged"));
+}
+
+#[test]
+fn code_that_is_no_text_and_classes_written_in_cpp_are_refused() {
+    let changed = |ending: &str, content: &[u8]| {
+        let mut entries = entries();
+        let entry = entries
+            .iter_mut()
+            .find(|(name, _)| name.ends_with(ending))
+            .unwrap();
+        entry.1 = content.to_vec();
+        refused(zipped(&entries, ""))
+    };
+    assert!(changed("code/__torch__.py", b"x = \"\xff\"\n").contains("damaged"));
+    let pickle = b"\x80\x02c__torch__.torch.classes.quantized\nConv2dPackedParamsBase\n.";
+    assert!(changed("/data.pkl", pickle).contains("written in C++"));
+}
