@@ -110,7 +110,11 @@ impl Run {
             .collect()
     }
 
+    /// Files that it keeps, but for the list of nets that were tried, which holds checksums.
     fn files_left(&self) -> Vec<PathBuf> {
+        const TRIED: &str = "tried-nets.json";
+        /// Far less than a picture.
+        const LONGEST_LIST: u64 = 200;
         let mut left = Vec::new();
         let mut folders = vec![self.home.path().to_path_buf()];
         while let Some(folder) = folders.pop() {
@@ -118,7 +122,7 @@ impl Run {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
-                } else {
+                } else if !path.ends_with(TRIED) || path.metadata().unwrap().len() > LONGEST_LIST {
                     left.push(path);
                 }
             }
