@@ -15,7 +15,7 @@ use harness::{
 use pinkpoint::{
     app::{Settings, Start, Window},
     geometry::Rect,
-    source::{SourceSpec, Turn},
+    source::{CameraWishes, SourceSpec, Turn},
 };
 
 const FACE: Rect = Rect::new(100.0, 60.0, 80.0, 90.0);
@@ -191,4 +191,24 @@ fn two_nets_are_compared_until_that_is_ended() {
     press(&mut harness, CTRL | egui::Modifiers::SHIFT, egui::Key::K);
     harness.run_steps(3);
     wait_until(&mut harness, |harness| !has(harness, "beside it"));
+}
+
+#[test]
+fn a_part_of_the_program_that_panics_is_told_of_and_the_video_goes_on() {
+    let webcam = Webcam::default();
+    let mut open = webcam.opener();
+    let mut panics = true;
+    let opener = move |spec: &SourceSpec, wishes: &CameraWishes| {
+        assert!(!std::mem::take(&mut panics), "on purpose");
+        open(spec, wishes)
+    };
+    let mut harness = window_onto(
+        Box::new(opener),
+        SourceSpec::Camera(0),
+        vec![FACE],
+        "steady-64.pt",
+        Start::default(),
+    );
+    wait_for(&mut harness, "this part began anew");
+    wait_for(&mut harness, "640×480 px");
 }
