@@ -1,6 +1,9 @@
 //! `pinkpoint cameras`: which cameras can be used, and how to name them.
 
-use crate::source::cameras::{self, Camera, Mode};
+use crate::source::{
+    PixelFormat,
+    cameras::{self, Camera, Mode},
+};
 
 /// List the cameras that can capture.
 #[derive(Debug, clap::Args)]
@@ -19,12 +22,15 @@ pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
         );
     }
     for (number, camera) in cameras.iter().enumerate() {
-        say!("{}", about(number, camera, &camera.modes()).trim_end());
+        say!(
+            "{}",
+            about(number, camera, &camera.formats(), &camera.modes()).trim_end()
+        );
     }
     Ok(())
 }
 
-fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
+fn about(number: usize, camera: &Camera, formats: &[PixelFormat], modes: &[Mode]) -> String {
     let mut text = format!("camera:{number}  {}  {}\n", camera.node.display(), camera.name);
     if let Some(path) = &camera.stable_path {
         text += &format!("    always the same: {}\n", path.display());
@@ -37,13 +43,17 @@ fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
         let (width, height) = mode.size;
         text += &format!("    {} {width} x {height}{fps}\n", mode.format);
     }
+    let unread = formats.iter().filter(|format| !format.is_read());
+    let unread: Vec<String> = unread.map(PixelFormat::to_string).collect();
+    if !unread.is_empty() {
+        text += &format!("    not read here: {}\n", unread.join(", "));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::PixelFormat;
 
     #[test]
     fn a_camera_is_described_by_what_can_be_typed() {
@@ -57,13 +67,15 @@ mod tests {
             size: (1280, 720),
             rates: vec![30.0, 15.0],
         };
-        let text = about(1, &camera, &[mode]);
+        let formats = [PixelFormat::MJPG, PixelFormat(*b"HSV3")];
+        let text = about(1, &camera, &formats, &[mode]);
         for part in [
             "camera:1",
             "/dev/video2",
             "Some Webcam",
             "/dev/v4l/by-id/usb-some-index0",
             "MJPG 1280 x 720",
+            "not read here: HSV3",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

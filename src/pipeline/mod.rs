@@ -25,6 +25,7 @@ mod govern;
 mod infer;
 mod inside;
 mod output;
+mod pace;
 mod recycle;
 mod scene;
 mod silence;
@@ -219,6 +220,7 @@ impl Pipeline {
             wishes: setup.wishes,
             to_set: std::collections::BTreeMap::new(),
             to_reset: false,
+            news: None,
         };
         let died = event_sender;
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
