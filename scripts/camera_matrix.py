@@ -7,21 +7,23 @@ changes in a row. Prints a line for everything that was tried, with what was exp
 A machine whose cameras can be taken away is not part of this repository; it is given as two commands:
 
     --machine   runs the words that follow it as root on a machine that has the camera {device}, with these files at these paths and
-                this folder writable, and gives back the exit status. Left out: the camera is of this machine.
-    --control   does something to the camera there; {word} is unplug, plug, freeze, thaw, or elsewhere (plug it in so that its node
-                has another number; without it, and else, the old node is held open meanwhile). What it cannot do is given by
-                --without freeze,elsewhere and not tried.
+                this folder writable, and ends with their exit status. Left out: the camera is of this machine.
+    --control   does something to the camera there; {word} is one of unplug, plug, freeze, thaw, elsewhere (plug it in so that its
+                node has another number). --without names those that it cannot do. Without elsewhere the old node is held open
+                meanwhile, so that its number is not free; with hold among --without, that is not tried either.
 
-Parts: formats (all that `pinkpoint cameras` lists, and those that it says are not read), replug, record, freeze, odd (in use, no
-camera at all, none at the start), changes. Needs Python 3.10, Xvfb, xdotool and v4l2-ctl there, and import and ffprobe if they are
-there. For a machine that emulates another, limits are wide; times are of the program's log. `--out FOLDER` (below this folder) keeps
-its log, and pictures of the screen.
+Parts: modes (a picture in every format and size, by `pinkpoint cameras --try`), formats (the same in the window), unread (formats that
+are offered and not read), replug, record, freeze, odd (in use, no camera at all, none at the start), changes. Needs Python 3.10, Xvfb,
+xdotool and v4l2-ctl there, and import and ffprobe if they are there. Limits are wide, for machines that are emulated; times are those
+of the program's log. --out FOLDER (below this folder) keeps logs, recordings and pictures of the screen.
 """
 import argparse
+import fcntl
 import os
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -33,6 +35,8 @@ from camera_window import PATIENCE, Hang, Screen, Window
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (640, 480)
+# As linux/videodev2.h numbers them.
+VIDIOC_ENUM_FMT, CAPTURE = 0xC0405602, 1
 # Seconds.
 MOST_BETWEEN_TRIES = 2.0
 # A try that lasts longer than this had opened the camera.
@@ -46,8 +50,10 @@ def arguments():
     parser.add_argument("--without", type=lambda text: text.split(","), default=[], metavar="WORD,WORD")
     parser.add_argument("--device", default="", help="put in for {device}, and named in what is printed")
     parser.add_argument("--part", type=lambda text: text.split(","), default=list(PARTS), metavar="PART,PART")
+    parser.add_argument("--formats", type=lambda text: text.split(","), default=[], help="only these of formats and unread")
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/pinkpoint")
-    parser.add_argument("--weights", type=Path, default=ROOT / "tests/weights/steady-64.pt", help="a small net, since the machine may be slow")
+    parser.add_argument("--arguments", type=shlex.split, default=["--weights", ROOT / "tests/weights/steady-64.pt", "--max-fps", "5"],
+                        help="further ones for the program (default: a small net and 5 frames a second, for slow machines)")
     parser.add_argument("--other", default="demo", help="what the changes switch to besides the camera (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the changes")
     parser.add_argument("--out", type=Path, default=Path("camera_matrix"))
@@ -55,6 +61,15 @@ def arguments():
     if unknown := set(args.part) - set(PARTS):
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     return args
+
+
+def offers_a_format(node):
+    try:
+        with open(node, "rb", buffering=0) as device:
+            fcntl.ioctl(device, VIDIOC_ENUM_FMT, bytearray(struct.pack("II56x", 0, CAPTURE)))
+        return True
+    except OSError:
+        return False
 
 
 class Camera:
@@ -90,25 +105,26 @@ class Camera:
         return word not in self.args.without
 
     def is_there(self):
-        """Whether what the program waits for is there."""
+        """Whether what the program waits for is there, and offers a format: a loopback is there before its feed is."""
         if self.link:
-            return os.path.exists(self.link)
+            return offers_a_format(self.link)
         names = Path("/sys/class/video4linux").glob("video*/name")
-        return any(name.read_text().strip() == self.name for name in names)
+        nodes = [f"/dev/{name.parent.name}" for name in names if name.read_text().strip() == self.name]
+        return any(offers_a_format(node) for node in nodes)
 
     def plug(self, word="plug"):
         """Plugs it in; when it was there."""
-        return self.change(word, True)
+        worked, there = self.change(word, True)
+        if not worked:
+            raise Hang(f"{word} failed")
+        return there
 
     def unplug(self):
-        """Takes it away; when it was gone, or nothing where that needs somebody to let go of it."""
-        try:
-            return self.change("unplug", False)
-        except Hang:
-            return None
+        """Takes it away; whether that worked without somebody having to let go of it, and when nothing came from it any more."""
+        return self.change("unplug", False)
 
     def change(self, word, there):
-        """Does it; when the camera was there, or gone, as nearly as looking 50 times a second shows."""
+        """Does it; whether that worked, and when the camera was there, or gone, as nearly as looking 50 times a second shows."""
         seen, over = [], threading.Event()
 
         def watch():
@@ -118,15 +134,15 @@ class Camera:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
+        worked = False
         try:
-            if not self.do(word):
-                raise Hang(f"{word} failed")
+            worked = self.do(word)
             # Its link may be made, or taken away, a moment later.
             watcher.join(5)
         finally:
             over.set()
             watcher.join()
-        return seen[0]
+        return worked, seen[0]
 
 
 class Matrix:
@@ -158,11 +174,15 @@ class Matrix:
                 "saving": {"folder": str(self.args.out / "recordings")},
                 "cameras": {self.camera.key: wish} if wish else {}}
 
+    def wanted(self, formats):
+        """Those of the formats that are to be tried in the window, each once."""
+        return [fourcc for fourcc in dict.fromkeys(formats) if not self.args.formats or fourcc in self.args.formats]
+
     def open(self, source=None, wish=None, **view):
         home = self.args.out / f"{self.args.device}-{self.part}-{len(self.windows) + 1}"
         shutil.rmtree(home, ignore_errors=True)
         source = source or self.camera.link or self.camera.node
-        window = Window(self.args.program, self.args.weights, self.screen, home, source, self.settings(wish, **view))
+        window = Window(self.args.program, self.args.arguments, self.screen, home, source, self.settings(wish, **view))
         self.windows.append(window)
         return window
 

@@ -1,4 +1,5 @@
 """What scripts/camera_matrix.py tries with a camera, part by part."""
+import csv
 import json
 import os
 import random
@@ -31,10 +32,20 @@ def tried(matrix, what, do):
         matrix.put_back(len(matrix.failed))
 
 
+def modes(matrix):
+    """Every format and size that is read, a picture of each, without the window."""
+    text = subprocess.run([matrix.args.program, "cameras", "--try"], capture_output=True, text=True, check=True).stdout
+    first = re.split(r"^camera:1 ", text, flags=re.M)[0]
+    found = re.findall(r"^    tried (\S.*?) (\d+ x \d+): (.*)$", first, re.M)
+    for fourcc, size, seen in found:
+        matrix.say(f"{fourcc} {size}", "a picture", seen, seen.startswith(f"a picture of {size} in {fourcc} after"))
+    matrix.say("formats and sizes", f"all {len(matrix.camera.modes)} tried", len(found), len(found) == len(matrix.camera.modes))
+
+
 def formats(matrix):
     """Every format and size that is read: a window for each format, in which one size after the other is chosen."""
     camera = matrix.camera
-    for fourcc in dict.fromkeys(fourcc for fourcc, _ in camera.modes):
+    for fourcc in matrix.wanted(fourcc for fourcc, _ in camera.modes):
         sizes = sorted({size for other, size in camera.modes if other == fourcc})
         tried(matrix, fourcc, lambda f=fourcc, s=sizes: one_format(matrix, f, s))
 
@@ -64,14 +75,22 @@ def unread(matrix):
     """Formats that are offered and not read."""
     if not matrix.camera.unread:
         matrix.pass_over("formats that are not read", "there are none")
-    for fourcc in matrix.camera.unread:
+    for fourcc in matrix.wanted(matrix.camera.unread):
         tried(matrix, fourcc, lambda f=fourcc: unread_format(matrix, f))
 
 
 def choose(window, at, row):
-    """Opens a list of the panel of settings, and takes a row of it."""
-    window.click(*at)
-    window.click(at[0], at[1] + ROW * (row + 1))
+    """Opens a list of the panel of settings, and takes a row of it, which opens the camera anew. On a slow machine a click may come
+    before the list is drawn."""
+    for patience in (2, 6, 12, 20):
+        began = time.time()
+        window.click(*at, patience)
+        window.click(at[0], at[1] + ROW * (row + 1), patience)
+        try:
+            return window.wait_for(r"\btrying\b", began, 5 + patience)
+        except Hang:
+            window.keys("Escape")
+    raise Hang("the list in the panel does not open")
 
 
 def unread_format(matrix, fourcc):
@@ -84,21 +103,21 @@ def unread_format(matrix, fourcc):
 
 
 def unplug(camera, window):
-    """Takes the camera away, also where that needs the program to have let go of it; when it was gone."""
-    began = time.time()
-    gone = camera.unplug()
-    if gone is None:
-        window.wait_for("waiting for a source", began)
+    """Takes the camera away, also where that needs the program to have let go of it; when nothing came from it any more."""
+    worked, gone = camera.unplug()
+    if not worked:
+        window.wait_for("no pictures, next try", gone - 1)
         deadline = time.time() + PATIENCE
-        while camera.unplug() is None and time.time() < deadline:
+        while not camera.unplug()[0] and time.time() < deadline:
             time.sleep(0.5)
-    return gone or began
+    return gone
 
 
 def is_noticed(matrix, window, since, what):
     """Tells how long it took until the program noticed that there are no pictures any more, and until the window said so."""
-    noticed = window.wait_for("no pictures, next try", since).stamp - since
-    said = window.wait_for("waiting for a source", since)
+    # It may see the camera go a moment before this script does.
+    noticed = max(0.0, window.wait_for("no pictures, next try", since - 1).stamp - since)
+    said = window.wait_for("waiting for a source", since - 1)
     matrix.say(what, f"noticed within {MOST_UNTIL_NOTICED:.0f} s, said within {MOST_UNTIL_SAID:.0f} s",
                f"noticed after {noticed:.1f} s, said after {said.stamp - since:.1f} s: {said.text}",
                noticed <= MOST_UNTIL_NOTICED and said.stamp - since <= MOST_UNTIL_SAID)
@@ -175,8 +194,7 @@ def record(matrix):
     window.wait_for("net loaded", window.began)
     window.keys("ctrl+r")
     time.sleep(6)
-    began = unplug(camera, window)
-    window.wait_for("waiting for a source", began)
+    is_noticed(matrix, window, unplug(camera, window), "unplugged while it records")
     time.sleep(4)
     matrix.first_try(window, camera.plug(), "back while it records")
     time.sleep(6)
@@ -185,8 +203,7 @@ def record(matrix):
     is_whole(matrix, folder, "recorded over the gap")
     window.keys("ctrl+r")
     time.sleep(6)
-    began = unplug(camera, window)
-    window.wait_for("waiting for a source", began)
+    is_noticed(matrix, window, unplug(camera, window), "unplugged while it records")
     window.keys("ctrl+r")
     is_whole(matrix, folder, "ended while the camera was away")
     matrix.first_try(window, camera.plug(), "back after the recording")
@@ -215,10 +232,10 @@ def is_whole(matrix, folder, what):
     seen, ok = [], {file.suffix for file in files} == {".mkv", ".csv"}
     for file in files:
         if file.suffix == ".csv":
-            rows = [line.split(",") for line in file.read_text().splitlines()]
+            with file.open(newline="") as table:
+                rows = list(csv.reader(table))
             ok &= len({len(row) for row in rows}) == 1
-            times = [row[2] for row in rows[1:]]
-            seen.append(f"{len(rows) - 1} rows of {len(rows[0])} columns" + (f" until {times[-1]}" if times else ""))
+            seen.append(f"{len(rows) - 1} rows of {len(rows[0])} columns" if rows else "an empty table")
         elif shutil.which("ffprobe"):
             command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file]
             read = subprocess.run(command, capture_output=True, text=True)
@@ -241,13 +258,13 @@ def freeze(matrix):
     matrix.shows(window, window.began, "streaming")
     time.sleep(5)
     for turn, frozen_for in ((1, 8), (2, 20)):
-        camera.do("freeze")
         began = time.time()
+        camera.do("freeze")
         is_noticed(matrix, window, began, f"frozen ({turn})")
         time.sleep(max(0.0, frozen_for + began - time.time()))
         matrix.shot(window, f"frozen-{turn}")
-        camera.do("thaw")
         thawed = time.time()
+        camera.do("thaw")
         back = window.pictures(thawed)
         matrix.say(f"thawed ({turn})", f"pictures within {MOST_UNTIL_BACK} s", f"{back.stamp - thawed:.1f} s",
                    back.stamp - thawed <= MOST_UNTIL_BACK)
@@ -480,4 +497,4 @@ def told(taken):
     return f"{taken[0]} files, {taken[1]} threads, {taken[2]:.0f} MB"
 
 
-PARTS = {"formats": formats, "unread": unread, "replug": replug, "record": record, "freeze": freeze, "odd": odd, "changes": changes}
+PARTS = {"modes": modes, "formats": formats, "unread": unread, "replug": replug, "record": record, "freeze": freeze, "odd": odd, "changes": changes}

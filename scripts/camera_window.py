@@ -43,7 +43,7 @@ class Entry:
 class Window:
     """The program with its window open. Settings, log and all else that it keeps are in `home`."""
 
-    def __init__(self, program, weights, screen, home, source, settings):
+    def __init__(self, program, arguments, screen, home, source, settings):
         home.mkdir(parents=True, exist_ok=True)
         self.settings_file, self.stats_file = home / "settings.json", home / "stats.json"
         self.log_file = home / "state/pinkpoint/pinkpoint.log"
@@ -55,7 +55,7 @@ class Window:
             self.environment.pop(session, None)
         self.began = time.time()
         self.read_to, self.entries = self.log_file.stat().st_size if self.log_file.exists() else 0, []
-        command = [program, "--source", source, "--weights", weights, "--settings", self.settings_file, "--stats", self.stats_file]
+        command = [program, "--source", source, "--settings", self.settings_file, "--stats", self.stats_file, *arguments]
         self.errors = (home / "stderr.txt").open("w")
         self.process = subprocess.Popen(command, env=self.environment, stdout=self.errors, stderr=self.errors)
 
@@ -118,10 +118,11 @@ class Window:
         subprocess.run(["xdotool", "type", "--delay", "150", text], env=self.environment, check=True)
         time.sleep(1)
 
-    def click(self, x, y):
-        for command in (["mousemove", str(x), str(y)], ["click", "1"]):
+    def click(self, x, y, patience):
+        """Clicks there; `patience` seconds later it has seen it."""
+        for command, wait in ((["mousemove", str(x), str(y)], patience / 2), (["click", "1"], patience)):
             subprocess.run(["xdotool", *command], env=self.environment, check=True)
-            time.sleep(1.5)
+            time.sleep(wait)
 
     def picture(self, path):
         """Saves what is on the screen."""

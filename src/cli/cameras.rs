@@ -1,19 +1,25 @@
 //! `pinkpoint cameras`: which cameras can be used, and how to name them.
 
+use std::time::Instant;
+
 use crate::source::{
-    PixelFormat,
+    CameraSource, CameraWish, CameraWishes, PixelFormat, Source,
     cameras::{self, Camera, Mode},
 };
 
 /// List the cameras that can capture.
 #[derive(Debug, clap::Args)]
-pub struct CamerasArgs {}
+pub struct CamerasArgs {
+    /// Take a picture in every format and size as well, and say what comes
+    #[arg(long = "try")]
+    tries: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Never; it has the form of all commands.
-pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
+pub fn run(args: CamerasArgs) -> anyhow::Result<()> {
     let cameras = cameras::list();
     if cameras.is_empty() {
         say!(
@@ -22,12 +28,43 @@ pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
         );
     }
     for (number, camera) in cameras.iter().enumerate() {
-        say!(
-            "{}",
-            about(number, camera, &camera.formats(), &camera.modes()).trim_end()
-        );
+        let modes = camera.modes();
+        say!("{}", about(number, camera, &camera.formats(), &modes).trim_end());
+        for mode in modes.iter().filter(|_| args.tries) {
+            let (width, height) = mode.size;
+            say!(
+                "    tried {} {width} x {height}: {}",
+                mode.format,
+                tried(camera, mode)
+            );
+        }
     }
     Ok(())
+}
+
+/// What comes when the camera is asked for this.
+fn tried(camera: &Camera, mode: &Mode) -> String {
+    let mut wishes = CameraWishes::default();
+    let wish = CameraWish {
+        format: Some(mode.format),
+        size: Some(mode.size),
+        ..CameraWish::default()
+    };
+    wishes.set(camera, wish);
+    let began = Instant::now();
+    let outcome = CameraSource::open(camera, &wishes).and_then(|mut source| {
+        let given = source.info().camera.as_ref().map(|facts| facts.format);
+        Ok((given.unwrap_or(mode.format), source.next_picture()?))
+    });
+    match outcome {
+        Ok((given, Some(grab))) => {
+            let (width, height) = grab.picture.dimensions();
+            let seconds = began.elapsed().as_secs_f32();
+            format!("a picture of {width} x {height} in {given} after {seconds:.1} s")
+        }
+        Ok((_, None)) => "no picture".into(),
+        Err(error) => error.to_string(),
+    }
 }
 
 fn about(number: usize, camera: &Camera, formats: &[PixelFormat], modes: &[Mode]) -> String {
