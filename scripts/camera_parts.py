@@ -497,4 +497,5 @@ def told(taken):
     return f"{taken[0]} files, {taken[1]} threads, {taken[2]:.0f} MB"
 
 
-PARTS = {"modes": modes, "formats": formats, "unread": unread, "replug": replug, "record": record, "freeze": freeze, "odd": odd, "changes": changes}
+PARTS = {"modes": modes, "formats": formats, "unread": unread, "replug": replug, "record": record, "freeze": freeze, "odd": odd,
+         "changes": changes}
