@@ -244,6 +244,36 @@ fn an_absent_camera_is_waited_for_and_a_lost_one_comes_back() {
 }
 
 #[test]
+fn that_a_silent_camera_is_open_again_is_no_news_before_there_is_a_picture() {
+    let script = Script {
+        pictures: 5,
+        ..Script::camera()
+    };
+    let silent = Script {
+        pictures: 0,
+        ..script.clone()
+    };
+    let mut setup = script.setup(OneFace::default());
+    let (mut gives, mut stands_still) = (setup.opener, silent.setup(OneFace::default()).opener);
+    let mut times = 0;
+    setup.opener = Box::new(move |spec, wishes| {
+        times += 1;
+        if (2..=4).contains(&times) {
+            stands_still(spec, wishes)
+        } else {
+            gives(spec, wishes)
+        }
+    });
+    let pipeline = start(setup);
+    let opened = |event| match event {
+        Event::Opened { opening, .. } => Some(opening),
+        _ => None,
+    };
+    assert_eq!(next_event(&pipeline, opened), 1);
+    assert_eq!(next_event(&pipeline, opened), 5);
+}
+
+#[test]
 fn a_file_that_cannot_be_used_gives_way_to_what_was_shown() {
     let script = Script::camera();
     let mut setup = script.setup(OneFace::default());

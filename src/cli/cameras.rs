@@ -1,16 +1,25 @@
 //! `pinkpoint cameras`: which cameras can be used, and how to name them.
 
-use crate::source::cameras::{self, Camera, Mode};
+use std::time::Instant;
+
+use crate::source::{
+    CameraSource, CameraWish, CameraWishes, PixelFormat, Source,
+    cameras::{self, Camera, Mode},
+};
 
 /// List the cameras that can capture.
 #[derive(Debug, clap::Args)]
-pub struct CamerasArgs {}
+pub struct CamerasArgs {
+    /// Take a picture in every format and size as well, and say what comes
+    #[arg(long = "try")]
+    tries: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// Never; it has the form of all commands.
-pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
+pub fn run(args: CamerasArgs) -> anyhow::Result<()> {
     let cameras = cameras::list();
     if cameras.is_empty() {
         say!(
@@ -19,12 +28,46 @@ pub fn run(_args: CamerasArgs) -> anyhow::Result<()> {
         );
     }
     for (number, camera) in cameras.iter().enumerate() {
-        say!("{}", about(number, camera, &camera.modes()).trim_end());
+        let modes = camera.modes();
+        say!("{}", about(number, camera, &camera.formats(), &modes).trim_end());
+        for mode in modes.iter().filter(|_| args.tries) {
+            let (width, height) = mode.size;
+            say!(
+                "    tried {} {width} x {height}: {}",
+                mode.format,
+                tried(camera, mode)
+            );
+        }
     }
     Ok(())
 }
 
-fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
+/// What comes when the camera is asked for this.
+fn tried(camera: &Camera, mode: &Mode) -> String {
+    let mut wishes = CameraWishes::default();
+    let wish = CameraWish {
+        format: Some(mode.format),
+        size: Some(mode.size),
+        ..CameraWish::default()
+    };
+    wishes.set(camera, wish);
+    let began = Instant::now();
+    let outcome = CameraSource::open(camera, &wishes).and_then(|mut source| {
+        let given = source.info().camera.as_ref().map(|facts| facts.format);
+        Ok((given.unwrap_or(mode.format), source.next_picture()?))
+    });
+    match outcome {
+        Ok((given, Some(grab))) => {
+            let (width, height) = grab.picture.dimensions();
+            let seconds = began.elapsed().as_secs_f32();
+            format!("a picture of {width} x {height} in {given} after {seconds:.1} s")
+        }
+        Ok((_, None)) => "no picture".into(),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn about(number: usize, camera: &Camera, formats: &[PixelFormat], modes: &[Mode]) -> String {
     let mut text = format!("camera:{number}  {}  {}\n", camera.node.display(), camera.name);
     if let Some(path) = &camera.stable_path {
         text += &format!("    always the same: {}\n", path.display());
@@ -37,13 +80,17 @@ fn about(number: usize, camera: &Camera, modes: &[Mode]) -> String {
         let (width, height) = mode.size;
         text += &format!("    {} {width} x {height}{fps}\n", mode.format);
     }
+    let unread = formats.iter().filter(|format| !format.is_read());
+    let unread: Vec<String> = unread.map(PixelFormat::to_string).collect();
+    if !unread.is_empty() {
+        text += &format!("    not read here: {}\n", unread.join(", "));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::PixelFormat;
 
     #[test]
     fn a_camera_is_described_by_what_can_be_typed() {
@@ -57,13 +104,15 @@ mod tests {
             size: (1280, 720),
             rates: vec![30.0, 15.0],
         };
-        let text = about(1, &camera, &[mode]);
+        let formats = [PixelFormat::MJPG, PixelFormat(*b"HSV3")];
+        let text = about(1, &camera, &formats, &[mode]);
         for part in [
             "camera:1",
             "/dev/video2",
             "Some Webcam",
             "/dev/v4l/by-id/usb-some-index0",
             "MJPG 1280 x 720",
+            "not read here: HSV3",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -15,6 +15,7 @@ use image::RgbaImage;
 use super::{
     events::{Event, EventSender},
     govern::Governor,
+    pace::Pace,
     recycle::Recycled,
     slot::Slot,
 };
@@ -28,17 +29,16 @@ use crate::{
 /// Opens a source with wishes for cameras; [`crate::source::open_with`] in the program, something else in tests.
 pub type Opener = Box<dyn FnMut(&SourceSpec, &CameraWishes) -> Result<Box<dyn Source>, SourceError> + Send>;
 
-/// Waits between tries for a camera: short enough that replugging feels immediate, then long enough to cost nothing.
+/// From one try for a camera to the next: short enough that replugging feels immediate, then long enough to cost nothing.
+/// With what may hold a try up they are less than two seconds apart.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_millis(1500);
+/// A try that took long itself is followed by the next one after this.
+const LEAST_REST: Duration = Duration::from_millis(100);
 /// A recording of which only one picture can be read is not begun again sooner than this.
 const LEAST_ROUND: Duration = Duration::from_secs(1);
 /// How often the thread looks up in a pause; a command wakes it at once.
 const PATIENCE_IN_A_PAUSE: Duration = Duration::from_secs(1);
-/// A recording whose clock jumps ahead by more than this is not waited for.
-const LONGEST_STILL: Duration = Duration::from_secs(60);
-/// A recording that is later than this is not hurried after: it goes on from where it is.
-const MOST_BEHIND: Duration = Duration::from_millis(250);
 
 /// What the window asks of the thread.
 pub(super) enum Command {
@@ -93,6 +93,8 @@ pub(super) struct Capture {
     /// Before that, all are to be set back.
     pub(super) to_reset: bool,
     pub(super) pulse: Pulse,
+    /// What is told once the source has given something.
+    pub(super) news: Option<Event>,
 }
 
 /// How recordings are played.
@@ -166,11 +168,15 @@ impl Capture {
         // Once a camera was there it is that one that is waited for, not whichever now has its place in the list.
         let mut wanted = spec.clone();
         let mut was_there = false;
+        // It was open and silent: that it is open again is no news before there is a picture.
+        let mut was_silent = false;
+        self.events.send(Event::Opening {
+            spec: spec.clone(),
+            opening: self.openings + 1,
+        });
         loop {
-            self.events.send(Event::Opening {
-                spec: spec.clone(),
-                opening: self.openings + 1,
-            });
+            let tried_at = Instant::now();
+            tracing::debug!(source = %wanted, "trying");
             // What was to be set was of another camera.
             (self.to_set, self.to_reset) = (BTreeMap::new(), false);
             let left = match (self.opener)(&wanted, &self.wishes) {
@@ -178,11 +184,14 @@ impl Capture {
                     self.openings += 1;
                     (retry, was_there) = (FIRST_RETRY, true);
                     wanted = source.info().reopen_as.clone().unwrap_or(wanted);
-                    self.events.send(Event::Opened {
+                    self.news = Some(Event::Opened {
                         spec: spec.clone(),
                         info: Box::new(source.info().clone()),
                         opening: self.openings,
                     });
+                    if !was_silent {
+                        self.tell_news();
+                    }
                     *played = Some(spec.clone());
                     let left = self.play(spec, &mut source);
                     // What came with the wish to open it anew.
@@ -195,6 +204,9 @@ impl Capture {
             };
             match left {
                 Left::Failed(error) if comes_and_goes(spec) => {
+                    was_silent = error.cause() == Cause::Lost;
+                    let rest = retry.saturating_sub(tried_at.elapsed()).max(LEAST_REST);
+                    tracing::debug!("no pictures, next try in {} ms: {error}", rest.as_millis());
                     self.events.send(Event::Waiting {
                         spec: spec.clone(),
                         // Once it was there, it is waited for to come back.
@@ -203,11 +215,11 @@ impl Capture {
                             cause => cause,
                         },
                         why: error.to_string(),
-                        retry_in: retry,
+                        retry_in: rest,
                         opening: self.openings + 1,
                     });
                     // Nothing can be gone to in what is not there.
-                    if let Some(left) = self.wait(retry, false) {
+                    if let Some(left) = self.wait(rest, false) {
                         return left;
                     }
                     retry = (retry * 2).min(LONGEST_RETRY);
@@ -249,6 +261,7 @@ impl Capture {
                     Ok(()) => pace = Pace::default(),
                     Err(left) => return left,
                 }
+                self.tell_news();
                 continue;
             }
             if let Some(frame) = self.under_way.done_with() {
@@ -257,12 +270,14 @@ impl Capture {
             // A camera's picture is left out before it is decoded; of a recording, the time is not known before.
             if live && !self.is_granted() {
                 match pass_by(source.as_mut()) {
-                    Ok(()) => continue,
+                    Ok(()) => self.tell_news(),
                     Err(left) => return left,
                 }
+                continue;
             }
             match source.next_picture() {
                 Ok(Some(grab)) => {
+                    self.tell_news();
                     let early = if live {
                         Duration::ZERO
                     } else {
@@ -279,6 +294,9 @@ impl Capture {
                         pace = Pace::default();
                     }
                     given += 1;
+                    if live && given == 1 {
+                        tracing::debug!(opening = self.openings, "first picture");
+                    }
                     self.playback.step = false;
                     if live || self.is_granted() {
                         self.give(grab.picture, grab.source_time);
@@ -336,6 +354,13 @@ impl Capture {
                 Err(SourceError::Picture(_)) => {}
                 Err(error) => return Left::Failed(error),
             }
+        }
+    }
+
+    /// Tells that the source is open, where that was not told yet.
+    fn tell_news(&mut self) {
+        if let Some(news) = self.news.take() {
+            self.events.send(news);
         }
     }
 
@@ -494,85 +519,5 @@ fn comes_and_goes(spec: &SourceSpec) -> bool {
         | SourceSpec::Device(_)
         | SourceSpec::Url(_) => true,
         SourceSpec::File(_) | SourceSpec::Demo => false,
-    }
-}
-
-/// Keeps a recording to its own speed.
-#[derive(Debug, Default)]
-struct Pace {
-    /// A moment and the time in the source that belongs to it.
-    anchor: Option<(Instant, Duration)>,
-    /// Time in the source of the last picture.
-    last: Option<Duration>,
-    /// How long the picture before that was shown.
-    interval: Duration,
-    /// Times as fast as it is that the recording is played.
-    speed: f64,
-}
-
-impl Pace {
-    /// How long to wait before the picture of `source_time` is due.
-    fn early(&mut self, source_time: Duration, speed: f64) -> Duration {
-        self.interval = self
-            .last
-            .map_or(Duration::ZERO, |last| source_time.saturating_sub(last));
-        self.last = Some(source_time);
-        self.due_in(source_time, speed)
-    }
-
-    /// How long the last picture stays before the recording begins again.
-    fn until_end(&mut self, speed: f64) -> Duration {
-        self.due_in(self.last.unwrap_or_default() + self.interval, speed)
-    }
-
-    fn due_in(&mut self, source_time: Duration, speed: f64) -> Duration {
-        let now = Instant::now();
-        if std::mem::replace(&mut self.speed, speed) != speed {
-            self.anchor = None;
-        }
-        let (moment, time) = *self.anchor.get_or_insert((now, source_time));
-        let due = moment + source_time.saturating_sub(time).div_f64(speed);
-        if now > due + MOST_BEHIND || due > now + LONGEST_STILL {
-            self.anchor = Some((now, source_time));
-            return Duration::ZERO;
-        }
-        due.saturating_duration_since(now)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_recording_that_is_late_is_not_hurried_after() {
-        let mut pace = Pace::default();
-        assert_eq!(pace.early(Duration::from_secs(10), 1.0), Duration::ZERO);
-        assert!(pace.early(Duration::from_secs(60), 1.0) > Duration::from_secs(30));
-        assert_eq!(
-            pace.early(Duration::from_secs(3600), 1.0),
-            Duration::ZERO,
-            "a clock that jumps"
-        );
-        let long_ago = Instant::now() - Duration::from_secs(2);
-        pace.anchor = Some((long_ago, Duration::from_secs(10)));
-        assert_eq!(pace.early(Duration::from_secs(11), 1.0), Duration::ZERO);
-        assert!(
-            pace.early(Duration::from_secs(12), 1.0) > Duration::from_millis(500),
-            "one second after the late one"
-        );
-    }
-
-    #[test]
-    fn a_recording_is_due_as_fast_as_is_wished() {
-        let mut pace = Pace::default();
-        let second = Duration::from_secs;
-        assert_eq!(pace.early(second(10), 10.0), Duration::ZERO);
-        let wait = pace.early(second(20), 10.0);
-        assert!(wait <= second(1) && wait > Duration::from_millis(500), "{wait:?}");
-        // Another speed counts from here.
-        assert_eq!(pace.early(second(21), 0.5), Duration::ZERO);
-        let wait = pace.early(second(26), 0.5);
-        assert!(wait <= second(10) && wait > second(9), "{wait:?}");
     }
 }

@@ -25,6 +25,7 @@ mod govern;
 mod infer;
 mod inside;
 mod output;
+mod pace;
 mod recycle;
 mod scene;
 mod silence;
@@ -258,6 +259,7 @@ impl Pipeline {
             wishes: setup.wishes,
             to_set: std::collections::BTreeMap::new(),
             to_reset: false,
+            news: None,
         };
         let (mut state, mut tape, mut source) = (infer::State::new(setup.smoothing), None, setup.source);
         let mut watch = watch;

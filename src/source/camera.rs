@@ -8,10 +8,11 @@ use std::{
 
 use opencv::{
     core::Mat,
+    imgproc::{COLOR_YUV2RGBA_NV12, COLOR_YUV2RGBA_NV21, COLOR_YUV2RGBA_YVYU},
     prelude::*,
     videoio::{
-        CAP_PROP_BUFFERSIZE, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT, CAP_PROP_FRAME_WIDTH,
-        CAP_V4L2, VideoCapture,
+        CAP_PROP_BUFFERSIZE, CAP_PROP_CONVERT_RGB, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT,
+        CAP_PROP_FRAME_WIDTH, CAP_V4L2, VideoCapture,
     },
 };
 
@@ -21,12 +22,14 @@ use super::{
     CameraWishes, Control, Grab, PixelFormat, Source, SourceError, SourceInfo, Turn,
     cameras::{Camera, Mode},
     controls,
-    picture_of::{Spare, picture_of},
+    picture_of::{Spare, converted, picture_of},
 };
 
 /// A camera that has given no picture for so long is lost: longer than an exposure in the dark or one broken frame,
 /// short enough that a person does not take the still picture for a live one.
 const SILENCE_OF_A_LOST_CAMERA: Duration = Duration::from_millis(2500);
+/// Its first picture may take longer, and until then none stands still on the screen.
+const PATIENCE_FOR_THE_FIRST: Duration = Duration::from_secs(4);
 /// Pause before asking again after a picture that could not be read.
 const PAUSE_AFTER_A_FAILED_READ: Duration = Duration::from_millis(20);
 
@@ -52,6 +55,8 @@ pub struct CameraSource {
     info: SourceInfo,
     node: PathBuf,
     turn: Turn,
+    /// How pictures that OpenCV gives as they come are converted, by its number for that.
+    conversion: Option<i32>,
     buffer: Mat,
     spare: Spare,
     opened_at: Instant,
@@ -83,10 +88,15 @@ impl CameraSource {
             })?;
         let refused = |e: opencv::Error| busy(e.to_string());
         // Before it streams, when drivers answer best.
+        let formats = camera.formats();
+        if !formats.iter().any(|format| format.is_read()) {
+            let why = why_unfit(&formats);
+            return Err(SourceError::CameraUnfit { what, why });
+        }
         let modes = camera.modes();
         let mut capture = VideoCapture::from_file(&node, CAP_V4L2).map_err(refused)?;
         if !capture.is_opened().map_err(refused)? {
-            return Err(busy("it is in use, or is no camera that can capture".into()));
+            return Err(busy("it is in use, or does not answer".into()));
         }
         // The order matters: many cameras offer 30 frames a second at full size as MJPG only, and forget the rate when
         // format or size change. What a camera does not know it ignores, so answers are not looked at.
@@ -122,6 +132,16 @@ impl CameraSource {
             size,
             controls: controls::of(&node),
         };
+        let as_wished = wish.format.is_none_or(|format| format == facts.format)
+            && wish.size.is_none_or(|wished| wished == size);
+        if !as_wished {
+            let ((width, height), format) = (size, facts.format);
+            tracing::warn!("camera gives {width}x{height} {format}, which is not what is asked for: {what}");
+        }
+        let conversion = own_conversion(facts.format);
+        if conversion.is_some() {
+            capture.set(CAP_PROP_CONVERT_RGB, 0.0).map_err(refused)?;
+        }
         let (width, height) = wish.turn.of_size(size);
         let info = SourceInfo {
             name: camera.name.clone(),
@@ -140,6 +160,7 @@ impl CameraSource {
             info,
             node,
             turn: wish.turn,
+            conversion,
             buffer: Mat::default(),
             spare: Spare::default(),
             opened_at: now,
@@ -149,7 +170,42 @@ impl CameraSource {
     }
 }
 
+/// How formats are converted that OpenCV makes no pictures of (YVYU), or such with red for blue (NV12, NV21), as 4.6 does.
+fn own_conversion(format: PixelFormat) -> Option<i32> {
+    match &format.0 {
+        b"NV12" => Some(COLOR_YUV2RGBA_NV12),
+        b"NV21" => Some(COLOR_YUV2RGBA_NV21),
+        b"YVYU" => Some(COLOR_YUV2RGBA_YVYU),
+        _ => None,
+    }
+}
+
+/// Why a device with these formats cannot be used as a camera.
+fn why_unfit(formats: &[PixelFormat]) -> String {
+    let names: Vec<String> = formats.iter().map(PixelFormat::to_string).collect();
+    match &names[..] {
+        [] => "it offers no format to capture in, as an output, or a loopback that nobody feeds".into(),
+        names => format!(
+            "its pictures come as {} only, which is not read here",
+            names.join(", ")
+        ),
+    }
+}
+
 impl CameraSource {
+    /// The picture that was read.
+    fn picture(&mut self) -> opencv::Result<RgbaImage> {
+        let Some(conversion) = self.conversion else {
+            return picture_of(&self.buffer, &mut self.spare);
+        };
+        // Rows of chroma lie below those of luma, half as many; or both lie side by side.
+        let rows = match self.buffer.channels() {
+            1 => self.buffer.rows() * 2 / 3,
+            _ => self.buffer.rows(),
+        };
+        converted(&self.buffer, conversion, rows, &mut self.spare)
+    }
+
     /// What `read` makes of the next picture. One that arrived broken reads as a failure too, so a camera gets more
     /// than one chance.
     fn when_it_comes<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Result<T, SourceError> {
@@ -159,7 +215,12 @@ impl CameraSource {
                 self.count += 1;
                 return Ok(read);
             }
-            if !self.node.exists() || self.last_picture_at.elapsed() > SILENCE_OF_A_LOST_CAMERA {
+            let patience = if self.count == 0 {
+                PATIENCE_FOR_THE_FIRST
+            } else {
+                SILENCE_OF_A_LOST_CAMERA
+            };
+            if !self.node.exists() || self.last_picture_at.elapsed() > patience {
                 let what = self.info.name.clone();
                 return Err(SourceError::Lost { what });
             }
@@ -176,7 +237,7 @@ impl Source for CameraSource {
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
         let picture = self.when_it_comes(|camera| {
             let got = camera.capture.read(&mut camera.buffer).unwrap_or(false) && !camera.buffer.empty();
-            let picture = got.then(|| picture_of(&camera.buffer, &mut camera.spare).ok());
+            let picture = got.then(|| camera.picture().ok());
             picture.flatten()
         })?;
         Ok(Some(Grab {

@@ -116,18 +116,28 @@ impl Camera {
         }
     }
 
-    /// The formats, sizes and rates that the camera offers; empty when it does not say.
+    /// All formats that the device offers to capture in, also those that are not read here.
+    pub fn formats(&self) -> Vec<PixelFormat> {
+        let device = v4l::Device::with_path(&self.node);
+        let formats = device.and_then(|device| device.enum_formats());
+        let formats = formats.unwrap_or_default().into_iter();
+        formats.map(|format| PixelFormat(format.fourcc.repr)).collect()
+    }
+
+    /// The formats that are read here, with their sizes and rates; empty when the camera does not say.
     pub fn modes(&self) -> Vec<Mode> {
         let Ok(device) = v4l::Device::with_path(&self.node) else {
             return Vec::new();
         };
         let mut modes = Vec::new();
-        for format in device.enum_formats().unwrap_or_default() {
-            for size in device.enum_framesizes(format.fourcc).unwrap_or_default() {
+        let formats = self.formats();
+        for format in formats.into_iter().filter(|format| format.is_read()) {
+            let fourcc = FourCC { repr: format.0 };
+            for size in device.enum_framesizes(fourcc).unwrap_or_default() {
                 modes.extend(sizes(&size.size).into_iter().map(|(width, height)| Mode {
-                    format: PixelFormat(format.fourcc.repr),
+                    format,
                     size: (width, height),
-                    rates: rates(&device, format.fourcc, width, height),
+                    rates: rates(&device, fourcc, width, height),
                 }));
             }
         }

@@ -196,6 +196,14 @@ pub enum SourceError {
         /// What the system said.
         why: String,
     },
+    /// It is there and is no camera that can be used.
+    #[error("{what} cannot be used as a camera ({why}); choose another one, `pinkpoint cameras` lists them")]
+    CameraUnfit {
+        /// The device asked for.
+        what: String,
+        /// What it lacks.
+        why: String,
+    },
     /// The camera or stream stopped giving pictures.
     #[error("{what} gives no pictures any more")]
     Lost {
@@ -238,7 +246,7 @@ impl SourceError {
             Self::CameraBusy { .. } => Cause::Busy,
             Self::CameraForbidden { .. } => Cause::Forbidden,
             Self::Lost { .. } => Cause::Lost,
-            Self::Unreadable { .. } | Self::Picture(_) => Cause::Unreadable,
+            Self::CameraUnfit { .. } | Self::Unreadable { .. } | Self::Picture(_) => Cause::Unreadable,
         }
     }
 }

@@ -35,13 +35,58 @@ pub(super) fn picture_of(mat: &Mat, spare: &mut Spare) -> opencv::Result<RgbaIma
         4 => imgproc::COLOR_BGRA2RGBA,
         _ => imgproc::COLOR_BGR2RGBA,
     };
-    let (rows, columns) = (mat.rows(), mat.cols());
-    let mut picture = spare.picture(columns.max(0) as u32, rows.max(0) as u32);
-    let mut to = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(rows, columns, &mut picture)?;
-    imgproc::cvt_color_def(mat, &mut to, from_mat)?;
-    drop(to);
+    let mut picture = converted(mat, from_mat, mat.rows(), spare)?;
     if mat.channels() == 4 {
         picture.pixels_mut().for_each(|pixel| pixel[3] = u8::MAX);
     }
     Ok(picture)
+}
+
+/// A picture of `rows` from `mat`, by OpenCV's number for a conversion to RGBA.
+///
+/// # Errors
+/// When `mat` is not what the conversion is from.
+pub(super) fn converted(
+    mat: &Mat,
+    conversion: i32,
+    rows: i32,
+    spare: &mut Spare,
+) -> opencv::Result<RgbaImage> {
+    let columns = mat.cols();
+    let mut picture = spare.picture(columns.max(0) as u32, rows.max(0) as u32);
+    let mut to = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(rows, columns, &mut picture)?;
+    imgproc::cvt_color_def(mat, &mut to, conversion)?;
+    Ok(picture)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opencv::core::{CV_8UC2, Scalar};
+
+    #[test]
+    fn colours_that_come_as_luma_and_chroma_are_not_exchanged() {
+        // A red picture of 4 x 2: two rows of luma, one of chroma by turns.
+        let (luma, blue, red) = (81, 90, 240);
+        let mut spare = Spare::default();
+        for (conversion, chroma) in [
+            (imgproc::COLOR_YUV2RGBA_NV12, [blue, red]),
+            (imgproc::COLOR_YUV2RGBA_NV21, [red, blue]),
+        ] {
+            let mut bytes = [luma; 12];
+            bytes[8..].copy_from_slice(&chroma.repeat(2));
+            let mat = Mat::new_rows_cols_with_data(3, 4, &bytes)
+                .unwrap()
+                .clone_pointee();
+            let picture = converted(&mat, conversion, 2, &mut spare).unwrap();
+            assert_eq!(picture.dimensions(), (4, 2));
+            let [r, g, b, a] = picture.get_pixel(3, 1).0;
+            assert!(r > 240 && g < 15 && b < 15 && a == 255, "{r} {g} {b} {a}");
+        }
+        let two = Mat::new_rows_cols_with_default(2, 4, CV_8UC2, Scalar::all(128.0)).unwrap();
+        let picture = converted(&two, imgproc::COLOR_YUV2RGBA_YVYU, 2, &mut spare).unwrap();
+        assert_eq!(picture.dimensions(), (4, 2));
+        // What does not fit is no picture.
+        assert!(converted(&two, imgproc::COLOR_YUV2RGBA_NV12, 2, &mut spare).is_err());
+    }
 }

@@ -3,11 +3,11 @@
 
 use opencv::core::{LogLevel, set_log_level, set_num_threads};
 
-/// Read by OpenCV and by nothing else here. A camera that is silent for two seconds is reported to us, who give it a
-/// little longer (OpenCV's own default is 10 s); FFmpeg's remarks about damaged files come back as our errors, so its
+/// Read by OpenCV and by nothing else here. A camera that is silent for a second is reported to us, who give it a
+/// little longer (OpenCV's own default is 10 s, and it takes whole seconds); FFmpeg's remarks about damaged files come back as our errors, so its
 /// log is off (-8, "quiet").
 const ENVIRONMENT: [(&str, &str); 2] = [
-    ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "2"),
+    ("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1"),
     ("OPENCV_FFMPEG_LOGLEVEL", "-8"),
 ];
 

@@ -12,9 +12,20 @@ use super::cameras::Camera;
 #[serde(try_from = "String", into = "String")]
 pub struct PixelFormat(pub [u8; 4]);
 
+/// The formats that pictures are made of, and in the right colours: those of OpenCV's that were seen to be so, and ours.
+const READ: [&[u8; 4]; 20] = [
+    b"MJPG", b"JPEG", b"YUYV", b"UYVY", b"YVYU", b"YU12", b"YV12", b"NV12", b"NV21", b"GREY", b"Y10 ",
+    b"Y12 ", b"Y16 ", b"RGB3", b"BGR3", b"XR24", b"AR24", b"GBRG", b"GRBG", b"RGGB",
+];
+
 impl PixelFormat {
     /// Each picture compressed by itself: what most cameras give at full size and speed.
     pub const MJPG: Self = Self(*b"MJPG");
+
+    /// Whether pictures that come so are read here.
+    pub fn is_read(self) -> bool {
+        READ.contains(&&self.0)
+    }
 
     /// From the number that OpenCV and video4linux keep it in.
     pub fn from_code(code: u32) -> Self {
@@ -123,9 +134,11 @@ const USUAL_SIZE: (u32, u32) = (640, 480);
 const USUAL_FPS: f64 = 30.0;
 
 impl CameraWish {
-    /// The format that is asked for: the one wished, or one in which cameras are fast.
+    /// The format that is asked for: the one wished, where it is read here, or one in which cameras are fast.
     pub fn format_or_usual(&self) -> PixelFormat {
-        self.format.unwrap_or(PixelFormat::MJPG)
+        self.format
+            .filter(|format| format.is_read())
+            .unwrap_or(PixelFormat::MJPG)
     }
 
     /// The size that is asked for.
@@ -199,6 +212,16 @@ mod tests {
         let odd = PixelFormat([0xff, b'G', 0, b'6']);
         assert_eq!(odd.to_string().parse(), Ok(odd), "drivers put anything into it");
         assert!("too long".parse::<PixelFormat>().is_err());
+        let wish = |format: PixelFormat| CameraWish {
+            format: Some(format),
+            ..CameraWish::default()
+        };
+        assert_eq!(wish(PixelFormat(*b"NV12")).format_or_usual().to_string(), "NV12");
+        assert_eq!(
+            wish(odd).format_or_usual(),
+            PixelFormat::MJPG,
+            "it would be noise"
+        );
         let one_is_bad = r#"{"one": {"format": "far too long"}, "two": {"turn": "over"}}"#;
         let read: CameraWishes = serde_json::from_str(one_is_bad).unwrap();
         assert_eq!(read.of(&camera("x")), CameraWish::default());

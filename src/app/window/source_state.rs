@@ -38,8 +38,8 @@ impl SourceState {
 
     /// Takes in that a picture of this opening is shown.
     pub(super) fn shows(&mut self, opening: u64) {
-        if opening >= self.ends_with {
-            self.waiting = None;
+        if opening >= self.ends_with && self.waiting.take().is_some() {
+            tracing::debug!(opening, "shown");
         }
     }
 
