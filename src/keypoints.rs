@@ -54,6 +54,9 @@ pub struct SchemeError {
 
 /// More points than any face convention has; a larger number in a file is a mistake or an attack.
 const MOST_POINTS: usize = 10_000;
+/// More groups or contours than any scheme has, and characters of a name: both come from files, and are drawn.
+const MOST_PARTS: usize = 1000;
+const LONGEST_NAME: usize = 200;
 
 impl PointScheme {
     /// The 68 points of iBUG 300-W (Sagonas et al., 2013), from 0: jaw 0-16, brows 17-26, nose 27-35,
@@ -184,6 +187,23 @@ impl PointScheme {
         if self.count == 0 || self.count > MOST_POINTS {
             return fail(format!("{} points; 1 to {MOST_POINTS} are allowed", self.count));
         }
+        if self.groups.len().max(self.contours.len()) > MOST_PARTS {
+            return fail(format!("more than {MOST_PARTS} groups or contours"));
+        }
+        let lists = self.groups.iter().map(|group| &group.points);
+        let lists = lists.chain(self.contours.iter().map(|contour| &contour.points));
+        // A contour may end where it began.
+        if lists.map(Vec::len).max().unwrap_or(0) > self.count + 1 {
+            return fail(format!(
+                "a group or contour of more points than the {} that it has",
+                self.count
+            ));
+        }
+        let names = self.groups.iter().map(|group| &group.name).chain([&self.name]);
+        let mut names = names.chain(self.contours.iter().map(|contour| &contour.name));
+        if names.any(|name| name.chars().nth(LONGEST_NAME).is_some()) {
+            return fail(format!("a name of more than {LONGEST_NAME} characters"));
+        }
         let used = self
             .groups
             .iter()
@@ -220,6 +240,31 @@ impl PointScheme {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_and_names_without_end_are_refused() {
+        let point = Contour {
+            name: "line".into(),
+            points: vec![0, 1, 0],
+            closed: false,
+        };
+        let scheme = |contours: Vec<Contour>| PointScheme {
+            contours,
+            ..PointScheme::unnamed(2)
+        };
+        scheme(vec![point.clone()]).validate().unwrap();
+        let long = Contour {
+            points: vec![0; 4],
+            ..point.clone()
+        };
+        let named = Contour {
+            name: "n".repeat(LONGEST_NAME + 1),
+            ..point.clone()
+        };
+        for bad in [vec![long], vec![named], vec![point; MOST_PARTS + 1]] {
+            assert!(scheme(bad).validate().is_err());
+        }
+    }
 
     #[test]
     fn the_68_points_are_consistent() {

@@ -4,7 +4,7 @@
 //! app ──> { pipeline, source, model, detect, look }        pipeline ──> { source, detect, transform, model, look, record }
 //! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        cli ──> anything
-//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process, worker }
+//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process, text, worker }
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and
@@ -33,6 +33,7 @@ pub mod process;
 pub mod record;
 pub mod resources;
 pub mod source;
+pub mod text;
 pub mod train;
 pub mod transform;
 pub mod worker;

@@ -8,11 +8,14 @@ use std::{
 use egui::{Align2, Area, Color32, Frame, Id, Order, RichText, Stroke, Vec2};
 
 use super::theme;
+use crate::text::shortened;
 
 /// Long enough to read two lines.
 const HINT_LASTS: Duration = Duration::from_secs(7);
 /// More than these would hide the video; the oldest goes.
 const MOST_NOTICES: usize = 4;
+/// Most of a text that is shown, characters: it fits the window, with names of files as long as they may be.
+const LONGEST_TEXT: usize = 1000;
 
 /// How much a notice matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,7 @@ impl Notices {
     }
 
     fn add(&mut self, severity: Severity, text: String, folder: Option<PathBuf>) {
+        let text = shortened(&text, LONGEST_TEXT);
         self.notices.retain(|notice| notice.text != text);
         if self.notices.len() >= MOST_NOTICES {
             self.notices.remove(0);

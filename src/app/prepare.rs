@@ -127,15 +127,8 @@ impl Work {
     fn prepared(&mut self, scene: Arc<Scene>) -> Prepared {
         let picture = &scene.frame.picture;
         let largest = self.largest_side.load(Ordering::Relaxed);
-        let video = if picture.width().max(picture.height()) > largest {
-            let (width, height) = fit_into(picture.dimensions(), largest);
-            copied(
-                &image::imageops::thumbnail(picture, width, height),
-                &mut self.videos,
-            )
-        } else {
-            copied(picture, &mut self.videos)
-        };
+        let copied = |picture, memory| fitted(picture, largest, memory);
+        let video = copied(picture, &mut self.videos);
         let inside = scene.inside.as_ref().map(|inside| InsidePictures {
             maps: inside
                 .maps
@@ -162,6 +155,15 @@ impl Work {
 pub fn colour_image(picture: &RgbaImage) -> ColorImage {
     let size = [picture.width() as usize, picture.height() as usize];
     ColorImage::from_rgba_premultiplied(size, picture.as_raw())
+}
+
+/// As [`copied`], shrunk to what the graphics card takes: sides of `largest` pixels.
+fn fitted(picture: &RgbaImage, largest: u32, memory: &mut Recycled<ColorImage>) -> Arc<ColorImage> {
+    if picture.width().max(picture.height()) <= largest {
+        return copied(picture, memory);
+    }
+    let (width, height) = fit_into(picture.dimensions(), largest);
+    copied(&image::imageops::thumbnail(picture, width, height), memory)
 }
 
 /// As [`colour_image`], in memory that was used before where there is some of the right size.
@@ -206,6 +208,9 @@ mod tests {
     fn a_picture_too_large_for_the_card_keeps_its_shape() {
         assert_eq!(fit_into((10_000, 5_000), 4096), (4096, 2048));
         assert_eq!(fit_into((10_000, 1), 4096), (4096, 1));
+        let long = RgbaImage::new(300, 1);
+        assert_eq!(fitted(&long, 100, &mut Recycled::default()).size, [100, 1]);
+        assert_eq!(fitted(&long, 300, &mut Recycled::default()).size, [300, 1]);
     }
 
     #[test]

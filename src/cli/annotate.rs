@@ -109,7 +109,7 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
         Inputs::of(&args.inputs, args.out.as_deref(), args.keypoints.is_none())?;
     if !unread.is_empty() {
         let names: Vec<String> = unread.iter().map(|path| path.display().to_string()).collect();
-        eprintln!(
+        complain!(
             "Note: left out, as there is no decoder for them: {}",
             names.join(", ")
         );
@@ -158,7 +158,7 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
             Report::Ended(ended) => {
                 ledger.end(index, ended == Ended::Whole)?;
                 if let Ended::Failed(problem) = ended {
-                    bar.suspend(|| eprintln!("Error: {problem}"));
+                    bar.suspend(|| complain!("Error: {problem}"));
                     problems.push((index, problem));
                 }
             }

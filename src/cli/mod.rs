@@ -11,6 +11,14 @@ macro_rules! say {
     }};
 }
 
+/// The same on stderr.
+macro_rules! complain {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
 pub mod annotate;
 pub mod cameras;
 pub mod dataset;

@@ -130,8 +130,9 @@ pub fn strip_into<'a>(
 
 /// Size in pixels of a map whose long side gets `cell_px` of them.
 pub fn cell_size((width, height): (usize, usize), cell_px: u32) -> (u32, u32) {
-    let long_side = width.max(height).max(1) as u32;
-    let cell = |side: usize| (cell_px.max(1) * side as u32 / long_side).max(1);
+    let long_side = width.max(height).max(1) as u128;
+    // No more than `cell_px`, which is 32 bits.
+    let cell = |side: usize| ((u128::from(cell_px.max(1)) * side as u128 / long_side) as u32).max(1);
     (cell(width), cell(height))
 }
 

@@ -114,7 +114,8 @@ impl Colours {
             }
         };
         let table = std::array::from_fn(|step| {
-            let share = bent(step as f32 / STEPS as f32);
+            // Also where `gamma` is a number that nobody would choose.
+            let share = bent(step as f32 / STEPS as f32).clamp(0.0, 1.0);
             even[(share * STEPS as f32).round() as usize]
         });
         Self {

@@ -20,6 +20,7 @@ use super::{
     contract::{Contract, ContractError, FILE_NAME},
     operators,
 };
+use crate::text::shortened;
 
 /// Largest file that is read: far above any net for live video, and it fits the memory of small machines.
 const LARGEST_FILE: u64 = 2 << 30;
@@ -31,6 +32,8 @@ const LARGEST_EXTRA: u64 = 64 << 20;
 const ALIGNMENT: u16 = 64;
 /// Marks a folder among an entry's attributes. libtorch takes it at its word, whatever the name, and reads nothing.
 const FOLDER_BIT: u32 = 0x10;
+/// Most of an entry's name that is shown, characters.
+const LONGEST_NAME: usize = 100;
 /// How many names of a foreign zip archive an error shows.
 const SHOWN_NAMES: usize = 3;
 
@@ -361,9 +364,11 @@ fn check_names(unpacked: &[(String, Vec<u8>)]) -> Result<(), Problem> {
         let odd =
             name.contains(['\\', '\0', ':']) || name.split('/').any(|part| matches!(part, "" | "." | ".."));
         if odd || name.split_once('/').map(|(folder, _)| folder) != top.map(|(folder, _)| folder) {
+            let name = shortened(name, LONGEST_NAME);
             return Err(Problem::Damaged(format!("an entry is called {name:?}")));
         }
         if !known.insert(name.to_ascii_lowercase()) {
+            let name = shortened(name, LONGEST_NAME);
             return Err(Problem::Damaged(format!("it has two entries called {name:?}")));
         }
     }
@@ -396,9 +401,9 @@ fn no_code(unpacked: &[(String, Vec<u8>)]) -> Problem {
     if let Some((_, pickle)) = unpacked.iter().find(|(name, _)| name.ends_with("/data.pkl")) {
         return pickled(pickle);
     }
-    let names: Vec<&str> = unpacked
+    let names: Vec<String> = unpacked
         .iter()
-        .map(|(name, _)| name.as_str())
+        .map(|(name, _)| shortened(name, LONGEST_NAME))
         .take(SHOWN_NAMES)
         .collect();
     Problem::ForeignZip(match names.as_slice() {

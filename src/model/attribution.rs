@@ -26,9 +26,10 @@ impl KeypointModel {
             for axis in 0..2 {
                 let value = points.f_get((2 * point + axis) as i64)?;
                 let gradient = Tensor::f_run_backward(&[value], &[&input], axis == 0, false)?;
-                squares += gradient[0].f_to_kind(Kind::Float)?.f_square()?;
+                squares = squares.f_add(&gradient[0].f_to_kind(Kind::Float)?.f_square()?)?;
             }
-            let lengths = squares.f_sqrt()? * f64::from(self.contract.output.scale);
+            let scale = f64::from(self.contract.output.scale);
+            let lengths = squares.f_sqrt()?.f_mul_scalar(scale)?;
             Vec::try_from(lengths.f_to_device(Device::Cpu)?.f_flatten(0, -1)?)
         };
         let lengths = tch::with_grad(gradients).map_err(|error| ModelError::Gradient {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     geometry::{CropTransform, FaceBox, Point},
     keypoints::PointScheme,
+    text::shortened,
 };
 
 /// Version of the JSON; a file with a larger one was written by a newer program.
@@ -18,6 +19,9 @@ pub const FILE_NAME: &str = "pinkpoint.json";
 const SIDES: std::ops::RangeInclusive<u32> = 16..=1024;
 /// A crop shifted by more face sizes than this would miss the face.
 const LARGEST_SHIFT: f32 = 2.0;
+/// Characters of a net's name, and of what is said of one that cannot be used: both are from the file, and are shown.
+const LONGEST_NAME: usize = 200;
+const LONGEST_REASON: usize = 300;
 /// In a crop larger than so many face sizes, or pictures, a face is a few pixels.
 const LARGEST_MARGIN: f32 = 20.0;
 
@@ -113,7 +117,7 @@ pub struct Training {
 
 /// Why a contract cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("its {FILE_NAME} cannot be used: {why}")]
+#[error("its {FILE_NAME} cannot be used: {}", shortened(why, LONGEST_REASON))]
 pub struct ContractError {
     why: String,
 }
@@ -202,6 +206,9 @@ impl Contract {
 
     fn validate(&self) -> Result<(), ContractError> {
         let fail = |why: String| Err(ContractError { why });
+        if self.name.chars().nth(LONGEST_NAME).is_some() {
+            return fail(format!("its name has more than {LONGEST_NAME} characters"));
+        }
         let positive = |x: f32| x.is_finite() && x > 0.0;
         if self.format > FORMAT {
             return fail(format!(
@@ -338,6 +345,14 @@ mod tests {
             damage(&mut contract);
             assert!(contract.to_json().is_err(), "damage {i}");
         }
+        let long = "long ".repeat(1000);
+        let named = Contract {
+            name: long.clone(),
+            ..example()
+        };
+        assert!(named.to_json().is_err());
+        let shown = ContractError { why: long }.to_string();
+        assert!(shown.len() < 400, "{shown}");
         assert!(Contract::from_json(b"{}").is_err());
         assert!(Contract::from_json(b"\x00\xff").is_err());
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tch::TchError;
 
 use super::{ArchiveError, device::DeviceError};
+use crate::text::shortened;
 
 /// Longest reason taken over from libtorch, characters; it likes to add pages of stack trace.
 const LONGEST_REASON: usize = 300;
@@ -134,7 +135,7 @@ pub(super) fn brief(error: &TchError) -> String {
         .find_map(|line| line.strip_prefix("RuntimeError: "))
         .or_else(|| lines().next())
         .unwrap_or("no reason given");
-    line.chars().take(LONGEST_REASON).collect()
+    shortened(line, LONGEST_REASON)
 }
 
 #[cfg(test)]

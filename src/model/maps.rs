@@ -5,6 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use tch::{CModule, Device, IValue, Kind, TchError, Tensor};
 
 use super::{output::Output, taps};
+use crate::text::shortened;
 
 /// The output of one layer for one crop.
 #[derive(Debug, Clone, PartialEq)]
@@ -191,7 +192,7 @@ pub(super) fn of_layers(module: &CModule, crops: &Tensor) -> Result<Vec<(String,
 }
 
 fn unexpected(value: &impl std::fmt::Debug) -> TchError {
-    let text: String = format!("{value:?}").chars().take(60).collect();
+    let text = shortened(&format!("{value:?}"), 60);
     TchError::Kind(format!("layers should be tensors by name, not {text}"))
 }
 
@@ -228,6 +229,10 @@ fn from_tensor(
     mut memory: Vec<f32>,
 ) -> Result<LayerMaps, TchError> {
     let flat = values.f_to_kind(Kind::Float)?.f_contiguous()?;
+    if flat.numel() == 0 {
+        // Its sides may be anything as long as one of them is 0.
+        return Err(unexpected(&values.size()));
+    }
     memory.resize(flat.numel(), 0.0);
     flat.f_copy_data(&mut memory, flat.numel())?;
     Ok(LayerMaps {

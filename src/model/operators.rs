@@ -12,6 +12,7 @@ use std::{
     sync::LazyLock,
 };
 
+use crate::text::shortened;
 use words::{Word, words_of};
 
 /// Operators that may be named, and those of `aten` that may not: `scripts/make_operators.py` makes and explains both.
@@ -53,6 +54,8 @@ const FUNCTIONS: [&str; 28] = [
 const KEYWORDS: [&str; 13] = [
     "and", "assert", "elif", "else", "for", "if", "in", "is", "not", "or", "raise", "return", "while",
 ];
+/// Most of a name that is shown, characters.
+const LONGEST_NAME: usize = 100;
 /// Classes written in C++, which bring code of their own.
 const NATIVE_CLASSES: &str = "__torch__.torch.classes";
 
@@ -94,7 +97,7 @@ pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
     }
     for (file, words) in files {
         check_file(&words, &own).map_err(|(line, what)| Refused {
-            what,
+            what: shortened(&what, LONGEST_NAME),
             file: (*file).into(),
             line,
         })?;
@@ -105,6 +108,7 @@ pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
 /// `own` are names of the archive's own classes, methods and functions.
 fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize, String)> {
     let word = |at: usize| words.get(at).map(|(_, word)| *word);
+    let mut functions = HashSet::new();
     let mut at = 0;
     while at < words.len() {
         let line = words[at].0;
@@ -130,6 +134,10 @@ fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize
         let path = names.join(".");
         let is_called = word(at) == Some(Word::Sign('('));
         let last = names.last().copied().unwrap_or(first);
+        if let "def" | "class" = first {
+            functions = functions_of(&words[at..]);
+            continue;
+        }
         if matches!(before, Some(Word::Name("def" | "class"))) {
             continue;
         }
@@ -142,7 +150,7 @@ fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize
             return refuse(path);
         } else if is_called && is_root && names.len() == 1 {
             let known = FUNCTIONS.contains(&first) || KEYWORDS.contains(&first);
-            if !known && !is_own_function(words, at, first) {
+            if !known && !functions.contains(first) {
                 return refuse(first.into());
             }
         } else if is_called && (REFUSED.contains(last) || !own.contains(last)) {
@@ -152,29 +160,29 @@ fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize
     Ok(())
 }
 
-/// Whether `name`, which is called at a place, is nothing there but another name for a function of the archive, as in
+/// Names that in a function, whose words come first in `words`, are nothing but other names for functions of the archive, as in
 /// `_0 = __torch__.torch.nn.functional.relu`.
-fn is_own_function(words: &[(usize, Word)], at: usize, name: &str) -> bool {
+fn functions_of<'a>(words: &[(usize, Word<'a>)]) -> HashSet<&'a str> {
     let begins = |(_, word): &(usize, Word)| matches!(word, Word::Name("def" | "class"));
-    let start = words[..at].iter().rposition(begins).unwrap_or(0);
-    let end = words[at..]
-        .iter()
-        .position(begins)
-        .map_or(words.len(), |length| at + length);
-    let function: Vec<Word> = words[start..end].iter().map(|(_, word)| *word).collect();
-    let mut is_given = false;
-    for place in 0..function.len() {
-        let is_attribute = place > 0 && function[place - 1] == Word::Sign('.');
-        if function[place] != Word::Name(name) || is_attribute {
+    let end = words.iter().position(begins).unwrap_or(words.len());
+    let word = |at: usize| words[..end].get(at).map(|(_, word)| *word);
+    let (mut given, mut otherwise) = (HashSet::new(), HashSet::new());
+    for at in 0..end {
+        let (Some(Word::Name(name)), false) = (word(at), at > 0 && word(at - 1) == Some(Word::Sign('.')))
+        else {
             continue;
-        }
-        match function[place + 1..] {
-            [Word::Sign('('), ..] => {}
-            [Word::Sign('='), Word::Name("__torch__"), Word::Sign('.'), ..] => is_given = true,
-            _ => return false,
+        };
+        match (word(at + 1), word(at + 2), word(at + 3)) {
+            (Some(Word::Sign('(')), ..) => {}
+            (Some(Word::Sign('=')), Some(Word::Name("__torch__")), Some(Word::Sign('.'))) => {
+                given.insert(name);
+            }
+            _ => {
+                otherwise.insert(name);
+            }
         }
     }
-    is_given
+    &given - &otherwise
 }
 
 /// Whether `torch.NAME` or `ops.NAMESPACE.NAME` is in the list.
@@ -279,6 +287,14 @@ mod tests {
         let refused = check(&BTreeMap::from([("a.py", "x = 1\ny = \"open\n")])).unwrap_err();
         assert_eq!((refused.file.as_str(), refused.line), ("a.py", 2));
         assert!(check(&BTreeMap::from([("a.py", "x = \u{e9}")])).is_err());
+    }
+
+    #[test]
+    fn the_time_it_takes_grows_with_the_code_and_no_faster() {
+        // Every call is of another function: 100,000 would take hours if each had the others looked through.
+        let calls = (0..100_000).map(|n| format!("_{n} = __torch__.f\n    x = _{n}(x)\n    "));
+        let code = format!("def f(x):\n  return x\n{}", net(&calls.collect::<String>()));
+        assert_eq!(refused(&code), None);
     }
 
     #[test]

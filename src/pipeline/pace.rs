@@ -32,7 +32,8 @@ impl Pace {
 
     /// How long the last picture stays before the recording begins again.
     pub(super) fn until_end(&mut self, speed: f64) -> Duration {
-        self.due_in(self.last.unwrap_or_default() + self.interval, speed)
+        let end = self.last.unwrap_or_default().saturating_add(self.interval);
+        self.due_in(end, speed)
     }
 
     fn due_in(&mut self, source_time: Duration, speed: f64) -> Duration {
@@ -41,7 +42,14 @@ impl Pace {
             self.anchor = None;
         }
         let (moment, time) = *self.anchor.get_or_insert((now, source_time));
-        let due = moment + source_time.saturating_sub(time).div_f64(speed);
+        let ahead = source_time.saturating_sub(time).as_secs_f64() / speed;
+        let due = Duration::try_from_secs_f64(ahead)
+            .ok()
+            .and_then(|ahead| moment.checked_add(ahead));
+        let Some(due) = due else {
+            self.anchor = Some((now, source_time));
+            return Duration::ZERO;
+        };
         if now > due + MOST_BEHIND || due > now + LONGEST_STILL {
             self.anchor = Some((now, source_time));
             return Duration::ZERO;
@@ -71,6 +79,16 @@ mod tests {
             pace.early(Duration::from_secs(12), 1.0) > Duration::from_millis(500),
             "one second after the late one"
         );
+    }
+
+    #[test]
+    fn a_clock_that_jumps_by_ages_is_begun_anew() {
+        let mut pace = Pace::default();
+        for speed in [1.0, 0.1, 10.0] {
+            assert_eq!(pace.early(Duration::ZERO, speed), Duration::ZERO);
+            assert_eq!(pace.early(Duration::MAX, speed), Duration::ZERO);
+            assert_eq!(pace.until_end(speed), Duration::ZERO);
+        }
     }
 
     #[test]

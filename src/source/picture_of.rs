@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn colours_that_come_as_luma_and_chroma_are_not_exchanged() {
         // A red picture of 4 x 2: two rows of luma, one of chroma by turns.
-        let (luma, blue, red) = (81, 90, 240);
+        let (luma, blue, red) = (81_u8, 90, 240);
         let mut spare = Spare::default();
         for (conversion, chroma) in [
             (imgproc::COLOR_YUV2RGBA_NV12, [blue, red]),

@@ -22,6 +22,8 @@ const MOST_NUMBERED: usize = 160;
 const FILTERED_SIDE: f32 = 640.0;
 /// So many pairs of filter and filtered picture are in a row.
 const PAIRS: usize = 4;
+/// Filters shown beside what they make of the picture: each is a picture of its own.
+const MOST_FILTERED: usize = 1024;
 /// Side of the face that heat is laid over, pixels.
 const FACE_SIDE: u32 = 560;
 
@@ -162,7 +164,8 @@ fn filtered<'a>(title: &'a str, kernels: &Kernels, face: &Face) -> anyhow::Resul
     let colours = Colours::of(Palette::PinkGreen);
     let all = Range::of(&kernels.maps.values);
     let mut cells = Vec::new();
-    for (number, kernel) in kernels.maps.values.chunks_exact(height * width).enumerate() {
+    let filters = kernels.maps.values.chunks_exact(height * width);
+    for (number, kernel) in filters.take(MOST_FILTERED).enumerate() {
         let bias = kernels.biases.get(number).copied().unwrap_or_default();
         let response = crop::filtered(&picture, kernel, (width, height), bias)?;
         cells.push((

@@ -24,6 +24,8 @@ const NOW: &str = "ops.prim.TimePoint()";
 const ARGUMENTS: &str = "taps__, names__, times__, wanted__";
 /// Parentheses within parentheses that are looked into.
 const DEEPEST: usize = 100;
+/// No module's place in a net is so long, letters.
+const LONGEST_PLACE: usize = 1000;
 /// Modules below this come from PyTorch: how they do what they do is no part of the net.
 const LIBRARY: &str = ".torch.nn.modules.";
 /// But for those that only hold others.
@@ -101,7 +103,9 @@ pub fn with_taps(files: &BTreeMap<String, String>, root: &str) -> Result<BTreeMa
         for (name, class) in classes_of(text)? {
             let full = format!("{module}.{name}");
             places.entry(file.clone()).or_default().push(full.clone());
-            classes.insert(full, class);
+            if classes.insert(full.clone(), class).is_some() {
+                return Err(format!("two of its classes are called {full}"));
+            }
         }
     }
     if !classes.get(root).is_some_and(|class| class.is_module) {
@@ -275,6 +279,9 @@ impl<'a> Twin<'a> {
     fn module(&self, expression: &str) -> Option<(String, String)> {
         if let Some(known) = self.modules.get(expression) {
             return Some(known.clone());
+        }
+        if expression.len() > LONGEST_PLACE {
+            return None;
         }
         let (owner, attribute) = match expression
             .strip_prefix("getattr(")
