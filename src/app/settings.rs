@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{detection::Detection, saving::Saving, theme, view::View};
 use crate::{
     detect::smooth::Strength,
-    files,
+    files::{self, plain},
     model::Reading,
     pipeline::{Slot, Taken},
     resources,
@@ -23,6 +23,8 @@ use crate::{
 
 /// Number of this layout of the file. A file of a later one is set aside and not half understood.
 const SCHEMA: u32 = 1;
+/// Bytes of the largest file that is read; ours have some thousand.
+const LARGEST_FILE: u64 = 16 << 20;
 /// So many files and streams that were opened last are offered again.
 const MOST_RECENT: usize = 10;
 /// Changes are written once nothing has changed for so long: a slider that is dragged is one change.
@@ -105,7 +107,7 @@ impl Settings {
     /// What the file holds, brought into range; what is usual where there is no file. One that cannot be used is set aside
     /// under another name, and the second value says so.
     pub fn load(file: &Path) -> (Self, Option<String>) {
-        let why = match std::fs::read(file) {
+        let why = match plain::read(file, LARGEST_FILE) {
             Ok(bytes) => match serde_json::from_slice::<Self>(&bytes) {
                 Ok(settings) if settings.schema <= SCHEMA => return (settings.in_range(), None),
                 Ok(settings) => format!(

@@ -1,12 +1,9 @@
 //! Label files: a csv with a picture's name and then x, y of every keypoint in pixels. The header line of the
 //! YouTube-Faces set, one of `name,x0,y0,...`, or none at all is accepted.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use crate::geometry::Point;
+use crate::{files::plain, geometry::Point};
 
 /// The keypoints of one picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,18 +59,10 @@ impl Labels {
     /// With file, line and column: a number of columns that is even, differs from the first row's, or is less than 3;
     /// text where a number should be; a number that is not finite; a line that is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, LabelError> {
-        let file = File::open(path)
-            .and_then(|file| {
-                if file.metadata()?.is_dir() {
-                    Err(std::io::Error::other("it is a folder"))
-                } else {
-                    Ok(file)
-                }
-            })
-            .map_err(|cause| LabelError::Unreadable {
-                path: path.to_path_buf(),
-                cause,
-            })?;
+        let file = plain::open(path).map_err(|cause| LabelError::Unreadable {
+            path: path.to_path_buf(),
+            cause,
+        })?;
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)

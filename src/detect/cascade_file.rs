@@ -4,6 +4,7 @@
 use std::{path::Path, str::FromStr};
 
 use super::DetectError;
+use crate::files::plain;
 
 /// Largest file that is read; the largest cascade of OpenCV is 1.5 MB.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -30,12 +31,11 @@ pub(super) fn check(path: &Path) -> Result<(), DetectError> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if length == 0 || length > LARGEST_FILE {
-        return Err(format!("{length} bytes is no size for a cascade"));
+    let text = plain::read_text(path, LARGEST_FILE).map_err(|e| e.to_string())?;
+    match text.is_empty() {
+        true => Err("it is empty".into()),
+        false => Ok(text),
     }
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not text".into())
 }
 
 fn check_text(text: &str) -> Result<(), String> {

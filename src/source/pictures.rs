@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Grab, Source, SourceError, SourceInfo};
-use crate::picture;
+use crate::{files::plain, picture};
 
 /// How long each picture of a folder is shown.
 const SECONDS_PER_PICTURE: u64 = 2;
@@ -28,18 +28,13 @@ pub struct PicturesSource {
 /// Whether a file holds a picture, by its first bytes and not its name.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read, or is a pipe or device.
 pub fn is_picture(path: &Path) -> std::io::Result<bool> {
-    let mut start = [0; 32];
-    let mut file = std::fs::File::open(path)?;
-    let mut length = 0;
-    while length < start.len() {
-        match file.read(&mut start[length..])? {
-            0 => break,
-            more => length += more,
-        }
-    }
-    Ok(image::guess_format(&start[..length]).is_ok_and(|format| format.reading_enabled()))
+    /// So many bytes tell every format.
+    const START: u64 = 32;
+    let mut start = Vec::new();
+    plain::open(path)?.take(START).read_to_end(&mut start)?;
+    Ok(image::guess_format(&start).is_ok_and(|format| format.reading_enabled()))
 }
 
 /// The pictures of a folder (not of folders in it) in the order of their names: files that hold a picture, and those
