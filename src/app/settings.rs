@@ -108,13 +108,9 @@ impl Settings {
     /// under another name, and the second value says so.
     pub fn load(file: &Path) -> (Self, Option<String>) {
         let why = match plain::read(file, LARGEST_FILE) {
-            Ok(bytes) => match serde_json::from_slice::<Self>(&bytes) {
-                Ok(settings) if settings.schema <= SCHEMA => return (settings.in_range(), None),
-                Ok(settings) => format!(
-                    "they are of a later version of the program (layout {})",
-                    settings.schema
-                ),
-                Err(error) => format!("the file is damaged: {error}"),
+            Ok(json) => match Self::from_json(&json) {
+                Ok(settings) => return (settings, None),
+                Err(why) => why,
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (Self::default(), None),
             Err(error) => format!("the file cannot be read: {error}"),
@@ -130,6 +126,21 @@ impl Settings {
             ),
         };
         (Self::default(), Some(text))
+    }
+
+    /// What was kept as JSON, brought into range.
+    ///
+    /// # Errors
+    /// Says why it cannot be used.
+    pub fn from_json(json: &[u8]) -> Result<Self, String> {
+        match serde_json::from_slice::<Self>(json) {
+            Ok(settings) if settings.schema <= SCHEMA => Ok(settings.in_range()),
+            Ok(settings) => Err(format!(
+                "they are of a later version of the program (layout {})",
+                settings.schema
+            )),
+            Err(error) => Err(format!("the file is damaged: {error}")),
+        }
     }
 
     /// Numbers that a person may have written by hand, as far as they make sense.
