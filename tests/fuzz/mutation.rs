@@ -10,8 +10,8 @@ use std::{
 
 /// Set to have every target run for so many seconds instead of its usual number of inputs.
 const SECONDS_VARIABLE: &str = "PINKPOINT_FUZZ_SECONDS";
-/// Most changes to one input: with more, nothing is left that could be right.
-const MOST_CHANGES: usize = 8;
+/// How many changes an input gets: with more, nothing is left that could be right.
+const CHANGES: [usize; 8] = [1, 1, 1, 1, 2, 2, 3, 8];
 /// Inputs do not grow beyond this.
 const LONGEST: usize = 1 << 20;
 /// Numbers at which parsers break.
@@ -137,8 +137,9 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 fn made((which, changes): &Wish, seeds: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
     let pick = |number: u32| &seeds[number as usize % seeds.len()];
-    let mut bytes = pick(u32::from(*which)).clone();
-    for &(how, place, what) in changes.iter().take(MOST_CHANGES) {
+    let mut bytes = pick(u32::from(which >> 3)).clone();
+    let most = CHANGES[usize::from(which % 8)];
+    for &(how, place, what) in changes.iter().take(most) {
         let at = place as usize % (bytes.len() + 1);
         // Mostly short, at times long.
         let length = (what as usize % 32) * if what % 7 == 0 { 32 } else { 1 };
