@@ -162,6 +162,24 @@ impl Settings {
                 .into_iter()
                 .all(|(side, least)| (least..=theme::LARGEST_WINDOW).contains(&side))
         });
+        // What is not finite would be written as null, and the file could not be read again.
+        let opacity = &mut self.view.map_opacity;
+        *opacity = sound(*opacity, usual.view.map_opacity).clamp(0.0, 1.0);
+        let gamma = &mut self.view.looking.gamma;
+        *gamma = sound(*gamma, usual.view.looking.gamma);
+        self.readings.retain(|_, reading| {
+            let Reading { output, crop, .. } = reading;
+            let fraction = crop.picture_fraction.unwrap_or_default();
+            [
+                output.scale,
+                output.offset,
+                crop.margin,
+                crop.shift_down,
+                fraction,
+            ]
+            .iter()
+            .all(|number| number.is_finite())
+        });
         self.detection = self.detection.in_range();
         self.recent_sources.truncate(MOST_RECENT);
         self.recent_weights.truncate(MOST_RECENT);
@@ -391,7 +409,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.json");
         let text = r#"{ "zoom": 1e9, "smoothing": -3, "window": { "width": 1, "height": 5 },
-            "view": { "overlay": { "size": 900 }, "theme": "light" }, "of_a_later_day": true }"#;
+            "view": { "overlay": { "size": 900 }, "map_opacity": 1e39, "theme": "light" }, "of_a_later_day": true }"#;
         std::fs::write(&file, text).unwrap();
         let (settings, message) = Settings::load(&file);
         assert_eq!(message, None);
@@ -399,6 +417,9 @@ mod tests {
         assert_eq!((settings.smoothing, settings.window), (0.0, None));
         assert_eq!(settings.view.overlay.size, *theme::POINT_SIZE.end());
         assert_eq!(settings.view.theme, theme::Theme::Light);
+        // What was kept of them can be read again.
+        write(&file, &settings).unwrap();
+        assert_eq!(Settings::load(&file), (settings, None));
     }
 
     #[test]
