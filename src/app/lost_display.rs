@@ -28,10 +28,8 @@ thread_local! {
 pub(super) fn prepare(window: &SharedWindow) {
     DRAWN.set(Some(window.clone()));
     if let Ok(xlib) = Xlib::open() {
-        // SAFETY: the function has the signature that Xlib asks for, and does not unwind.
+        // SAFETY: the function has the signature that Xlib asks for, and does not unwind; the library stays loaded.
         unsafe { (xlib.XSetIOErrorHandler)(Some(end)) };
-        // It would take the library with it.
-        std::mem::forget(xlib);
     }
 }
 

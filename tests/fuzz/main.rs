@@ -269,7 +269,7 @@ fn spellings_of_sources() {
 #[test]
 fn cascades() {
     let path = file("cascade.xml");
-    let grey = GrayImage::from_fn(64, 64, |x, y| Luma([(x * 7 ^ y * 13) as u8]));
+    let grey = GrayImage::from_fn(64, 64, |x, y| Luma([((x * 7) ^ (y * 13)) as u8]));
     Target {
         name: "cascade",
         more: Vec::new(),
