@@ -1,12 +1,14 @@
-//! Writing files so that nothing is ever half written: beside the target, then renamed onto it.
+//! Writing files so that nothing is ever half written: beside the target, then renamed onto it; and reading plain files.
 
 mod partial;
+pub mod plain;
 mod target;
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{self, BufWriter, Write},
     path::Path,
+    time::{Duration, Instant},
 };
 
 use serde::Serialize;
@@ -73,6 +75,21 @@ pub fn check(path: &Path) -> Result<(), WriteError> {
         // Opening one may wait for its reader, or be noticed by it.
         Target::Stream => Ok(()),
     }
+}
+
+/// Keeps other runs from a file as long as it is open; `false` while one of them has it. Where the file system knows no locks,
+/// it is up to the user.
+pub fn lock(file: &File) -> bool {
+    /// A run that has just ended, or a program that is just being started by one, holds the lock for a moment longer.
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(PATIENCE / 50);
+    }
+    true
 }
 
 fn replace_plain(file: &Path, content: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
@@ -211,6 +228,23 @@ mod tests {
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
         assert_eq!(reader.join().unwrap(), "through");
         assert_eq!(names_in(folder.path()), ["pipe"]);
+    }
+
+    #[test]
+    fn two_runs_do_not_write_one_file_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let first = Partial::beside(&path).unwrap();
+        fs::write(first.path(), "first").unwrap();
+        let message = Partial::beside(&path).unwrap_err().to_string();
+        assert!(message.contains("another run"), "{message}");
+        first.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
+        // Its lock is gone with it; what an interrupted run left is no hindrance.
+        fs::write(folder.path().join("a.partial.csv"), "left").unwrap();
+        let second = Partial::beside(&path).unwrap();
+        assert_eq!(fs::read(second.path()).unwrap(), b"");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "first");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reading one picture file, whatever its name says it is. Knows the `image` crate only.
+//! Reading one picture file, whatever its name says it is. Knows the `image` crate, and how files are read.
 
 use std::{
     io::{self, Cursor},
@@ -7,10 +7,12 @@ use std::{
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage};
 
+use crate::files::plain;
+
 /// Longest side that is read; 16384 px is more than any camera gives and keeps a damaged header from
 /// asking for all of the memory.
 const LONGEST_SIDE_PX: u32 = 16_384;
-/// Most memory that decoding one picture may take.
+/// Most bytes of a file, and of the pixels in it as they are decoded.
 const MOST_BYTES: u64 = 1 << 30;
 
 /// Why a picture could not be read.
@@ -34,44 +36,50 @@ pub enum PictureError {
     },
 }
 
-/// Reads a picture as opaque RGBA: format by content and not by name, turned as its EXIF orientation says,
-/// alpha dropped.
+/// Reads a picture as opaque RGBA of 8 bits: format by content and not by name, turned as its EXIF orientation says,
+/// alpha dropped; of a moving picture the first.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged or no picture, or is larger than 16384 px.
+/// When the file cannot be read, is damaged or no picture, or is larger than 16384 px or 1 GiB.
 pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
     let unreadable = |cause| PictureError::Unreadable {
         path: path.to_path_buf(),
         cause,
     };
-    let damaged = |e: ImageError| PictureError::Damaged {
+    let unusable = |why: String| PictureError::Damaged {
         path: path.to_path_buf(),
-        why: e.to_string(),
+        why,
     };
-    if path.is_dir() {
-        return Err(unreadable(io::Error::other("it is a folder")));
-    }
-    if std::fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
-        return Err(unreadable(io::Error::other(
-            "the file is too large for a picture",
-        )));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let damaged = |error: ImageError| {
+        unusable(match error {
+            ImageError::Limits(_) => "it needs too much memory; make it smaller".into(),
+            ImageError::IoError(_) => "its end is missing".into(),
+            other => format!("it is damaged: {other}"),
+        })
+    };
+    let bytes = plain::read(path, MOST_BYTES).map_err(unreadable)?;
     let mut reader = ImageReader::new(Cursor::new(&bytes))
         .with_guessed_format()
         .map_err(unreadable)?;
-    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_is_whole(&bytes) {
-        return Err(PictureError::Damaged {
-            path: path.to_path_buf(),
-            why: "its end is missing".into(),
-        });
+    match reader.format().filter(ImageFormat::reading_enabled) {
+        _ if bytes.is_empty() => return Err(unusable("it is empty".into())),
+        None => return Err(unusable("it is something else".into())),
+        Some(ImageFormat::Jpeg) if !jpeg_is_whole(&bytes) => {
+            return Err(unusable("its end is missing".into()));
+        }
+        Some(_) => {}
     }
+    // Sides are looked at below, to say which they are.
     let mut limits = Limits::default();
-    limits.max_image_width = Some(LONGEST_SIDE_PX);
-    limits.max_image_height = Some(LONGEST_SIDE_PX);
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
+    let (width, height) = decoder.dimensions();
+    if width.max(height) > LONGEST_SIDE_PX || decoder.total_bytes() > MOST_BYTES {
+        return Err(unusable(format!(
+            "it has {width} x {height} pixels; up to {LONGEST_SIDE_PX} a side and 1 GiB are read, make it smaller"
+        )));
+    }
     let orientation = decoder.orientation().map_err(damaged)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);

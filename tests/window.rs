@@ -231,6 +231,40 @@ fn without_a_display_it_says_what_to_do() {
 }
 
 #[test]
+fn a_display_that_goes_away_is_told_and_the_settings_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.json");
+    let screen = Screen::open();
+    let mut program = program(&["--source", "demo", "--weights", &net(), "--settings"]);
+    program
+        .arg(&file)
+        .env("DISPLAY", &screen.display)
+        .env("XDG_STATE_HOME", folder.path().join("state"));
+    let mut child = program.spawn().unwrap();
+    // Settings are written once the window runs.
+    let deadline = Instant::now() + LONG;
+    while !file.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(screen);
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("the program hangs");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", message(&output));
+    let text = message(&output);
+    assert!(
+        text.contains("Error: the display went away") && text.contains("settings kept"),
+        "{text}"
+    );
+    assert_eq!(stats(&file)["source"], "demo");
+}
+
+#[test]
 fn arguments_that_name_nothing_are_errors_before_the_window_opens() {
     let net = net();
     for (arguments, named) in [

@@ -5,6 +5,7 @@ mod camera_panel;
 mod commands;
 mod detection;
 mod dialogs;
+mod lost_display;
 mod menu;
 mod notices;
 mod palette;
@@ -24,7 +25,7 @@ mod view;
 mod widgets;
 mod window;
 
-use std::sync::Arc;
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use eframe::glow;
 
@@ -33,6 +34,8 @@ pub use saving::{Saving, Table};
 pub use settings::{Keeper, Place, Settings, set_aside};
 pub use stats_log::StatsLog;
 pub use window::{Outcome, Start, Window};
+
+use lost_display::SharedWindow;
 
 use crate::pipeline::{Pipeline, Setup, Wake};
 
@@ -53,6 +56,15 @@ pub enum WindowError {
     /// The window was there and is gone.
     #[error("the window was closed before anything came of it")]
     NoOutcome,
+    /// The X server is gone, and with it every window.
+    #[error(
+        "the display went away (the X server closed the connection); {}, start the program again on another display",
+        if *.saved { "recordings were ended and settings kept" } else { "what was recorded is called NAME.partial.EXT" }
+    )]
+    DisplayLost {
+        /// Recordings were ended and settings written.
+        saved: bool,
+    },
 }
 
 /// Opens the window, runs the pipeline in it until it is closed, and joins all threads.
@@ -83,13 +95,17 @@ pub fn run(setup: Setup, start: Start) -> Result<Outcome, WindowError> {
         close_on_interrupt(ctx.clone());
         let wake: Wake = Arc::new(move || ctx.request_repaint());
         let window = Window::new(Pipeline::start(setup, wake.clone())?, wake, start);
+        let window = Rc::new(RefCell::new(Some(window)));
+        lost_display::prepare(&window);
         let app: Box<dyn eframe::App + '_> = Box::new(App {
             window,
             outcome: &mut outcome,
         });
         Ok(app)
     };
-    eframe::run_native(APP_ID, options, Box::new(create)).map_err(|error| no_window(&error))?;
+    let run = eframe::run_native(APP_ID, options, Box::new(create));
+    lost_display::forget();
+    run.map_err(|error| no_window(&error))?;
     outcome.ok_or(WindowError::NoOutcome)
 }
 
@@ -105,21 +121,25 @@ fn no_window(error: &eframe::Error) -> WindowError {
 
 /// The window as eframe runs it.
 struct App<'a> {
-    window: Window,
+    window: SharedWindow,
     outcome: &'a mut Option<Outcome>,
 }
 
 impl eframe::App for App<'_> {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
-        self.window.update(ctx);
+        if let Some(window) = self.window.borrow_mut().as_mut() {
+            window.update(ctx);
+        }
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
-        self.window.show(ui);
+        if let Some(window) = self.window.borrow_mut().as_mut() {
+            window.show(ui);
+        }
     }
 
     fn on_exit(&mut self, _gl: Option<&glow::Context>) {
-        *self.outcome = Some(self.window.finish());
+        *self.outcome = self.window.borrow_mut().as_mut().map(Window::finish);
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{detection::Detection, saving::Saving, theme, view::View};
 use crate::{
     detect::smooth::Strength,
-    files,
+    files::{self, plain},
     model::Reading,
     pipeline::{Slot, Taken},
     resources,
@@ -24,6 +24,8 @@ use crate::{
 
 /// Number of this layout of the file. A file of a later one is set aside and not half understood.
 const SCHEMA: u32 = 1;
+/// Bytes of the largest file that is read; ours have some thousand.
+const LARGEST_FILE: u64 = 16 << 20;
 /// So many files and streams that were opened last are offered again.
 const MOST_RECENT: usize = 10;
 /// Changes are written once nothing has changed for so long: a slider that is dragged is one change.
@@ -106,14 +108,10 @@ impl Settings {
     /// What the file holds, brought into range; what is usual where there is no file. One that cannot be used is set aside
     /// under another name, and the second value says so.
     pub fn load(file: &Path) -> (Self, Option<String>) {
-        let why = match std::fs::read(file) {
-            Ok(bytes) => match serde_json::from_slice::<Self>(&bytes) {
-                Ok(settings) if settings.schema <= SCHEMA => return (settings.in_range(), None),
-                Ok(settings) => format!(
-                    "they are of a later version of the program (layout {})",
-                    settings.schema
-                ),
-                Err(error) => format!("the file is damaged: {error}"),
+        let why = match plain::read(file, LARGEST_FILE) {
+            Ok(json) => match Self::from_json(&json) {
+                Ok(settings) => return (settings, None),
+                Err(why) => why,
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (Self::default(), None),
             Err(error) => format!("the file cannot be read: {error}"),
@@ -129,6 +127,21 @@ impl Settings {
             ),
         };
         (Self::default(), Some(text))
+    }
+
+    /// What was kept as JSON, brought into range.
+    ///
+    /// # Errors
+    /// Says why it cannot be used.
+    pub fn from_json(json: &[u8]) -> Result<Self, String> {
+        match serde_json::from_slice::<Self>(json) {
+            Ok(settings) if settings.schema <= SCHEMA => Ok(settings.in_range()),
+            Ok(settings) => Err(format!(
+                "they are of a later version of the program (layout {})",
+                settings.schema
+            )),
+            Err(error) => Err(format!("the file is damaged: {error}")),
+        }
     }
 
     /// Numbers that a person may have written by hand, as far as they make sense.
@@ -149,6 +162,24 @@ impl Settings {
             sides
                 .into_iter()
                 .all(|(side, least)| (least..=theme::LARGEST_WINDOW).contains(&side))
+        });
+        // What is not finite would be written as null, and the file could not be read again.
+        let opacity = &mut self.view.map_opacity;
+        *opacity = sound(*opacity, usual.view.map_opacity).clamp(0.0, 1.0);
+        let gamma = &mut self.view.looking.gamma;
+        *gamma = sound(*gamma, usual.view.looking.gamma);
+        self.readings.retain(|_, reading| {
+            let Reading { output, crop, .. } = reading;
+            let fraction = crop.picture_fraction.unwrap_or_default();
+            [
+                output.scale,
+                output.offset,
+                crop.margin,
+                crop.shift_down,
+                fraction,
+            ]
+            .iter()
+            .all(|number| number.is_finite())
         });
         self.detection = self.detection.in_range();
         self.recent_sources.truncate(MOST_RECENT);
@@ -379,7 +410,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.json");
         let text = r#"{ "zoom": 1e9, "smoothing": -3, "window": { "width": 1, "height": 5 },
-            "view": { "overlay": { "size": 900 }, "theme": "light" }, "of_a_later_day": true }"#;
+            "view": { "overlay": { "size": 900 }, "map_opacity": 1e39, "theme": "light" }, "of_a_later_day": true }"#;
         std::fs::write(&file, text).unwrap();
         let (settings, message) = Settings::load(&file);
         assert_eq!(message, None);
@@ -387,6 +418,9 @@ mod tests {
         assert_eq!((settings.smoothing, settings.window), (0.0, None));
         assert_eq!(settings.view.overlay.size, *theme::POINT_SIZE.end());
         assert_eq!(settings.view.theme, theme::Theme::Light);
+        // What was kept of them can be read again.
+        write(&file, &settings).unwrap();
+        assert_eq!(Settings::load(&file), (settings, None));
     }
 
     #[test]

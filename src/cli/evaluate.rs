@@ -174,7 +174,7 @@ impl EvaluateArgs {
             .into_iter()
             .map(|row| (row.name, row.points))
             .collect();
-        let predicted = Labels::read(predictions)?.rows;
+        let predicted = Labels::read_predictions(predictions)?.rows;
         let both = predicted.iter().filter_map(|row| {
             let labels = labelled.get(&row.name)?;
             let fit = labels.len() == scheme.count && row.points.len() == scheme.count;

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use clap::Args;
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 
 use crate::{
     app::{self, Settings, Start, StatsLog},
@@ -22,7 +25,7 @@ pub const CAMERA_NEVER_CAME_STATUS: u8 = 3;
 pub struct LiveArgs {
     /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo [default: what was shown
     /// last, at first the first camera]
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|text| SourceSpec::of(&text)))]
     source: Option<SourceSpec>,
     /// The net: a TorchScript file, or the name of a net that comes with the program [default: the one used last, at first
     /// pinkpoint]

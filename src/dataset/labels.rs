@@ -3,10 +3,11 @@
 
 use std::{
     fs::File,
+    io::Read,
     path::{Path, PathBuf},
 };
 
-use crate::geometry::Point;
+use crate::{files::plain, geometry::Point};
 
 /// The keypoints of one picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,22 +63,26 @@ impl Labels {
     /// With file, line and column: a number of columns that is even, differs from the first row's, or is less than 3;
     /// text where a number should be; a number that is not finite; a line that is not UTF-8.
     pub fn read(path: &Path) -> Result<Self, LabelError> {
-        let file = File::open(path)
-            .and_then(|file| {
-                if file.metadata()?.is_dir() {
-                    Err(std::io::Error::other("it is a folder"))
-                } else {
-                    Ok(file)
-                }
-            })
-            .map_err(|cause| LabelError::Unreadable {
-                path: path.to_path_buf(),
-                cause,
-            })?;
+        Self::parse(opened(path)?, path, false)
+    }
+
+    /// Reads what `evaluate --predictions` wrote: as [`Self::read`], and pictures on which nothing was found are left out.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_predictions(path: &Path) -> Result<Self, LabelError> {
+        Self::parse(opened(path)?, path, true)
+    }
+
+    /// What `text` holds, which is called `path` in errors; rows without any number are left out where there `may_be_misses`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: impl Read, path: &Path, may_be_misses: bool) -> Result<Self, LabelError> {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
-            .from_reader(file);
+            .from_reader(text);
         let mut rows = Vec::new();
         let mut columns = 0;
         for (index, record) in reader.records().enumerate() {
@@ -109,6 +114,9 @@ impl Labels {
                     format!("{} columns where the first row has {columns}", record.len()),
                 ));
             }
+            if may_be_misses && record.iter().skip(1).all(|value| value.trim().is_empty()) {
+                continue;
+            }
             rows.push(parse_row(&record).map_err(|why| fail(line, why))?);
         }
         if rows.is_empty() {
@@ -121,6 +129,13 @@ impl Labels {
             point_count: (columns - 1) / 2,
         })
     }
+}
+
+fn opened(path: &Path) -> Result<File, LabelError> {
+    plain::open(path).map_err(|cause| LabelError::Unreadable {
+        path: path.to_path_buf(),
+        cause,
+    })
 }
 
 /// The set's own header is an empty first field and then 0, 1, 2, ...; predictions begin with `name,x0,y0,...`. Any other

@@ -7,6 +7,10 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_pcg::Pcg64;
 
 use super::{folder::DatasetError, labels::LabelRow};
+use crate::files::plain;
+
+/// Longest list of names that is read, bytes: a million names.
+const LONGEST_LIST: u64 = 64 << 20;
 
 /// The person on the picture `PERSON_VF.jpg` (V the video, F the frame, a digit each): its name up to the last underscore. Other
 /// names do not say who is on a picture and stand for themselves.
@@ -21,9 +25,9 @@ pub fn person_of(name: &str) -> &str {
 /// Names from a file, one a line; what follows a comma is a note. Empty lines and a heading `name` are skipped.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read or is not text.
 pub fn read_names(path: &Path) -> Result<BTreeSet<String>, DatasetError> {
-    let text = std::fs::read_to_string(path).map_err(|cause| DatasetError::Names {
+    let text = plain::read_text(path, LONGEST_LIST).map_err(|cause| DatasetError::Names {
         path: path.to_path_buf(),
         cause,
     })?;

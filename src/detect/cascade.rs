@@ -183,10 +183,7 @@ pub(super) fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
         why,
     };
     let mut classifier = CascadeClassifier::default()?;
-    let name = path
-        .to_str()
-        .ok_or_else(|| unusable("its name is not UTF-8; rename it".into()))?;
-    match classifier.load(name) {
+    match classifier.load(path) {
         Ok(true) if !classifier.empty()? => Ok(classifier),
         Ok(_) => Err(unusable("OpenCV finds no cascade in it".into())),
         Err(error) => Err(unusable(error.message)),

@@ -4,6 +4,7 @@
 use std::{path::Path, str::FromStr};
 
 use super::DetectError;
+use crate::files::plain;
 
 /// Largest file that is read; the largest cascade of OpenCV is 1.5 MB.
 const LARGEST_FILE: u64 = 64 << 20;
@@ -30,17 +31,39 @@ pub(super) fn check(path: &Path) -> Result<(), DetectError> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let length = std::fs::metadata(path).map_err(|e| e.to_string())?.len();
-    if length == 0 || length > LARGEST_FILE {
-        return Err(format!("{length} bytes is no size for a cascade"));
+    let text = plain::read_text(path, LARGEST_FILE).map_err(|e| e.to_string())?;
+    match text.is_empty() {
+        true => Err("it is empty".into()),
+        false => Ok(text),
     }
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    String::from_utf8(bytes).map_err(|_| "it is not text".into())
 }
 
 fn check_text(text: &str) -> Result<(), String> {
-    if !text.contains("type_id=\"opencv-cascade-classifier\"") {
-        return Err("it is not a cascade in OpenCV's format".into());
+    let text = &without_comments(text)?;
+    let Some((_, body)) = text.split_once("type_id=\"opencv-cascade-classifier\"") else {
+        return Err(match text.contains("opencv-haar-classifier") {
+            true => "it is a cascade in OpenCV's old format, which is not read".into(),
+            false => "it is not a cascade in OpenCV's format".into(),
+        });
+    };
+    // What is looked at here must be what OpenCV will read.
+    if body.contains("<!") {
+        return Err("it holds more than a cascade".into());
+    }
+    for (tag, most) in [
+        ("features", 1),
+        ("stages", 1),
+        ("width", 1),
+        ("height", 1),
+        ("maxCatCount", 1),
+    ]
+    .into_iter()
+    .chain(["internalNodes", "leafValues", "rects", "rect", "tilted"].map(|tag| (tag, usize::MAX)))
+    {
+        let found = contents(text, tag).count();
+        if found > most || found != begun(text, tag) {
+            return Err(format!("its <{tag}> are not as OpenCV writes them"));
+        }
     }
     if !text.trim_end().ends_with("</opencv_storage>") {
         return Err("its end is missing".into());
@@ -50,8 +73,9 @@ fn check_text(text: &str) -> Result<(), String> {
         return Err("it is not a boosted Haar or LBP cascade".into());
     }
     let is_lbp = kind == "LBP";
-    if is_lbp && only(text, "maxCatCount")? != "256" {
-        return Err("an LBP cascade has 256 patterns".into());
+    let patterns = contents(text, "maxCatCount").next().unwrap_or("0");
+    if patterns != if is_lbp { "256" } else { "0" } {
+        return Err(format!("a cascade of its kind does not have {patterns} patterns"));
     }
     let window = (number(only(text, "width")?)?, number(only(text, "height")?)?);
     if !WINDOW_SIDES.contains(&window.0) || !WINDOW_SIDES.contains(&window.1) {
@@ -171,6 +195,27 @@ fn contents<'a>(text: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
+/// The text with a space in place of every comment.
+fn without_comments(text: &str) -> Result<String, String> {
+    let mut parts = text.split("<!--");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once("-->").ok_or("a comment does not end")?;
+        plain.push(' ');
+        plain += rest;
+    }
+    Ok(plain)
+}
+
+/// How often `<tag>` begins, whatever else stands in it.
+fn begun(text: &str, tag: &str) -> usize {
+    let open = format!("<{tag}");
+    let ends = |rest: &str| rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_' && c != '-');
+    text.match_indices(&open)
+        .filter(|(start, _)| ends(&text[start + open.len()..]))
+        .count()
+}
+
 fn only<'a>(text: &'a str, tag: &str) -> Result<&'a str, String> {
     contents(text, tag)
         .next()
@@ -222,6 +267,15 @@ mod tests {
             ("<leafValues>", "<leafVolues>"),
             ("opencv-cascade", "opencv-cuscade"),
             ("</opencv_storage>", ""),
+            // OpenCV would take nodes for longer ones.
+            ("<maxCatCount>0", "<maxCatCount>256"),
+            // What is checked would not be what is read.
+            ("<stages>", "<!-- <stages>"),
+            ("<width>20", "<width>2<!-- -->0"),
+            ("<stages>", "<![CDATA[]]><stages>"),
+            ("<stages>", "<features></features><stages>"),
+            ("<features>", "<features a=\"b\">"),
+            ("<leafValues>", "<leafValues a=\"b\">"),
         ];
         for (from, to) in damages {
             assert!(good.contains(from), "{from}");

@@ -27,6 +27,12 @@ pub enum WriteError {
         /// What is there, in words.
         what: &'static str,
     },
+    /// Two at a time would mix what they write.
+    #[error("cannot write: another run is writing it now; wait for its end, or choose another name: {path}")]
+    Taken {
+        /// The file asked for.
+        path: PathBuf,
+    },
 }
 
 impl WriteError {

@@ -12,6 +12,7 @@ mod video;
 mod wishes;
 
 use std::{
+    ffi::OsStr,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
@@ -48,6 +49,19 @@ pub enum SourceSpec {
     Demo,
 }
 
+impl SourceSpec {
+    /// What an argument means, which need not be text: then it is a file.
+    ///
+    /// # Errors
+    /// When it names nothing.
+    pub fn of(argument: &OsStr) -> Result<Self, String> {
+        match argument.to_str() {
+            Some(text) => text.parse(),
+            None => Ok(Self::File(argument.into())),
+        }
+    }
+}
+
 impl FromStr for SourceSpec {
     type Err = String;
 
@@ -60,6 +74,7 @@ impl FromStr for SourceSpec {
             "camera" => Ok(Self::FirstCamera),
             "demo" => Ok(Self::Demo),
             _ if text.starts_with("/dev/") => Ok(Self::Device(text.into())),
+            "file://" => Err("a file is needed behind file://".into()),
             _ => Ok(if let Some(path) = text.strip_prefix("file://") {
                 Self::File(path.into())
             } else if text.contains("://") {
@@ -75,12 +90,21 @@ impl FromStr for SourceSpec {
     }
 }
 
+/// As it can be read back.
 impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FirstCamera => f.write_str("camera"),
             Self::Camera(number) => write!(f, "camera:{number}"),
             Self::CameraNamed(name) => write!(f, "camera:{name}"),
+            // A file may be called like something else.
+            Self::File(path)
+                if path
+                    .to_str()
+                    .is_some_and(|text| text.parse::<Self>().as_ref() != Ok(self)) =>
+            {
+                write!(f, "file://{}", path.display())
+            }
             Self::Device(path) | Self::File(path) => write!(f, "{}", path.display()),
             Self::Url(url) => f.write_str(url),
             Self::Demo => f.write_str("demo"),
@@ -303,7 +327,7 @@ fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
         || is_picture(path)
             .map_err(|e| unreadable(format!("{e}; check the name and that you may read it")))?;
     // What is called a picture and is none that is read here should not be told off for being no video.
-    let is_other = |e: &std::ffi::OsStr| OTHER_PICTURES.iter().any(|other| e.eq_ignore_ascii_case(other));
+    let is_other = |e: &OsStr| OTHER_PICTURES.iter().any(|other| e.eq_ignore_ascii_case(other));
     let called_picture = image::ImageFormat::from_path(path)
         .is_ok_and(|format| format != image::ImageFormat::Gif)
         || path.extension().is_some_and(is_other);

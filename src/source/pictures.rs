@@ -6,8 +6,10 @@ use std::{
     time::Duration,
 };
 
+use image::ImageFormat;
+
 use super::{Grab, Source, SourceError, SourceInfo};
-use crate::picture;
+use crate::{files::plain, picture};
 
 /// How long each picture of a folder is shown.
 const SECONDS_PER_PICTURE: u64 = 2;
@@ -25,21 +27,27 @@ pub struct PicturesSource {
     info: SourceInfo,
 }
 
-/// Whether a file holds a picture, by its first bytes and not its name.
+/// Whether a file holds a picture, by its first bytes and not its name, but for motion JPEG, which is a video.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read, or is a pipe or device.
 pub fn is_picture(path: &Path) -> std::io::Result<bool> {
-    let mut start = [0; 32];
-    let mut file = std::fs::File::open(path)?;
-    let mut length = 0;
-    while length < start.len() {
-        match file.read(&mut start[length..])? {
-            0 => break,
-            more => length += more,
-        }
-    }
-    Ok(image::guess_format(&start[..length]).is_ok_and(|format| format.reading_enabled()))
+    /// So many bytes tell every format.
+    const START: u64 = 32;
+    let mut start = Vec::new();
+    plain::open(path)?.take(START).read_to_end(&mut start)?;
+    let format = image::guess_format(&start)
+        .ok()
+        .filter(|format| format.reading_enabled());
+    Ok(format.is_some_and(|format| format != ImageFormat::Jpeg || !is_called_motion_jpeg(path)))
+}
+
+/// Motion JPEG is one JPEG behind the other, so that its beginning does not tell.
+fn is_called_motion_jpeg(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["mjpeg", "mjpg"]
+        .iter()
+        .any(|called| extension.eq_ignore_ascii_case(called))
 }
 
 /// The pictures of a folder (not of folders in it) in the order of their names: files that hold a picture, and those
@@ -54,7 +62,7 @@ pub fn pictures_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         let hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        let named = image::ImageFormat::from_path(&path).is_ok_and(|format| format.reading_enabled());
+        let named = ImageFormat::from_path(&path).is_ok_and(|format| format.reading_enabled());
         if !hidden && path.is_file() && (named || is_picture(&path).unwrap_or(false)) {
             paths.push(path);
         }

@@ -1,6 +1,11 @@
 //! Video files and streams, through OpenCV's FFmpeg back end.
 
-use std::{io::Read, path::Path, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    io::Read,
+    path::Path,
+    time::Duration,
+};
 
 use opencv::{
     core::{
@@ -21,6 +26,7 @@ use super::{
     Grab, Source, SourceError, SourceInfo,
     picture_of::{Spare, picture_of},
 };
+use crate::files::plain;
 
 /// How long a stream may take to open, and to give its next picture, before it counts as lost.
 const OPEN_TIMEOUT_MILLIS: i32 = 10_000;
@@ -63,7 +69,7 @@ impl VideoSource {
             why: why.to_owned(),
         };
         let mut start = Vec::new();
-        std::fs::File::open(path)
+        plain::open(path)
             .and_then(|file| file.take(BYTES_LOOKED_AT).read_to_end(&mut start))
             .map_err(|e| unreadable(&format!("{e}; check the name and that you may read it")))?;
         if start.is_empty() {
@@ -78,12 +84,8 @@ impl VideoSource {
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
         // A number in the name must not be taken for a pattern, nor a colon for a protocol.
-        let address = format!(
-            "file:{}",
-            path.canonicalize()
-                .map_err(|e| unreadable(&e.to_string()))?
-                .display()
-        );
+        let mut address = OsString::from("file:");
+        address.push(path.canonicalize().map_err(|e| unreadable(&e.to_string()))?);
         Self::open(&address, name, shown.clone(), false)
     }
 
@@ -92,10 +94,10 @@ impl VideoSource {
     /// # Errors
     /// When it does not answer in time, or holds no video that FFmpeg decodes.
     pub fn open_url(url: &str) -> Result<Self, SourceError> {
-        Self::open(url, url.to_owned(), url.to_owned(), true)
+        Self::open(url.as_ref(), url.to_owned(), url.to_owned(), true)
     }
 
-    fn open(address: &str, name: String, origin: String, live: bool) -> Result<Self, SourceError> {
+    fn open(address: &OsStr, name: String, origin: String, live: bool) -> Result<Self, SourceError> {
         let unreadable = |why: String| SourceError::Unreadable {
             path: origin.clone(),
             why,
@@ -105,7 +107,7 @@ impl VideoSource {
             unreadable(if live {
                 "it does not answer or is no video stream; check the address and the network".into()
             } else {
-                "it is damaged, not a video, or of a codec that this FFmpeg does not know; \
+                "it is damaged, has no picture in it, or is of a codec that this FFmpeg does not know; \
                  convert it to MP4 with H.264, for example"
                     .into()
             })
@@ -130,18 +132,20 @@ impl VideoSource {
             )));
         }
         let fps = number(CAP_PROP_FPS)?;
-        // Streams report a hugely negative count.
+        // Streams report a hugely negative count; where the rate cannot be true, neither can a count that is reckoned from it, as
+        // of the picture that goes with a song.
         let frames = number(CAP_PROP_FRAME_COUNT)?;
+        let counted = frames >= 1.0 && (fps == 0.0 || SENSIBLE_FPS.contains(&fps));
         let turn = turn_upright(number(CAP_PROP_ORIENTATION_META)?);
         let info = SourceInfo {
             name,
             width: 0,
             height: 0,
             fps: SENSIBLE_FPS.contains(&fps).then_some(fps),
-            frame_count: (frames >= 1.0).then_some(frames as u64),
+            frame_count: counted.then_some(frames as u64),
             duration: Duration::try_from_secs_f64(frames / rate_of(fps))
                 .ok()
-                .filter(|_| frames > 1.0),
+                .filter(|_| counted && frames > 1.0),
             // A film on a server is a recording and comes as fast as it is read; only a stream has no length.
             live: live && frames < 1.0,
             reopen_as: None,

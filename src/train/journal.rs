@@ -1,12 +1,18 @@
 //! What a run leaves for people: `metrics.csv` and the loss curve. Knows files and plotters.
 
-use std::{fs, io, path::Path};
+use std::{io, path::Path};
 
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::{files, font, overlay};
+use crate::{
+    files::{self, plain},
+    font, overlay,
+};
+
+/// Bytes of the largest small JSON file: a recipe that leaves out a million pictures has fewer.
+const LARGEST_FILE: u64 = 64 << 20;
 
 /// One line of `metrics.csv`: one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -170,6 +176,6 @@ fn draw(
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
     let damaged =
         |why: String| TrainError::Config(format!("{why}; a run's own file is needed: {}", path.display()));
-    let text = fs::read_to_string(path).map_err(|e| damaged(e.to_string()))?;
+    let text = plain::read_text(path, LARGEST_FILE).map_err(|e| damaged(e.to_string()))?;
     serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))
 }

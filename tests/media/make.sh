@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the clips and pictures of this folder with ffmpeg and exiftool. Run in this folder; not needed for the tests.
+# Makes the clips and pictures of this folder with ffmpeg, exiftool and Python's Pillow. Run in this folder; not needed for the tests.
 set -eu
 portrait=../../assets/demo.jpg
 
@@ -20,3 +20,10 @@ ffmpeg -v error -y -i $portrait -vf "crop=240:240:112:16" -q:v 3 face.jpg
 # The same picture stored on its side, with the EXIF orientation that turns it upright (6: a quarter clockwise).
 ffmpeg -v error -y -i $portrait -vf "crop=240:240:112:16,transpose=cclock" -q:v 3 turned.jpg
 exiftool -q -overwrite_original -n -Orientation=6 turned.jpg
+# What cameras seldom give.
+python3 -c "from PIL import Image; Image.open('face.jpg').resize((60, 60)).convert('CMYK').save('cmyk.jpg', quality=90)"
+ffmpeg -v error -y -i count.mp4 -frames:v 3 -vf scale=40:30 -c:v libwebp_anim -lossless 1 moving.webp
+ffmpeg -v error -y -i count.mp4 -frames:v 3 -vf scale=40:30 -f apng moving.png
+ffmpeg -v error -y -i count.mp4 -frames:v 0 none.mp4
+ffmpeg -nostdin -v error -y -f lavfi -t 0.5 -i anullsrc=r=8000:cl=mono -i face.jpg -map 0:a -map 1:v -c:a libmp3lame -b:a 8k \
+    -c:v mjpeg -q:v 20 -vf scale=32:32 -frames:v 1 -disposition:v:0 attached_pic song.mp3

@@ -5,15 +5,17 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
     path::Path,
-    time::{Duration, Instant, UNIX_EPOCH},
+    time::UNIX_EPOCH,
 };
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+
+use crate::files;
 
 /// What the results depend on, by the names of the options.
 pub type Settings = serde_json::Map<String, serde_json::Value>;
@@ -58,9 +60,6 @@ enum Record {
     Finished { job: usize, input: Identity },
 }
 
-/// A run that has just ended, or a program that is just being started by one, holds the lock for a moment longer.
-const PATIENCE: Duration = Duration::from_millis(500);
-
 /// A journal that is being written. One of its own name is locked against other runs.
 #[derive(Debug)]
 pub struct Journal {
@@ -97,21 +96,23 @@ impl Journal {
                 "cannot use the file of --resume; choose a folder that exists and can be written to: {shown}"
             )
         })?;
-        // Where the file system has no locks, it is up to the user.
-        let deadline = Instant::now() + PATIENCE;
-        while let Err(TryLockError::WouldBlock) = file.try_lock() {
-            if Instant::now() >= deadline {
-                bail!(
-                    "another run is using the file of --resume; give every run, or shard, one of its own: {shown}"
-                );
-            }
-            std::thread::sleep(PATIENCE / 50);
+        if !file.metadata()?.is_file() {
+            bail!(
+                "the file of --resume is a pipe or device; give a plain file, or a name that is free: {shown}"
+            );
+        }
+        if !files::lock(&file) {
+            bail!(
+                "another run is using the file of --resume; give every run, or shard, one of its own: {shown}"
+            );
         }
         let mut journal = Self::empty(file);
         journal.read(&settings).with_context(|| {
             format!("cannot go on from the file of --resume; what is in it stays as it is: {shown}")
         })?;
-        journal.put(&Record::Begun(settings), &[])?;
+        journal.put(&Record::Begun(settings), &[]).with_context(|| {
+            format!("cannot write the file of --resume; choose a disk with space: {shown}")
+        })?;
         Ok(journal)
     }
 

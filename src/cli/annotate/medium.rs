@@ -7,8 +7,8 @@ use image::ImageFormat;
 use crate::{picture::PictureError, record, source::is_picture};
 
 /// Names of videos.
-const VIDEO_EXTENSIONS: [&str; 10] = [
-    "mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "mjpeg", "ts",
+const VIDEO_EXTENSIONS: [&str; 11] = [
+    "mp4", "mov", "avi", "mkv", "webm", "m4v", "mpg", "mpeg", "mjpeg", "mjpg", "ts",
 ];
 /// Names of pictures that `image` has not even heard of, unlike GIF, TIFF and AVIF, which it is built without.
 const OTHER_PICTURE_EXTENSIONS: [&str; 10] = [
@@ -96,6 +96,7 @@ mod tests {
             ("scan.tif", b"II*\0", Kind::UnreadPicture),
             ("photo.jpg", b"\0\0\0\x18ftypheic", picture),
             ("film.MOV", b"\0\0\0\x14ftypqt  ", video),
+            ("film.mjpg", b"\xff\xd8\xff\xe0", video),
             ("notes.txt", b"notes", Kind::Unknown),
             ("nothing", b"", Kind::Unknown),
         ] {

@@ -82,6 +82,9 @@ impl Stats {
     /// The figures in one line per kind, for people.
     pub fn summary(&self) -> String {
         let all = self.json();
+        if self.frames == 0 {
+            return "0 frames".into();
+        }
         let stages = STAGES.map(|name| format!("{name} {}", all["stage_ms"][name]));
         format!(
             "{} frames, {} faces in {} s ({} frames/s)\nms per frame (median): {}\nCPU ms per frame: {}, of which decoding {}",
