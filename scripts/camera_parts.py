@@ -478,7 +478,8 @@ def changes(matrix):
     after = window.settings()
     for settings in (before, after):
         # What was shown last is remembered, as it should be.
-        for name in ("source", "recent_sources"):
+        # What the command line named is remembered as well, in its own time.
+        for name in ("source", "recent_sources", "weights", "recent_weights"):
             settings.pop(name, None)
     changed = [name for name in before if before[name] != after.get(name)]
     matrix.say("settings afterwards", "as before", f"other: {changed}" if changed else "as before", not changed)

@@ -16,7 +16,7 @@ use crate::{
     detect::smooth::Strength,
     files::{self, plain},
     model::Reading,
-    pipeline::{Slot, Taken},
+    pipeline::{Looking, Slot, Taken},
     resources,
     source::CameraWishes,
     worker,
@@ -167,7 +167,8 @@ impl Settings {
         let opacity = &mut self.view.map_opacity;
         *opacity = sound(*opacity, usual.view.map_opacity).clamp(0.0, 1.0);
         let gamma = &mut self.view.looking.gamma;
-        *gamma = sound(*gamma, usual.view.looking.gamma);
+        *gamma = sound(*gamma, usual.view.looking.gamma).clamp(*theme::GAMMA.start(), *theme::GAMMA.end());
+        self.view.looking.pins.truncate(Looking::MOST_PINS);
         self.readings.retain(|_, reading| {
             let Reading { output, crop, .. } = reading;
             let fraction = crop.picture_fraction.unwrap_or_default();

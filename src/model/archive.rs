@@ -20,7 +20,7 @@ use super::{
     contract::{Contract, ContractError, FILE_NAME},
     operators,
 };
-use crate::text::shortened;
+use crate::{files::plain, text::shortened};
 
 /// Largest file that is read: far above any net for live video, and it fits the memory of small machines.
 const LARGEST_FILE: u64 = 2 << 30;
@@ -151,19 +151,12 @@ pub fn look_into(path: &Path) -> Result<Archive, ArchiveError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let metadata = std::fs::metadata(path).map_err(Problem::Unreadable)?;
-    if !metadata.is_file() {
-        let what = if metadata.is_dir() {
-            "it is a folder"
-        } else {
-            "it is not a plain file"
-        };
-        return Err(Problem::Unreadable(std::io::Error::other(what)));
+    let length = plain::open(path).and_then(|file| Ok(file.metadata()?.len()));
+    let length = length.map_err(Problem::Unreadable)?;
+    if length > LARGEST_FILE {
+        return Err(Problem::TooLarge(format!("has {} MB", length >> 20)));
     }
-    if metadata.len() > LARGEST_FILE {
-        return Err(Problem::TooLarge(format!("has {} MB", metadata.len() >> 20)));
-    }
-    std::fs::read(path).map_err(Problem::Unreadable)
+    plain::read(path, LARGEST_FILE).map_err(Problem::Unreadable)
 }
 
 /// Checks the bytes of a file; see [`look_into`].

@@ -206,14 +206,18 @@ impl VideoSource {
     /// does of the last frames of a video whose frames are stored out of order.
     fn time_of_frame(&self, millis: f64) -> Duration {
         let said = Duration::try_from_secs_f64(millis / 1000.0).ok();
+        let said = said.filter(|time| *time < LONGEST);
         if self.count == 0 {
             return said.unwrap_or_default();
         }
         let step = self.step();
         said.filter(|&time| time > self.last_time)
-            .unwrap_or(self.last_time + step)
+            .unwrap_or(self.last_time.saturating_add(step))
     }
 }
+
+/// No recording is so long: times beyond it are damage.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Frames a second as a header says, where it can be true.
 fn rate_of(fps: f64) -> f64 {

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{TrainConfig, TrainError};
-use crate::dataset::{DataFolder, LabelRow, LabelledPicture, Unmatched, load_pictures, split_by_person};
+use crate::{
+    dataset::{DataFolder, LabelRow, LabelledPicture, Unmatched, load_pictures, split_by_person},
+    geometry::Point,
+};
 
 /// What a recipe trains on, before any picture is read.
 pub(super) struct Selection {
@@ -141,6 +144,9 @@ impl Selection {
     }
 }
 
+/// Pixels from a picture's corner beyond which no label lies: arithmetic with such numbers comes to nothing.
+const FARTHEST: f32 = 1e6;
+
 impl Chosen {
     fn of(folder: &Path, config: &TrainConfig, times: usize) -> Result<Self, TrainError> {
         let mut part = DataFolder::open_training(folder)?;
@@ -153,6 +159,15 @@ impl Chosen {
         let pictures_left_out = rows.iter().any(picture_left_out);
         rows.retain(|row| !person_left_out(row) && !picture_left_out(row));
         let left_out = all - rows.len();
+        let far = |point: &Point| point.x.abs().max(point.y.abs()) > FARTHEST;
+        if let Some(row) = rows.iter().find(|row| row.points.iter().any(far)) {
+            return Err(TrainError::Config(format!(
+                "keypoints of {} lie nowhere near a picture; correct its line of the labels, or leave it out by \
+                 --leave-out-pictures: {}",
+                row.name,
+                folder.display()
+            )));
+        }
         let (training, validation) =
             split_by_person(rows, config.validation, config.seed, |name| part.person(name));
         Ok(Self {
@@ -189,6 +204,7 @@ fn distinct(folders: &[PathBuf]) -> Vec<(&Path, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Architecture;
 
     #[test]
     fn a_folder_that_is_named_twice_is_one_set() {
@@ -201,5 +217,22 @@ mod tests {
         ];
         let sets = distinct(&folders);
         assert_eq!(sets, [(&*folders[0], 2), (&*folders[1], 1), (&*folders[3], 1)]);
+    }
+
+    #[test]
+    fn labels_that_lie_nowhere_are_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("training")).unwrap();
+        std::fs::write(
+            folder.path().join("training_frames_keypoints.csv"),
+            ",0,1\nface.jpg,5,1e38\n",
+        )
+        .unwrap();
+        let config = TrainConfig::usual(Architecture::Pinkpoint, vec![folder.path().to_path_buf()]);
+        let message = Chosen::of(folder.path(), &config, 1).err().unwrap().to_string();
+        assert!(
+            message.contains("face.jpg") && message.contains("nowhere near"),
+            "{message}"
+        );
     }
 }

@@ -80,7 +80,7 @@ impl Target<'_> {
                 Ok(took) => drop(taken.fetch_add(u64::from(took), Ordering::Relaxed)),
                 Err(panic) => {
                     std::fs::write(&failed, input).unwrap();
-                    eprintln!("{}: this input fails: {}", self.name, failed.display());
+                    println!("{}: this input fails: {}", self.name, failed.display());
                     resume_unwind(panic);
                 }
             }
