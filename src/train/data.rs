@@ -223,6 +223,7 @@ mod tests {
     fn labels_that_lie_nowhere_are_refused_by_name() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("training")).unwrap();
+        std::fs::write(folder.path().join("training/face.jpg"), "read later").unwrap();
         std::fs::write(
             folder.path().join("training_frames_keypoints.csv"),
             ",0,1\nface.jpg,5,1e38\n",
