@@ -21,14 +21,14 @@ _convolution _convolution_mode _weight_norm _set_item _pad_enum _pad_circular _s
 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa _upsample_nearest_exact1d _upsample_nearest_exact2d
 _upsample_nearest_exact3d _adaptive_avg_pool2d _adaptive_avg_pool3d _batch_norm_impl_index _scaled_dot_product_attention_math
 _native_multi_head_attention _transformer_encoder_layer_fwd _unique _unique2 _trilinear _cdist_forward _shape_as_tensor
-_dim_arange _cast_Float _cast_Double _cast_Half _cast_Int _cast_Long _cast_Byte _cast_Char _cast_Short _reshape_alias
+_dim_arange _nested_tensor_from_mask _nested_tensor_from_mask_left_aligned _cast_Float _cast_Double _cast_Half _cast_Int _cast_Long _cast_Byte _cast_Char _cast_Short
 """.split()
 
 # Of `prim`, which has the interpreter's own operators.
 PRIM = """
 RaiseException device dtype layout min max abs data grad requires_grad is_cpu is_cuda is_nested is_quantized is_sparse is_meta
-is_mkldnn is_mps is_xla is_xpu itemsize nbytes NumToTensor TupleIndex TupleUnpack Uninitialized unchecked_cast
-unchecked_unwrap_optional rangelist tolist type index id StringIndex EnumName EnumValue IfThenElse
+is_mkldnn is_mps is_xla is_xpu itemsize nbytes NumToTensor TupleIndex TupleUnpack
+rangelist tolist type index id StringIndex EnumName EnumValue IfThenElse
 """.split()
 
 REASONS = {
@@ -36,9 +36,9 @@ REASONS = {
     "prints": ["_print"],
     "waits for other threads": ["wait", "fork"],
     "sets what holds for the whole program": [
-        "manual_seed", "set_grad_enabled", "_set_grad_enabled", "set_data", "autocast_to_full_precision",
-        "autocast_to_reduced_precision", "is_autocast_enabled", "is_autocast_cpu_enabled", "get_autocast_dtype",
+        "manual_seed", "set_data", "autocast_to_full_precision", "autocast_to_reduced_precision",
     ],
+    "believes what it is told of sizes (seen to crash); layers use others": ["native_batch_norm", "ctc_loss"],
     "changes the memory below a tensor": [
         "set_", "set", "resize_", "resize", "resize_as_", "resize_as", "resize_as_sparse_", "resize_as_sparse", "record_stream",
         "storage_offset", "data_ptr", "get_gradients", "backward", "retain_grad", "requires_grad_", "detach_",
@@ -47,7 +47,7 @@ REASONS = {
 # By their beginning or end: they believe what they are told of indices, or belong to devices and data types of their own.
 BEGINNINGS = ("sparse_", "to_sparse", "fbgemm_", "cudnn_", "miopen_", "mkldnn_", "quantize", "quantized_", "fake_quantize",
               "q_", "choose_qparams", "int_repr", "dequantize", "ccol_", "crow_", "col_indices", "row_indices", "sspaddmm",
-              "hspmm", "coalesce", "is_coalesced", "indices", "nested_", "to_padded", "to_mkldnn", "copy_sparse", "fused_moving",
+              "hspmm", "coalesce", "is_coalesced", "indices", "nested_", "to_mkldnn", "copy_sparse", "fused_moving",
               "mps_", "batch_norm_gather", "batch_norm_backward", "batch_norm_stats", "batch_norm_elemt", "batch_norm_update",
               "sym_", "segment_reduce", "rowwise_prune", "embedding_renorm", "index_put_impl")
 ENDINGS = ("_backward", "_backward_data", "_backward_weight", "_backward_input", "_backward_weight_bias", "_jvp", "_for_backward",

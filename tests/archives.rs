@@ -60,12 +60,30 @@ fn names_that_lead_elsewhere_or_mean_two_entries_are_refused() {
         // libtorch finds names whatever their case.
         "steady-64/DATA.PKL",
         "steady-64/code/__torch__.PY",
+        "steady-64/CODE/net.py",
+        "steady-64/Constants.pkl",
     ] {
         let mut entries = entries();
         entries.push((odd.into(), b"x".to_vec()));
         let message = refused(zipped(&entries, ""));
         assert!(message.contains("damaged"), "{odd}: {message}");
     }
+}
+
+#[test]
+fn code_is_looked_for_where_libtorch_does() {
+    // A folder of the same shape before it does not hide the net's own code.
+    let mut decoy = vec![
+        ("steady-64/sub/constants.pkl".into(), b"x".to_vec()),
+        ("steady-64/sub/code/x.py".into(), b"x = 1\n".to_vec()),
+    ];
+    decoy.extend(entries());
+    let code = decoy
+        .iter_mut()
+        .find(|(name, _)| name == "steady-64/code/__torch__.py")
+        .unwrap();
+    code.1.extend_from_slice(b"def f(x):\n  torch.save(x, \"f\")\n");
+    assert!(refused(zipped(&decoy, "")).contains("torch.save"));
 }
 
 #[test]

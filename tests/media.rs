@@ -243,7 +243,7 @@ fn cameras_that_are_not_there_are_absent() {
         assert!(matches!(error, SourceError::CameraAbsent { .. }), "{error}");
     }
     let error = source::open(&"/dev/null".parse().unwrap()).err().unwrap();
-    assert!(matches!(error, SourceError::CameraBusy { .. }), "{error}");
+    assert!(matches!(error, SourceError::CameraUnfit { .. }), "{error}");
 }
 
 #[test]

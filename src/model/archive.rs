@@ -171,7 +171,9 @@ pub fn check(bytes: Vec<u8>) -> Result<Archive, Problem> {
     let unpacked = unpack(&mut zip, bytes.len() as u64)?;
     check_names(&unpacked)?;
     let names: Vec<&str> = unpacked.iter().map(|(name, _)| name.as_str()).collect();
-    let Some(top) = names.iter().find_map(|name| name.strip_suffix("/constants.pkl")) else {
+    let top = names.first().and_then(|name| name.split_once('/'));
+    let Some((top, _)) = top.filter(|(top, _)| names.contains(&format!("{top}/constants.pkl").as_str()))
+    else {
         return Err(no_code(&unpacked));
     };
     let code = format!("{top}/code/");
@@ -356,6 +358,9 @@ fn check_names(unpacked: &[(String, Vec<u8>)]) -> Result<(), Problem> {
     for (name, _) in unpacked {
         let odd =
             name.contains(['\\', '\0', ':']) || name.split('/').any(|part| matches!(part, "" | "." | ".."));
+        // All that PyTorch writes itself is in small letters; what it is given to keep lies below `extra`.
+        let part = name.split('/').nth(1).unwrap_or_default();
+        let odd = odd || part.bytes().any(|byte| byte.is_ascii_uppercase());
         if odd || name.split_once('/').map(|(folder, _)| folder) != top.map(|(folder, _)| folder) {
             let name = shortened(name, LONGEST_NAME);
             return Err(Problem::Damaged(format!("an entry is called {name:?}")));

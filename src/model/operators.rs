@@ -56,8 +56,21 @@ const KEYWORDS: [&str; 13] = [
 ];
 /// Most of a name that is shown, characters.
 const LONGEST_NAME: usize = 100;
+/// The functions that may not be called, nor be given another name.
+const OTHER_FUNCTIONS: [&str; 7] = [
+    "fork",
+    "print",
+    "rpc_async",
+    "rpc_remote",
+    "rpc_sync",
+    "wait",
+    "_awaitable",
+];
+/// What takes a value for one of another type, unseen.
+const CASTS: [&str; 2] = ["unchecked_cast", "uninitialized"];
 /// Classes written in C++, which bring code of their own.
 const NATIVE_CLASSES: &str = "__torch__.torch.classes";
+const CLASSES: &str = "torch.classes";
 
 /// What is refused, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +93,18 @@ fn listed(text: &'static str) -> HashSet<&'static str> {
 /// # Errors
 /// The first thing in it that is refused.
 pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
+    check_with(code, &[])
+}
+
+/// The same for code to which taps were added, which ask for the time as well.
+///
+/// # Errors
+/// The first thing in it that is refused.
+pub(super) fn check_tapped(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
+    check_with(code, &[["ops", "prim", "TimePoint"]])
+}
+
+fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), Refused> {
     let mut own = HashSet::new();
     let mut files = Vec::with_capacity(code.len());
     for (file, text) in code {
@@ -96,7 +121,7 @@ pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
         files.push((file, words));
     }
     for (file, words) in files {
-        check_file(&words, &own).map_err(|(line, what)| Refused {
+        check_file(&words, &own, further).map_err(|(line, what)| Refused {
             what: shortened(&what, LONGEST_NAME),
             file: (*file).into(),
             line,
@@ -106,7 +131,11 @@ pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
 }
 
 /// `own` are names of the archive's own classes, methods and functions.
-fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize, String)> {
+fn check_file(
+    words: &[(usize, Word)],
+    own: &HashSet<&str>,
+    further: &[[&str; 3]],
+) -> Result<(), (usize, String)> {
     let word = |at: usize| words.get(at).map(|(_, word)| *word);
     let mut functions = HashSet::new();
     let mut at = 0;
@@ -117,10 +146,17 @@ fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize
         let Some(Word::Name(first)) = word(at) else {
             let nameless = matches!(
                 before,
-                Some(Word::Text | Word::Number | Word::Sign(')' | ']' | '}'))
+                Some(Word::Text(_) | Word::Number | Word::Sign(')' | ']' | '}'))
             );
             if word(at) == Some(Word::Sign('(')) && nameless {
                 return refuse("a call of something that has no name".into());
+            }
+            if let Some(Word::Text(text)) = word(at) {
+                // As `getattr` names what it gives.
+                let names = before == Some(Word::Sign(',')) && word(at + 1) == Some(Word::Sign(')'));
+                if text.contains(CLASSES) || (names && (REFUSED.contains(text) || text.contains('\\'))) {
+                    return refuse(format!("the name {text:?}"));
+                }
             }
             at += 1;
             continue;
@@ -143,11 +179,27 @@ fn check_file(words: &[(usize, Word)], own: &HashSet<&str>) -> Result<(), (usize
         }
         let is_root = before != Some(Word::Sign('.'));
         if is_root && matches!(first, "torch" | "ops") {
-            if !is_allowed(&names) {
+            if !is_allowed(&names) && !further.iter().any(|allowed| names == allowed) {
                 return refuse(path);
             }
-        } else if path.starts_with(NATIVE_CLASSES) {
+        } else if path.starts_with(NATIVE_CLASSES)
+            || matches!(names[..], ["__torch__"] | ["__torch__", "torch"])
+        {
             return refuse(path);
+        } else if !is_called && is_root && names.len() == 1 {
+            if OTHER_FUNCTIONS.contains(&first) {
+                return refuse(path);
+            }
+        } else if !is_called {
+            // An operator that is taken from a value, to be called later.
+            let is_part = is_root && matches!(first, "self" | "__torch__");
+            if !is_part && REFUSED.contains(last) {
+                return refuse(path);
+            }
+        } else if CASTS.contains(&first) && is_root && casts_to_class(&words[at..]) {
+            return refuse(format!("{path} to a class"));
+        } else if is_root && first == "__torch__" && last == "__new__" {
+            // An object of one of the archive's own classes.
         } else if is_called && is_root && names.len() == 1 {
             let known = FUNCTIONS.contains(&first) || KEYWORDS.contains(&first);
             if !known && !functions.contains(first) {
@@ -183,6 +235,22 @@ fn functions_of<'a>(words: &[(usize, Word<'a>)]) -> HashSet<&'a str> {
         }
     }
     &given - &otherwise
+}
+
+/// Whether a cast, behind whose name these words begin, is to a class: an object that is none would be read as one.
+fn casts_to_class(words: &[(usize, Word)]) -> bool {
+    let mut open = 0_usize;
+    for (_, word) in words {
+        match word {
+            Word::Name("__torch__") => return true,
+            Word::Sign('(' | '[') => open += 1,
+            Word::Sign(']') => open = open.saturating_sub(1),
+            Word::Sign(')') => return false,
+            Word::Sign(',') if open == 1 => return false,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Whether `torch.NAME` or `ops.NAMESPACE.NAME` is in the list.
@@ -223,7 +291,8 @@ mod tests {
         let code = net(
             "_0 = torch.relu((self.conv).forward(x, ))\n    if torch.lt(annotate(int, 1), 2):\n      \
              ops.prim.RaiseException(\"print(1), torch.save\", \"b\")\n    else:\n      pass\n    \
-             y = getattr(self.list, \"0\")\n    # torch.save(x)\n    _1 = __torch__.relu\n    z = _1(y, )\n    for i in range(torch.len([1.5e-05, .5])):\n      z = CONSTANTS.c0",
+             y = getattr(self.list, \"0\")\n    _1 = __torch__.relu\n    z = _1(y, )\n    for i in range(torch.len([1.5e-05, .5])):\n      z = CONSTANTS.c0\n    \
+             c = __torch__.Net.__new__(__torch__.Net)\n    s = annotate(Optional[int], self.indices)\n    e = \"\"",
         );
         assert_eq!(refused(&code), None);
     }
@@ -271,9 +340,27 @@ mod tests {
             "torch\\\n.save(x, \"f\")",
             "torch.\\\n    save(x, \"f\")",
             "torch.# a comment\n    save(x, \"f\")",
-            "a = \"\\\\\"; torch.save(x, \"f\")",
-            "a = '\"'; torch.save(x, '\"')",
-            "a = \"\"\"\"a\"\"\"; torch.save(x, \"f\")",
+            "a = \"\\\\\"\n    torch.save(x, \"f\")",
+            "a = '\"'\n    torch.save(x, '\"')",
+            "a = \"\"\"\"a\"\"\"\n    torch.save(x, \"f\")",
+            "y = x # type: (\"\"\"",
+            "# torch.relu(torch.save(x))",
+            "s = 'torch.relu(torch.save(x))'",
+            "y = torch.zeros([1]).\\\n    resize_([3])",
+            "abs = print\n    abs(x)",
+            "abs = fork\n    abs(x)",
+            "abs = x.resize_\n    abs([2])",
+            "abs = (x).set_\n    abs(x)",
+            "abs = getattr(x, \"resize_\")\n    abs([2])",
+            "abs = getattr(x, \"resi\\x7ae_\")\n    abs([2])",
+            "abs = getattr(x, \"resi\" \"ze_\")\n    abs([2])",
+            "_1 = fork\n    def inner(a: Tensor) -> Tensor:\n      return a\n    y = _1(__torch__.f, x)\n    _1 = __torch__.f",
+            "y = (__torch__.torch).classes.profiling.Net()",
+            "t = __torch__.torch\n    y = t.classes.profiling.Net()",
+            "y = annotate(Optional[\"__torch__.torch.classes.profiling.X\"], None)",
+            "y = unchecked_cast(__torch__.Net, x)",
+            "y = unchecked_cast(Optional[__torch__.Net], x)",
+            "y = x...",
         ] {
             assert!(refused(&net(body)).is_some(), "{body}");
         }

@@ -1,13 +1,18 @@
-//! Takes TorchScript source apart into words, as libtorch's own lexer does. Knows text only.
+//! Takes TorchScript source apart into words, as libtorch's own lexer does. What PyTorch never writes and two lexers could read
+//! in two ways (comments, which libtorch takes for types, texts over several lines, continued lines) is no source here. Knows text only.
 
 /// A piece of source. Of texts and numbers only their place matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word<'a> {
     Name(&'a str),
-    Text,
+    /// What stands between the quotes.
+    Text(&'a str),
     Number,
     Sign(char),
 }
+
+/// Where a method's definition begins in its line.
+const METHOD_INDENT: usize = 2;
 
 /// The words of a source, each with its line from 1; comments and white space are left out.
 ///
@@ -15,32 +20,37 @@ pub(super) enum Word<'a> {
 /// The line of what is no source, and what it is.
 pub(super) fn words_of(source: &str) -> Result<Vec<(usize, Word<'_>)>, (usize, &'static str)> {
     let bytes = source.as_bytes();
-    let (mut words, mut at, mut line) = (Vec::new(), 0, 1);
+    let (mut words, mut at, mut line, mut line_start) = (Vec::new(), 0, 1, 0);
     while let Some(&byte) = bytes.get(at) {
         let start = at;
-        let started = line;
         let word = match byte {
             b'\n' => {
                 line += 1;
                 at += 1;
+                line_start = at;
                 continue;
             }
             b' ' | b'\t' | b'\r' => {
                 at += 1;
                 continue;
             }
-            b'#' => {
-                at += length(&bytes[at..], |byte| byte != b'\n');
-                continue;
-            }
-            b'"' | b'\'' => {
-                at = text_end(bytes, at).ok_or((line, "a text without an end"))?;
-                line += bytes[start..at].iter().filter(|byte| **byte == b'\n').count();
-                Word::Text
+            b'#' => return Err((line, "a comment")),
+            b'\'' | b'\\' | b';' => return Err((line, "a sign that PyTorch does not write")),
+            b'.' if bytes.get(at + 1) == Some(&b'.') => return Err((line, "dots in a row")),
+            b'"' => {
+                at = text_end(bytes, at).ok_or((line, "a text without an end, or over several lines"))?;
+                if matches!(words.last(), Some((_, Word::Text(_)))) {
+                    return Err((line, "two texts side by side"));
+                }
+                Word::Text(&source[start + 1..at - 1])
             }
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                 at += length(&bytes[at..], is_of_name);
-                Word::Name(&source[start..at])
+                let name = &source[start..at];
+                if matches!(name, "def" | "class") && start - line_start > METHOD_INDENT {
+                    return Err((line, "a function within a function"));
+                }
+                Word::Name(name)
             }
             _ if is_number(&bytes[at..]) => {
                 at = number_end(bytes, at);
@@ -52,7 +62,7 @@ pub(super) fn words_of(source: &str) -> Result<Vec<(usize, Word<'_>)>, (usize, &
             }
             _ => return Err((line, "a letter that code has in texts only")),
         };
-        words.push((started, word));
+        words.push((line, word));
     }
     Ok(words)
 }
@@ -80,22 +90,18 @@ fn number_end(bytes: &[u8], start: usize) -> usize {
     at
 }
 
-/// The place behind the text that begins at `start`; `None` when it has no end.
+/// The place behind the text that begins at `start`; `None` when it has no end in its line, or could be the beginning of one that
+/// goes over several.
 fn text_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let quote = bytes[start];
-    let marks = if bytes[start..].starts_with(&[quote; 3]) {
-        3
-    } else {
-        1
-    };
-    let mut at = start + marks;
+    if bytes[start..].starts_with(b"\"\"\"") {
+        return None;
+    }
+    let mut at = start + 1;
     loop {
         match *bytes.get(at)? {
             b'\\' => at += 2,
-            b'\n' if marks == 1 => return None,
-            byte if byte == quote && bytes[at..].starts_with(&[quote; 3][..marks]) => {
-                return Some(at + marks);
-            }
+            b'\n' => return None,
+            b'"' => return Some(at + 1),
             _ => at += 1,
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 pub(super) use source::{KERNEL, METHOD};
 
-use super::archive;
+use super::{archive, operators};
 
 /// The archive with taps.
 ///
@@ -29,6 +29,10 @@ pub(super) fn with_taps(bytes: &[u8]) -> Result<Vec<u8>, String> {
     }
     let root = root.ok_or("which class its net is of is not said")?;
     let tapped = source::with_taps(&code, &root)?;
+    let mut whole: BTreeMap<&str, &str> = code.iter().map(|(file, text)| (&**file, &**text)).collect();
+    whole.extend(tapped.iter().map(|(file, text)| (&**file, &**text)));
+    // What was text before has to be nothing else now.
+    operators::check_tapped(&whole).map_err(|refused| format!("its taps would use {}", refused.what))?;
     archive::with_code(bytes, &tapped).map_err(said)
 }
 
