@@ -115,6 +115,20 @@ fn what_a_net_does_wrong_costs_a_message() {
 }
 
 #[test]
+fn nets_of_every_kind_pass() {
+    for name in [
+        "half.pt",
+        "traced.pt",
+        "frozen.pt",
+        "exported.pt",
+        "contract-64.pt",
+    ] {
+        let path = steady().with_file_name(name);
+        try_net(&path, LIMITS).unwrap();
+    }
+}
+
+#[test]
 fn a_net_that_waits_is_not_waited_for() {
     let folder = TempDir::new().unwrap();
     let path = hostile(&folder, "i = 0\nwhile True:\n  i = torch.add(i, 1)");

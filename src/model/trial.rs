@@ -194,7 +194,6 @@ pub fn take(path: &Path, limits: Limits, reading: Option<Reading>) -> io::Result
 fn works(path: &Path, reading: Option<Reading>, checksum: &mut String) -> Result<(), ModelError> {
     let archive = archive::look_into(path)?;
     *checksum = archive.checksum();
-    Limits::open_nothing();
     let model = KeypointModel::from_archive(path, &archive, DeviceChoice::Cpu, reading)?;
     FACES.into_iter().try_for_each(|faces| model.warm_up(faces))?;
     model.layer_times().map(drop)

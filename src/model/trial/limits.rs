@@ -56,21 +56,6 @@ impl Limits {
         }
     }
 
-    /// From now on nothing can be opened any more, neither to be read nor to be made or emptied.
-    #[cfg(unix)]
-    pub(super) fn open_nothing() {
-        let none = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        // SAFETY: the pointer is to a live value, which is read only. To allow less is always possible.
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) };
-    }
-
-    /// Elsewhere files can be opened.
-    #[cfg(not(unix))]
-    pub(super) fn open_nothing() {}
-
     /// There, the time until it has ended is all that is limited.
     #[cfg(not(unix))]
     pub(super) fn impose(&self, _file_size: u64) {}
