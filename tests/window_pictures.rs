@@ -340,7 +340,7 @@ fn every_sign() {
             harness::window_drawn(opener, spec, Vec::new(), &net, Start::default(), Look::default());
         wait_for(&mut harness, text);
         // The time to the next try grows from one to the next.
-        wait_until(&mut harness, |harness| has(harness, "again in 2.0 s"));
+        wait_until(&mut harness, |harness| has(harness, "again in 1.5 s"));
         settle(&mut harness);
         compare(&mut results, &mut harness, name);
     }
