@@ -13,8 +13,6 @@ from camera_window import PATIENCE, Hang
 
 # Seconds.
 MOST_UNTIL_NOTICED = 4.0
-# Pictures of a camera that freezes are still on their way for a while; OpenCV by itself takes 10 s.
-MOST_UNTIL_FROZEN = 8.0
 # The window may draw less than one picture a second on an emulated machine.
 MOST_UNTIL_SAID = 10.0
 MOST_UNTIL_BACK = 6.0
@@ -115,14 +113,14 @@ def unplug(camera, window):
     return gone
 
 
-def is_noticed(matrix, window, since, what, most=MOST_UNTIL_NOTICED):
+def is_noticed(matrix, window, since, what):
     """Tells how long it took until the program noticed that there are no pictures any more, and until the window said so."""
     # It may see the camera go a moment before this script does.
     noticed = max(0.0, window.wait_for("no pictures, next try", since - 1).stamp - since)
     said = window.wait_for("waiting for a source", since - 1)
-    matrix.say(what, f"noticed within {most:.0f} s, said within {MOST_UNTIL_SAID:.0f} s",
+    matrix.say(what, f"noticed within {MOST_UNTIL_NOTICED:.0f} s, said within {MOST_UNTIL_SAID:.0f} s",
                f"noticed after {noticed:.1f} s, said after {said.stamp - since:.1f} s: {said.text}",
-               noticed <= most and said.stamp - since <= MOST_UNTIL_SAID)
+               noticed <= MOST_UNTIL_NOTICED and said.stamp - since <= MOST_UNTIL_SAID)
 
 
 def replug(matrix):
@@ -262,7 +260,7 @@ def freeze(matrix):
     for turn, frozen_for in ((1, 8), (2, 20)):
         began = time.time()
         camera.do("freeze")
-        is_noticed(matrix, window, began, f"frozen ({turn})", MOST_UNTIL_FROZEN)
+        is_noticed(matrix, window, began, f"frozen ({turn})")
         time.sleep(max(0.0, frozen_for + began - time.time()))
         matrix.shot(window, f"frozen-{turn}")
         thawed = time.time()

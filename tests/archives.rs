@@ -2,44 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::{
-    io::{Cursor, Read, Write},
-    path::Path,
-};
+mod nets;
 
+use nets::{entries, zipped};
 use pinkpoint::model::archive;
-use zip::{
-    CompressionMethod, ZipArchive, ZipWriter,
-    read::{ArchiveOffset, Config},
-    write::SimpleFileOptions,
-};
-
-/// Names and contents of a net of the tests.
-fn entries() -> Vec<(String, Vec<u8>)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/steady-64.pt");
-    let config = Config {
-        archive_offset: ArchiveOffset::Known(0),
-    };
-    let mut zip = ZipArchive::with_config(config, Cursor::new(std::fs::read(path).unwrap())).unwrap();
-    let entries = (0..zip.len()).map(|index| {
-        let mut entry = zip.by_index(index).unwrap();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).unwrap();
-        (entry.name().unwrap().into_owned(), content)
-    });
-    entries.collect()
-}
-
-fn zipped(entries: &[(String, Vec<u8>)], comment: &str) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in entries {
-        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-        zip.start_file(name, stored).unwrap();
-        zip.write_all(content).unwrap();
-    }
-    zip.set_comment(comment).unwrap();
-    zip.finish().unwrap().into_inner()
-}
 
 fn refused(bytes: Vec<u8>) -> String {
     archive::check(bytes).unwrap_err().to_string()

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
-    io::{Cursor, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -18,13 +17,9 @@ use pinkpoint::{
     pipeline::{Event, Pipeline, Setup},
 };
 use tempfile::TempDir;
-use zip::{
-    ZipArchive, ZipWriter,
-    read::{ArchiveOffset, Config},
-    write::SimpleFileOptions,
-};
-
+mod nets;
 mod script;
+use nets::{entries, steady, zipped};
 use script::{OneFace, Script, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pinkpoint");
@@ -36,36 +31,18 @@ const LIMITS: Limits = Limits {
     memory: 2 << 30,
 };
 
-fn steady() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/steady-64.pt")
-}
-
 /// A net of the tests whose `forward` begins with these lines.
 fn hostile(folder: &TempDir, lines: &str) -> PathBuf {
     const FIRST_LINE: &str = "    face = self.face\n";
-    // Left to find out where the archive begins, this crate errs in some that PyTorch writes.
-    let config = Config {
-        archive_offset: ArchiveOffset::Known(0),
-    };
-    let mut zip = ZipArchive::with_config(config, Cursor::new(std::fs::read(steady()).unwrap())).unwrap();
-    let mut out = ZipWriter::new(Cursor::new(Vec::new()));
-    for index in 0..zip.len() {
-        let mut entry = zip.by_index(index).unwrap();
-        let name = entry.name().unwrap().into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).unwrap();
-        if name.ends_with("code/__torch__.py") {
-            let text = String::from_utf8(content).unwrap();
-            assert_eq!(text.matches(FIRST_LINE).count(), 1);
-            let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
-            content = text.replace(FIRST_LINE, &(lines + FIRST_LINE)).into_bytes();
-        }
-        let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-        out.start_file(name, options).unwrap();
-        out.write_all(&content).unwrap();
-    }
+    let mut entries = entries();
+    let is_code = |(name, _): &&mut (String, Vec<u8>)| name.ends_with("code/__torch__.py");
+    let (_, code) = entries.iter_mut().find(is_code).unwrap();
+    let text = String::from_utf8(code.clone()).unwrap();
+    assert_eq!(text.matches(FIRST_LINE).count(), 1);
+    let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    *code = text.replace(FIRST_LINE, &(lines + FIRST_LINE)).into_bytes();
     let path = folder.path().join("hostile.pt");
-    std::fs::write(&path, out.finish().unwrap().into_inner()).unwrap();
+    std::fs::write(&path, zipped(&entries, "")).unwrap();
     path
 }
 
