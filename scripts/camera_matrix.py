@@ -18,25 +18,21 @@ xdotool and v4l2-ctl there, and import and ffprobe if they are there. Limits are
 of the program's log. --out FOLDER (below this folder) keeps logs, recordings and pictures of the screen.
 """
 import argparse
-import fcntl
 import os
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-from camera_parts import PARTS, tried
+from camera_parts import PARTS, offers_a_format, tried
 from camera_window import PATIENCE, Hang, Screen, Window
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (640, 480)
-# As linux/videodev2.h numbers them.
-VIDIOC_ENUM_FMT, CAPTURE = 0xC0405602, 1
 # Seconds.
 MOST_BETWEEN_TRIES = 2.0
 # A try that lasts longer than this had opened the camera.
@@ -61,15 +57,6 @@ def arguments():
     if unknown := set(args.part) - set(PARTS):
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     return args
-
-
-def offers_a_format(node):
-    try:
-        with open(node, "rb", buffering=0) as device:
-            fcntl.ioctl(device, VIDIOC_ENUM_FMT, bytearray(struct.pack("II56x", 0, CAPTURE)))
-        return True
-    except OSError:
-        return False
 
 
 class Camera:

@@ -1,10 +1,12 @@
 """What scripts/camera_matrix.py tries with a camera, part by part."""
 import csv
+import fcntl
 import json
 import os
 import random
 import re
 import shutil
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -21,6 +23,17 @@ MORE_MEMORY = 0.10
 CHANGES, WARM_UP = 50, 12
 # Where the panel's list of sizes is, in pixels, and from one row of a list to the next.
 SIZE_AT, ROW = (150, 203), 26
+# As linux/videodev2.h numbers them.
+VIDIOC_ENUM_FMT, CAPTURE = 0xC0405602, 1
+
+
+def offers_a_format(node):
+    try:
+        with open(node, "rb", buffering=0) as device:
+            fcntl.ioctl(device, VIDIOC_ENUM_FMT, bytearray(struct.pack("II56x", 0, CAPTURE)))
+        return True
+    except OSError:
+        return False
 
 
 def tried(matrix, what, do):
@@ -339,7 +352,11 @@ def no_camera(matrix):
         said = window.wait_for("waiting for a source", window.began)
         time.sleep(4)
         matrix.shot(window, f"no-camera{other.replace('/', '-')}")
-        matrix.say(f"{other}, which cannot capture", "it says so", said.text, "cannot be used as a camera" in said.text)
+        if offers_a_format(other):
+            # Some loopbacks go on offering their last format as long as they are held.
+            matrix.say(f"{other}, which nobody feeds", "it says so", said.text, "gives no picture;" in said.text)
+        else:
+            matrix.say(f"{other}, which cannot capture", "it says so", said.text, "cannot be used as a camera" in said.text)
         matrix.tries(window, "tries meanwhile")
         matrix.close(window)
     if held:

@@ -8,7 +8,7 @@ use std::{
 
 use opencv::{
     core::Mat,
-    imgproc::{COLOR_YUV2RGBA_NV12, COLOR_YUV2RGBA_NV21, COLOR_YUV2RGBA_YVYU},
+    imgproc::{COLOR_YUV2RGBA_NV12, COLOR_YUV2RGBA_NV21},
     prelude::*,
     videoio::{
         CAP_PROP_BUFFERSIZE, CAP_PROP_CONVERT_RGB, CAP_PROP_FOURCC, CAP_PROP_FPS, CAP_PROP_FRAME_HEIGHT,
@@ -22,12 +22,13 @@ use super::{
     CameraWishes, Control, Grab, PixelFormat, Source, SourceError, SourceInfo, Turn,
     cameras::{Camera, Mode},
     controls,
-    picture_of::{Spare, converted, picture_of},
+    picture_of::{Spare, converted, picture_of, yvyu},
 };
 
 /// A camera that has given no picture for so long is lost: longer than an exposure in the dark or one broken frame,
-/// short enough that a person does not take the still picture for a live one.
-const SILENCE_OF_A_LOST_CAMERA: Duration = Duration::from_millis(2500);
+/// short enough that a person does not take the still picture for a live one. Less than two of OpenCV's waits, a second
+/// each, so that it is noticed when the second one is over.
+const SILENCE_OF_A_LOST_CAMERA: Duration = Duration::from_millis(1900);
 /// Its first picture may take longer, and until then none stands still on the screen.
 const PATIENCE_FOR_THE_FIRST: Duration = Duration::from_secs(4);
 /// Pause before asking again after a picture that could not be read.
@@ -56,7 +57,7 @@ pub struct CameraSource {
     node: PathBuf,
     turn: Turn,
     /// How pictures that OpenCV gives as they come are converted, by its number for that.
-    conversion: Option<i32>,
+    conversion: Option<Conversion>,
     buffer: Mat,
     spare: Spare,
     opened_at: Instant,
@@ -138,7 +139,7 @@ impl CameraSource {
             let ((width, height), format) = (size, facts.format);
             tracing::warn!("camera gives {width}x{height} {format}, which is not what is asked for: {what}");
         }
-        let conversion = own_conversion(facts.format);
+        let conversion = Conversion::of(facts.format, size);
         if conversion.is_some() {
             capture.set(CAP_PROP_CONVERT_RGB, 0.0).map_err(refused)?;
         }
@@ -170,13 +171,23 @@ impl CameraSource {
     }
 }
 
-/// How formats are converted that OpenCV makes no pictures of (YVYU), or such with red for blue (NV12, NV21), as 4.6 does.
-fn own_conversion(format: PixelFormat) -> Option<i32> {
-    match &format.0 {
-        b"NV12" => Some(COLOR_YUV2RGBA_NV12),
-        b"NV21" => Some(COLOR_YUV2RGBA_NV21),
-        b"YVYU" => Some(COLOR_YUV2RGBA_YVYU),
-        _ => None,
+/// How formats are converted that OpenCV makes no pictures of, or such with red for blue, as 4.6 does.
+#[derive(Debug, Clone, Copy)]
+enum Conversion {
+    /// NV12 and NV21, by OpenCV's number: rows of chroma, half as many, below those of luma.
+    Planes(i32),
+    /// YVYU, of this size.
+    Yvyu((u32, u32)),
+}
+
+impl Conversion {
+    fn of(format: PixelFormat, size: (u32, u32)) -> Option<Self> {
+        match &format.0 {
+            b"NV12" => Some(Self::Planes(COLOR_YUV2RGBA_NV12)),
+            b"NV21" => Some(Self::Planes(COLOR_YUV2RGBA_NV21)),
+            b"YVYU" => Some(Self::Yvyu(size)),
+            _ => None,
+        }
     }
 }
 
@@ -195,15 +206,14 @@ fn why_unfit(formats: &[PixelFormat]) -> String {
 impl CameraSource {
     /// The picture that was read.
     fn picture(&mut self) -> opencv::Result<RgbaImage> {
-        let Some(conversion) = self.conversion else {
-            return picture_of(&self.buffer, &mut self.spare);
-        };
-        // Rows of chroma lie below those of luma, half as many; or both lie side by side.
-        let rows = match self.buffer.channels() {
-            1 => self.buffer.rows() * 2 / 3,
-            _ => self.buffer.rows(),
-        };
-        converted(&self.buffer, conversion, rows, &mut self.spare)
+        let (buffer, spare) = (&self.buffer, &mut self.spare);
+        match self.conversion {
+            None => picture_of(buffer, spare),
+            Some(Conversion::Planes(conversion)) => {
+                converted(buffer, conversion, buffer.rows() * 2 / 3, spare)
+            }
+            Some(Conversion::Yvyu(size)) => yvyu(buffer, size, spare),
+        }
     }
 
     /// What `read` makes of the next picture. One that arrived broken reads as a failure too, so a camera gets more
@@ -222,7 +232,10 @@ impl CameraSource {
             };
             if !self.node.exists() || self.last_picture_at.elapsed() > patience {
                 let what = self.info.name.clone();
-                return Err(SourceError::Lost { what });
+                return Err(match self.count {
+                    0 => SourceError::Silent { what },
+                    _ => SourceError::Lost { what },
+                });
             }
             std::thread::sleep(PAUSE_AFTER_A_FAILED_READ);
         }

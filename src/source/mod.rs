@@ -31,6 +31,14 @@ pub use video::{ASSUMED_FPS, VideoSource};
 pub use wishes::{CameraWish, CameraWishes, PixelFormat, Turn};
 
 /// Where the user wants frames from.
+///
+/// ```
+/// use pinkpoint::source::SourceSpec;
+///
+/// assert_eq!("camera:1".parse(), Ok(SourceSpec::Camera(1)));
+/// assert_eq!("rtsp://host/door".parse(), Ok(SourceSpec::Url("rtsp://host/door".into())));
+/// assert_eq!("film.mp4".parse(), Ok(SourceSpec::File("film.mp4".into())));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSpec {
     /// The first camera that can capture; the demo where there is none.
@@ -234,6 +242,14 @@ pub enum SourceError {
         /// The camera or stream.
         what: String,
     },
+    /// The camera was opened and has not given a picture since.
+    #[error(
+        "{what} can be opened, and gives no picture; if it is fed by another program, is that one running?"
+    )]
+    Silent {
+        /// The camera.
+        what: String,
+    },
     /// The file or stream cannot be opened.
     #[error("cannot open ({why}): {path}")]
     Unreadable {
@@ -269,7 +285,7 @@ impl SourceError {
             Self::CameraAbsent { .. } => Cause::Absent,
             Self::CameraBusy { .. } => Cause::Busy,
             Self::CameraForbidden { .. } => Cause::Forbidden,
-            Self::Lost { .. } => Cause::Lost,
+            Self::Lost { .. } | Self::Silent { .. } => Cause::Lost,
             Self::CameraUnfit { .. } | Self::Unreadable { .. } | Self::Picture(_) => Cause::Unreadable,
         }
     }

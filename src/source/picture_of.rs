@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 use opencv::{
-    core::{Mat, Vec4b},
+    core::{Mat, ToInputArray, Vec4b},
     imgproc,
     prelude::*,
 };
@@ -47,7 +47,7 @@ pub(super) fn picture_of(mat: &Mat, spare: &mut Spare) -> opencv::Result<RgbaIma
 /// # Errors
 /// When `mat` is not what the conversion is from.
 pub(super) fn converted(
-    mat: &Mat,
+    mat: &(impl MatTraitConst + ToInputArray),
     conversion: i32,
     rows: i32,
     spare: &mut Spare,
@@ -57,6 +57,21 @@ pub(super) fn converted(
     let mut to = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(rows, columns, &mut picture)?;
     imgproc::cvt_color_def(mat, &mut to, conversion)?;
     Ok(picture)
+}
+
+/// A picture of the format YVYU, which OpenCV does not know and gives as bytes in one row.
+///
+/// # Errors
+/// When there are too few of them for a picture of this size.
+pub(super) fn yvyu(bytes: &Mat, (width, height): (u32, u32), spare: &mut Spare) -> opencv::Result<RgbaImage> {
+    let (width, height) = (width as i32, height as i32);
+    let whole = bytes.col_bounds(0, 2 * width * height)?;
+    converted(
+        &whole.reshape(2, height)?,
+        imgproc::COLOR_YUV2RGBA_YVYU,
+        height,
+        spare,
+    )
 }
 
 #[cfg(test)]
@@ -86,6 +101,17 @@ mod tests {
         let two = Mat::new_rows_cols_with_default(2, 4, CV_8UC2, Scalar::all(128.0)).unwrap();
         let picture = converted(&two, imgproc::COLOR_YUV2RGBA_YVYU, 2, &mut spare).unwrap();
         assert_eq!(picture.dimensions(), (4, 2));
+        // As a driver gives it: red, in one row, with something behind it.
+        let bytes = [[luma, red, luma, blue].repeat(4), vec![0; 5]].concat();
+        let row = Mat::from_slice(&bytes).unwrap().clone_pointee();
+        let picture = yvyu(&row, (4, 2), &mut spare).unwrap();
+        assert_eq!(picture.dimensions(), (4, 2));
+        let [r, g, b, a] = picture.get_pixel(3, 1).0;
+        assert!(r > 240 && g < 15 && b < 15 && a == 255, "{r} {g} {b} {a}");
+        assert!(
+            yvyu(&row, (4, 3), &mut spare).is_err(),
+            "a picture that was cut off"
+        );
         // What does not fit is no picture.
         assert!(converted(&two, imgproc::COLOR_YUV2RGBA_NV12, 2, &mut spare).is_err());
     }
