@@ -237,6 +237,16 @@ pub fn mean(points: &[Point]) -> Point {
 /// The similarity between a frame and a square crop of it that is resampled to `side` x `side` pixels.
 ///
 /// `frame = centre + extent / side * R(roll) * (crop - (side - 1) / 2)`, and the inverse.
+///
+/// ```
+/// use pinkpoint::geometry::{CropTransform, Point};
+///
+/// let crop = CropTransform::upright(Point::new(320.0, 240.0), 200.0, 100);
+/// let nose = Point::new(300.0, 250.0);
+/// let in_crop = crop.crop_from_frame(nose);
+/// assert_eq!(in_crop, Point::new(39.5, 54.5)); // Two frame pixels make one; the middle is pixel 49.5.
+/// assert!(crop.frame_from_crop(in_crop).distance(nose) < 1e-3);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CropTransform {
     /// Middle of the crop, in frame pixels.

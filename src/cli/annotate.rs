@@ -25,12 +25,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::weights;
+use super::{say_json, weights};
 use crate::{
-    detect::{CascadeSettings, Planner, Search, smooth::Strength},
+    detect::{CascadeSettings, Search, smooth::Strength},
     files,
     model::{DeviceChoice, catalogue},
     overlay::Style,
+    pipeline::Searches,
     record::{KeypointFormat, KeypointWriter},
     source::limit_opencv_threads,
 };
@@ -62,6 +63,9 @@ pub struct AnnotateArgs {
     /// Write time per stage, CPU time and counts as JSON
     #[arg(long, value_name = "FILE.json")]
     stats: Option<PathBuf>,
+    /// Print the same as JSON, in place of its summary
+    #[arg(long)]
+    json: bool,
     /// Weights file, or the name of a bundled net
     #[arg(long, value_name = "FILE|NAME", default_value = catalogue::DEFAULT)]
     weights: String,
@@ -169,19 +173,24 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
     bar.finish_and_clear();
     done?;
     ledger.finish()?;
-    say!("{}", stats.summary());
     // As they came, they depend on who was faster.
     problems.sort();
     let problems: Vec<String> = problems.into_iter().map(|(_, problem)| problem).collect();
+    let mut all = stats.json();
+    if !args.json {
+        say!("{}", stats::summary(&all));
+    }
+    all["inputs"] = json!(jobs.len());
+    all["finished_before"] = json!(jobs.len() - to_do.len());
+    all["problems"] = json!(problems);
+    all["interrupted"] = json!(stop.load(Ordering::Relaxed));
+    all["weights"] = json!(setup.weights.display().to_string());
+    all["device"] = json!(device);
+    all["workers"] = json!(workers);
+    if args.json {
+        say_json(&all)?;
+    }
     if let Some(path) = &args.stats {
-        let mut all = stats.json();
-        all["inputs"] = json!(jobs.len());
-        all["finished_before"] = json!(jobs.len() - to_do.len());
-        all["problems"] = json!(problems);
-        all["interrupted"] = json!(stop.load(Ordering::Relaxed));
-        all["weights"] = json!(setup.weights.display().to_string());
-        all["device"] = json!(device);
-        all["workers"] = json!(workers);
         files::replace_json(path, &all)?;
     }
     if stop.load(Ordering::Relaxed) {
@@ -206,9 +215,7 @@ impl AnnotateArgs {
             .as_ref()
             .is_some_and(|contract| contract.confidence);
         Ok(Setup {
-            picture_search: self.detector(CascadeSettings::for_photographs(verifies)),
-            video_search: self.detector(CascadeSettings::following()),
-            planner: self.planner(),
+            searches: self.searches(Searches::usual(verifies)),
             archive,
             weights,
             device: self.device,
@@ -273,7 +280,18 @@ impl AnnotateArgs {
             .collect())
     }
 
-    /// The settings with what the user asked for.
+    /// The searches with what the user asked for.
+    fn searches(&self, usual: Searches) -> Searches {
+        Searches {
+            photographs: self.detector(usual.photographs),
+            videos: self.detector(usual.videos),
+            planner: match self.min_size {
+                Some(min_size) => usual.planner.from_size(min_size),
+                None => usual.planner,
+            },
+        }
+    }
+
     fn detector(&self, settings: CascadeSettings) -> CascadeSettings {
         CascadeSettings {
             cascade: self.cascade.clone(),
@@ -287,14 +305,6 @@ impl AnnotateArgs {
                 min_size: self.min_size.unwrap_or(settings.search.min_size),
                 ..settings.search
             },
-        }
-    }
-
-    /// When videos are searched.
-    fn planner(&self) -> Planner {
-        match self.min_size {
-            Some(min_size) => Planner::default().from_size(min_size),
-            None => Planner::default(),
         }
     }
 }

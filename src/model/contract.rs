@@ -50,6 +50,14 @@ pub struct Contract {
 }
 
 /// `crop pixel = value * scale + offset`.
+///
+/// ```
+/// use pinkpoint::model::OutputScale;
+///
+/// let course = OutputScale::default();
+/// assert_eq!(course.pixel(0.24), 112.0);
+/// assert_eq!(course.value(112.0), 0.24);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct OutputScale {
     /// Crop pixels per unit of the net's output.

@@ -78,25 +78,24 @@ impl Stats {
             "cpu_ms_per_frame_without_decode": per_frame(cpu.saturating_sub(self.decode_cpu)),
         })
     }
+}
 
-    /// The figures in one line per kind, for people.
-    pub fn summary(&self) -> String {
-        let all = self.json();
-        if self.frames == 0 {
-            return "0 frames".into();
-        }
-        let stages = STAGES.map(|name| format!("{name} {}", all["stage_ms"][name]));
-        format!(
-            "{} frames, {} faces in {} s ({} frames/s)\nms per frame (median): {}\nCPU ms per frame: {}, of which decoding {}",
-            self.frames,
-            self.faces,
-            all["wall_seconds"],
-            all["frames_per_second"],
-            stages.join(", "),
-            all["cpu_ms_per_frame"],
-            all["cpu_ms_per_frame_decode"],
-        )
+/// The figures of [`Stats::json`] in one line per kind, for people.
+pub fn summary(all: &Value) -> String {
+    if all["frames"] == 0 {
+        return "0 frames".into();
     }
+    let stages = STAGES.map(|name| format!("{name} {}", all["stage_ms"][name]));
+    format!(
+        "{} frames, {} faces in {} s ({} frames/s)\nms per frame (median): {}\nCPU ms per frame: {}, of which decoding {}",
+        all["frames"],
+        all["faces"],
+        all["wall_seconds"],
+        all["frames_per_second"],
+        stages.join(", "),
+        all["cpu_ms_per_frame"],
+        all["cpu_ms_per_frame_decode"],
+    )
 }
 
 fn rounded(value: f64) -> f64 {

@@ -7,7 +7,6 @@ use std::{
 };
 
 use anyhow::Context;
-use image::GrayImage;
 
 use super::{
     inputs::Job,
@@ -15,15 +14,13 @@ use super::{
     stats::{DecoderThreads, STAGES, alone},
 };
 use crate::{
-    detect::{CascadeDetector, CascadeSettings, FaceDetector, Planner, smooth::Strength},
-    geometry::FaceBox,
+    detect::smooth::Strength,
     model::{Archive, DeviceChoice, KeypointModel},
     overlay::{self, Style},
-    pipeline::{Follower, KeypointFitter, verified},
+    pipeline::{KeypointFinder, Searches},
     process::thread_cpu_time,
     record::{self, KeypointFormat, KeypointRows, VideoFile},
     source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
-    transform::crop,
 };
 
 /// A video may end this much earlier than it announces without being damaged: containers that store no count
@@ -31,17 +28,10 @@ use crate::{
 const TOLERATED_MISSING_FRAMES: u64 = 2;
 const TOLERATED_MISSING_SHARE: f64 = 0.01;
 
-/// Side of the empty picture that the detector is warmed up with.
-const WARM_UP_SIDE: u32 = 128;
-
 /// What workers are made of.
 pub struct Setup {
-    /// How pictures are searched.
-    pub picture_search: CascadeSettings,
-    /// How videos are searched.
-    pub video_search: CascadeSettings,
-    /// Says when a video is searched.
-    pub planner: Planner,
+    /// How faces are searched for.
+    pub searches: Searches,
     /// Where the net was read from.
     pub weights: PathBuf,
     /// The net.
@@ -58,10 +48,7 @@ pub struct Setup {
 
 /// Annotates files, one after the other. What comes of a file does not depend on those before it.
 pub struct Worker {
-    picture_detector: CascadeDetector,
-    video_detector: CascadeDetector,
-    planner: Planner,
-    follower: Follower,
+    finder: KeypointFinder,
     rows: Option<KeypointRows>,
     style: Style,
 }
@@ -105,16 +92,10 @@ impl Worker {
     /// # Errors
     /// When the cascade or the net cannot be used.
     pub fn new(setup: &Setup) -> anyhow::Result<Self> {
-        let picture_detector = CascadeDetector::open(setup.picture_search.clone())?;
-        let video_detector = CascadeDetector::open(setup.video_search.clone())?;
         let model = KeypointModel::from_archive(&setup.weights, &setup.archive, setup.device, None)?;
-        let fitter = KeypointFitter::new(model);
-        let points = fitter.contract().scheme.count;
+        let points = model.contract().scheme.count;
         Ok(Self {
-            picture_detector,
-            video_detector,
-            planner: setup.planner.clone(),
-            follower: Follower::new(fitter, setup.strength),
+            finder: KeypointFinder::with(model, setup.searches.clone(), setup.strength)?,
             rows: setup.format.map(|format| KeypointRows::new(format, points)),
             style: setup.style.clone(),
         })
@@ -126,9 +107,7 @@ impl Worker {
     /// # Errors
     /// When the detector fails.
     pub fn warm_up(&mut self) -> anyhow::Result<()> {
-        self.picture_detector
-            .detect(&GrayImage::new(WARM_UP_SIDE, WARM_UP_SIDE))?;
-        Ok(())
+        Ok(self.finder.warm_up()?)
     }
 
     /// How keypoints are written, when they are.
@@ -138,7 +117,7 @@ impl Worker {
 
     /// Name of the device that the net runs on, such as `cpu` or `cuda:0`.
     pub fn device(&mut self) -> String {
-        self.follower.fitter().model().device()
+        self.finder.device()
     }
 
     /// Annotates one file, every frame in order, and `report`s. What was written until a stop or a damaged frame is kept.
@@ -157,8 +136,7 @@ impl Worker {
         let announced = source.info().frame_count;
         report(Report::Expect(announced.unwrap_or(0)));
         let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
-        self.follower.begin_anew();
-        let mut planner = self.planner.clone();
+        self.finder.begin_anew();
         let mut video = None;
         let mut frames = 0;
         let ended = loop {
@@ -170,7 +148,7 @@ impl Worker {
             match next {
                 Ok(Some(grab)) => {
                     let decode = std::mem::take(&mut decode.wall);
-                    report(self.frame(job, grab, fps, &mut planner, &mut video, decode)?);
+                    report(self.frame(job, grab, fps, &mut video, decode)?);
                 }
                 Ok(None) => break check_length(announced, frames).map(|()| Ended::Whole),
                 Err(error) => break Err(error.into()),
@@ -189,46 +167,20 @@ impl Worker {
         job: &Job,
         grab: Grab,
         fps: f64,
-        planner: &mut Planner,
         video: &mut Option<VideoFile>,
         decode: Duration,
     ) -> anyhow::Result<Report> {
-        let start = Instant::now();
-        let grey = crop::grey(&grab.picture)?;
-        let found = match job.medium {
-            Medium::Picture => self.picture_detector.detect(&grey)?,
-            Medium::Video => match planner.next(grab.source_time, self.follower.need(), grey.dimensions()) {
-                Some(search) => self.video_detector.search(&grey, &search)?,
-                None => Vec::new(),
-            },
-        };
-        let detect = start.elapsed();
         let faces = match job.medium {
-            Medium::Picture => {
-                let fitter = self.follower.fitter();
-                if fitter.contract().confidence {
-                    verified(fitter, &grey, &found)?
-                } else {
-                    let boxes: Vec<FaceBox> = found.iter().map(|found| found.face_box).collect();
-                    fitter.fit(&grey, &boxes)?
-                }
-            }
-            Medium::Video => {
-                let followed = self.follower.frame(&grey, grab.source_time, &found, None)?;
-                followed.faces
-            }
+            Medium::Picture => self.finder.photograph(&grab.picture)?,
+            Medium::Video => self.finder.frame(&grab.picture, grab.source_time)?,
         };
-        let (crop, infer) = self.follower.fitter().take_times();
+        let (detect, crop, infer) = self.finder.take_times();
         let start = Instant::now();
         let mut picture = grab.picture;
         if job.output.is_some() {
             record::paint(
                 &mut picture,
-                &overlay::shapes(
-                    &faces,
-                    Some(&self.follower.fitter().contract().scheme),
-                    &self.style,
-                ),
+                &overlay::shapes(&faces, Some(self.finder.scheme()), &self.style),
             )?;
         }
         let draw = start.elapsed();
