@@ -174,7 +174,8 @@ fn the_command_scores_writes_and_draws() {
         .arg(&figures)
         .assert()
         .success()
-        .stdout(contains("2 pictures, 0 missed").and(contains("not scored").not()))
+        .stdout(contains("2 pictures, 0 missed"))
+        .stderr(contains("not scored").not())
         .get_output()
         .clone();
     let text = String::from_utf8(output.stdout).unwrap();

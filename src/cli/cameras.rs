@@ -1,7 +1,10 @@
 //! `pinkpoint cameras`: which cameras can be used, and how to name them.
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
+use serde::Serialize;
+
+use super::say_json;
 use crate::source::{
     CameraSource, CameraWish, CameraWishes, PixelFormat, Source,
     cameras::{self, Camera, Mode},
@@ -13,6 +16,35 @@ pub struct CamerasArgs {
     /// Take a picture in every format and size as well, and say what comes
     #[arg(long = "try")]
     tries: bool,
+    /// Print what is known as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A camera, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    /// What `--source` takes.
+    source: String,
+    node: &'a Path,
+    name: &'a str,
+    stable_path: Option<&'a Path>,
+    modes: Vec<ListedMode>,
+    /// Formats that it offers and that are not read here.
+    not_read: Vec<PixelFormat>,
+}
+
+/// One way in which it can capture.
+#[derive(Debug, Serialize)]
+struct ListedMode {
+    format: PixelFormat,
+    width: u32,
+    height: u32,
+    /// Frames a second, the most first.
+    rates: Vec<f64>,
+    /// What came of `--try`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tried: Option<String>,
 }
 
 /// Runs the command.
@@ -21,6 +53,12 @@ pub struct CamerasArgs {
 /// Never; it has the form of all commands.
 pub fn run(args: CamerasArgs) -> anyhow::Result<()> {
     let cameras = cameras::list();
+    if args.json {
+        let listed = cameras.iter().enumerate();
+        return say_json(&Vec::from_iter(
+            listed.map(|(number, camera)| Listed::of(number, camera, args.tries)),
+        ));
+    }
     if cameras.is_empty() {
         say!(
             "No camera that can capture was found. If one is plugged in: is there a /dev/video0, and may you open it \
@@ -40,6 +78,30 @@ pub fn run(args: CamerasArgs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+impl<'a> Listed<'a> {
+    fn of(number: usize, camera: &'a Camera, tries: bool) -> Self {
+        let modes = camera.modes().into_iter().map(|mode| ListedMode {
+            format: mode.format,
+            width: mode.size.0,
+            height: mode.size.1,
+            tried: tries.then(|| tried(camera, &mode)),
+            rates: mode.rates,
+        });
+        Self {
+            source: format!("camera:{number}"),
+            node: &camera.node,
+            name: &camera.name,
+            stable_path: camera.stable_path.as_deref(),
+            modes: modes.collect(),
+            not_read: camera
+                .formats()
+                .into_iter()
+                .filter(|format| !format.is_read())
+                .collect(),
+        }
+    }
 }
 
 /// What comes when the camera is asked for this.

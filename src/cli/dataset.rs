@@ -9,7 +9,9 @@ use std::{
 use anyhow::Result;
 use image::RgbaImage;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
+use super::say_json;
 use crate::{
     dataset::{DataFolder, LabelRow, Part, person_of},
     evaluate::median,
@@ -36,6 +38,9 @@ pub struct DatasetArgs {
     /// Contact sheet to write
     #[arg(long, value_name = "FILE.png", default_value = "contact-sheet.png")]
     sheet: PathBuf,
+    /// Print what is known as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs the command.
@@ -45,22 +50,35 @@ pub struct DatasetArgs {
 pub fn run(args: DatasetArgs) -> Result<()> {
     let data = DataFolder::open(&args.dir)?;
     files::check(&args.sheet)?;
+    let surveys = [("training", &data.training), ("test", &data.test)]
+        .map(|(title, part)| (title, part, Survey::of(title, part)));
     let mut pictures: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for (title, part) in [("training", &data.training), ("test", &data.test)] {
-        let survey = Survey::of(title, part);
-        survey.print(title, part);
-        for (hash, name) in survey.contents {
-            pictures.entry(hash).or_default().push(format!("{title}/{name}"));
+    for (title, _, survey) in &surveys {
+        for (hash, name) in &survey.contents {
+            pictures.entry(*hash).or_default().push(format!("{title}/{name}"));
         }
     }
-    say!();
-    let same: Vec<String> = pictures
-        .into_values()
-        .filter(|names| names.len() > 1)
-        .map(|names| names.join(" = "))
-        .collect();
-    list("pictures that occur more than once", &same);
-    print_persons(&data);
+    let same: Vec<Vec<String>> = pictures.into_values().filter(|names| names.len() > 1).collect();
+    let (test_persons, training_persons) = (persons(&data.test), persons(&data.training));
+    let in_both = training_persons.intersection(&test_persons).count();
+    if args.json {
+        let mut all = serde_json::Map::new();
+        for (title, part, survey) in &surveys {
+            all.insert((*title).to_owned(), survey.json(part));
+        }
+        all.insert("same_pictures".into(), json!(same));
+        all.insert("test_persons_in_training".into(), json!(in_both));
+        all.insert("sheet".into(), json!(args.sheet));
+        say_json(&all)?;
+    } else {
+        for (title, part, survey) in &surveys {
+            survey.print(title, part);
+        }
+        say!();
+        let same: Vec<String> = same.iter().map(|names| names.join(" = ")).collect();
+        list("pictures that occur more than once", &same);
+        print_persons(in_both, test_persons.len());
+    }
 
     let step = (data.training.rows.len() / SHEET_PICTURES).max(1);
     let cells = data
@@ -81,11 +99,13 @@ pub fn run(args: DatasetArgs) -> Result<()> {
         })
         .collect::<Vec<_>>();
     sheet::write(&args.sheet, &cells)?;
-    say!(
-        "contact sheet of {} training pictures: {}",
-        cells.len(),
-        args.sheet.display()
-    );
+    if !args.json {
+        say!(
+            "contact sheet of {} training pictures: {}",
+            cells.len(),
+            args.sheet.display()
+        );
+    }
     Ok(())
 }
 
@@ -171,7 +191,7 @@ impl Survey {
             part.point_count
         );
         say!("  {}", part.unmatched());
-        let line = |what: &str, values: &[f64], scale: f64, digits: usize, unit: &str| {
+        for (_, what, values, (scale, digits, unit)) in self.measures() {
             if let Some((low, middle, high)) = spread(values) {
                 let number = |v: f64| format!("{:.digits$}", v * scale);
                 say!(
@@ -181,25 +201,87 @@ impl Survey {
                     number(high)
                 );
             }
-        };
-        line("width", &self.widths, 1.0, 0, "px");
-        line("height", &self.heights, 1.0, 0, "px");
-        line("points' box, of the width", &self.box_widths, 100.0, 0, "%");
-        line("points' box, of the height", &self.box_heights, 100.0, 0, "%");
-        line("points' box, long side", &self.box_long_sides, 1.0, 0, "px");
-        line("course's crop / box's long side", &self.margins, 1.0, 2, "");
-        line(
-            "crop's centre below the box's",
-            &self.shifts,
-            1.0,
-            2,
-            "long sides",
-        );
-        list("labels without pictures", &part.without_picture);
-        list("pictures that cannot be read", &self.unreadable);
-        list("labelled twice", &self.twice);
-        list("points outside the picture", &self.outside);
-        list("points that all lie on one line", &self.flat);
+        }
+        for (_, what, names) in self.oddities(part) {
+            list(what, names);
+        }
+    }
+
+    fn json(&self, part: &Part) -> Value {
+        let spreads = self.measures().into_iter().map(|(name, _, values, _)| {
+            let spread = spread(values);
+            let spread =
+                spread.map(|(least, median, most)| json!({"least": least, "median": median, "most": most}));
+            (name.to_owned(), json!(spread))
+        });
+        let oddities = self.oddities(part);
+        let oddities = oddities
+            .into_iter()
+            .map(|(name, _, names)| (name.to_owned(), json!(names)));
+        let unmatched = part.unmatched();
+        json!({
+            "labelled": part.rows.len(),
+            "persons": persons(part).len(),
+            "points": part.point_count,
+            "pictures_without_label": unmatched.pictures,
+            "measures": serde_json::Map::from_iter(spreads),
+            "odd": serde_json::Map::from_iter(oddities),
+        })
+    }
+
+    /// What was measured of every picture: for programs, for people, the values, and how people read them (factor, digits,
+    /// unit).
+    fn measures(&self) -> [(&str, &str, &[f64], (f64, usize, &str)); 7] {
+        let (pixels, percent) = ((1.0, 0, "px"), (100.0, 0, "%"));
+        [
+            ("width", "width", &self.widths, pixels),
+            ("height", "height", &self.heights, pixels),
+            (
+                "box_of_width",
+                "points' box, of the width",
+                &self.box_widths,
+                percent,
+            ),
+            (
+                "box_of_height",
+                "points' box, of the height",
+                &self.box_heights,
+                percent,
+            ),
+            (
+                "box_long_side",
+                "points' box, long side",
+                &self.box_long_sides,
+                pixels,
+            ),
+            (
+                "crop_over_box",
+                "course's crop / box's long side",
+                &self.margins,
+                (1.0, 2, ""),
+            ),
+            (
+                "crop_below_box",
+                "crop's centre below the box's",
+                &self.shifts,
+                (1.0, 2, "long sides"),
+            ),
+        ]
+    }
+
+    /// Rows that look wrong: for programs, for people, and their pictures.
+    fn oddities<'a>(&'a self, part: &'a Part) -> [(&'a str, &'a str, &'a [String]); 5] {
+        [
+            (
+                "without_picture",
+                "labels without pictures",
+                &part.without_picture,
+            ),
+            ("unreadable", "pictures that cannot be read", &self.unreadable),
+            ("labelled_twice", "labelled twice", &self.twice),
+            ("points_outside", "points outside the picture", &self.outside),
+            ("points_on_a_line", "points that all lie on one line", &self.flat),
+        ]
     }
 }
 
@@ -214,14 +296,9 @@ fn persons(part: &Part) -> BTreeSet<&str> {
     part.rows.iter().map(|row| person_of(&row.name)).collect()
 }
 
-fn print_persons(data: &DataFolder) {
-    let (training, test) = (persons(&data.training), persons(&data.test));
-    let both = training.intersection(&test).count();
-    say!(
-        "persons in training and test: {both} of {} test persons",
-        test.len()
-    );
-    if both > 0 {
+fn print_persons(in_both: usize, of_test: usize) {
+    say!("persons in training and test: {in_both} of {of_test} test persons");
+    if in_both > 0 {
         say!(
             "  the test set is not independent: leave persons out of training (`train --leave-out`) for an honest figure"
         );

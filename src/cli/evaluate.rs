@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::weights;
+use super::{say_json, weights};
 use crate::{
     dataset::{LabelRow, Labels, Part, read_names},
     evaluate::{Bias, Condition, Outcome, write_predictions},
@@ -71,9 +71,9 @@ pub struct EvaluateArgs {
     /// Write figures into this folder: predicted points pink, labelled ones green; best, median and worst
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
-    /// Write the table as JSON; shares and not percent
+    /// Print the table as JSON, or write it to a file and print the table as well; shares and not percent
     #[arg(long, value_name = "OUT")]
-    json: Option<PathBuf>,
+    json: Option<Option<PathBuf>>,
     /// Where the net runs: auto, cpu, cuda or cuda:N
     #[arg(long, default_value_t)]
     device: DeviceChoice,
@@ -90,7 +90,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     let part = Part::open(&args.labels, &args.images)?;
     let unmatched = part.unmatched();
     if unmatched.any() {
-        say!("not scored: {unmatched}");
+        complain!("Note: not scored: {unmatched}");
     }
     let rows = chosen(part.rows, args.names.as_deref())?;
     let (weights, archive) = weights::open(&args.weights)?;
@@ -153,9 +153,13 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         offset_away,
         offset_pictures,
     };
-    report.print(&args.weights);
-    if let Some(path) = &args.json {
-        files::replace_json(path, &report)?;
+    match &args.json {
+        Some(None) => say_json(&report)?,
+        Some(Some(path)) => {
+            report.print(&args.weights);
+            files::replace_json(path, &report)?;
+        }
+        None => report.print(&args.weights),
     }
     if let Some(folder) = &args.figures {
         write_figures(folder, &args.images, outcomes, &scheme)?;
@@ -192,7 +196,8 @@ impl EvaluateArgs {
 
     /// A path that cannot be written to is told before all the work and not after it.
     fn check_outputs(&self) -> Result<()> {
-        for path in [&self.predictions, &self.json].into_iter().flatten() {
+        let json = self.json.iter().flatten();
+        for path in self.predictions.iter().chain(json) {
             files::check(path)?;
         }
         if let Some(folder) = &self.figures {
@@ -217,8 +222,8 @@ fn chosen(mut rows: Vec<LabelRow>, names: Option<&Path>) -> Result<Vec<LabelRow>
         );
     }
     if rows.len() < wanted.len() {
-        say!(
-            "{} of {} names have no labelled picture",
+        complain!(
+            "Note: {} of {} names have no labelled picture",
             wanted.len() - rows.len(),
             wanted.len()
         );

@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
+use super::say_json;
 use crate::{keypoints::PointScheme, model::Contract, network::export, train::Run};
 
 /// Make a weights file (TorchScript) of a training checkpoint.
@@ -19,6 +22,17 @@ pub struct ExportArgs {
     /// Store numbers in half precision: half the size, nearly the same points
     #[arg(long)]
     half: bool,
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was written, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Exported<'a> {
+    file: &'a Path,
+    bytes: u64,
+    contract: &'a Contract,
 }
 
 /// Runs the command.
@@ -43,13 +57,20 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
         contract.training.recipe = run.config().in_words();
     }
     export::export(net, &variables, &contract, args.half, &args.out)?;
-    let size = args.out.metadata().map_or(0, |m| m.len());
+    let exported = Exported {
+        file: &args.out,
+        bytes: args.out.metadata().map_or(0, |m| m.len()),
+        contract: &contract,
+    };
+    if args.json {
+        return say_json(&exported);
+    }
     say!(
         "{}: {}, {} points, {:.1} MB",
         args.out.display(),
         contract.name,
         contract.scheme.count,
-        size as f64 / 1e6
+        exported.bytes as f64 / 1e6
     );
     Ok(())
 }

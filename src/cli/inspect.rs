@@ -10,7 +10,7 @@ use std::{
 use image::GrayImage;
 use serde::Serialize;
 
-use super::weights;
+use super::{say_json, weights};
 use crate::{
     detect::{CascadeDetector, CascadeSettings, FaceDetector},
     geometry::{CropTransform, FaceBox, Rect},
@@ -63,9 +63,7 @@ fn parse_box(text: &str) -> Result<Rect, String> {
 pub fn run(args: InspectArgs) -> anyhow::Result<()> {
     let (path, archive) = weights::open(&args.file)?;
     if args.json {
-        let about = About::of(&path, archive)?;
-        say!("{}", serde_json::to_string_pretty(&about)?);
-        return Ok(());
+        return say_json(&About::of(&path, archive)?);
     }
     say!("{}", path.display());
     say!("{}", about_file(&archive));

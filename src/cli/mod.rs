@@ -19,12 +19,22 @@ macro_rules! complain {
     }};
 }
 
+/// Prints what `--json` asks for.
+///
+/// # Errors
+/// When a value is none that JSON knows.
+fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    say!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
 pub mod annotate;
 pub mod cameras;
 pub mod dataset;
 pub mod evaluate;
 pub mod export;
 pub mod inspect;
+#[cfg(feature = "window")]
 pub mod live;
 pub mod train;
 pub mod try_net;
@@ -36,6 +46,7 @@ use clap::{Parser, Subcommand};
 
 use crate::model::trial;
 
+#[cfg(feature = "window")]
 const EXAMPLES: &str = "\
 Examples:
   pinkpoint                                open the first camera, or the demo where there is none
@@ -48,6 +59,17 @@ Examples:
 
 Exit status: 0 well, 1 error, 2 wrong usage, 3 the camera asked for never came (with --run-for), 70 a bug.
 PINKPOINT_HOME names the folder that holds cascades/, weights/ and assets/, where they are not beside the program.";
+#[cfg(feature = "window")]
+const HEADING: &str = "Commands (without one, the window opens)";
+
+#[cfg(not(feature = "window"))]
+const EXAMPLES: &str = "\
+This program was built without its window (cargo's feature \"window\").
+
+Exit status: 0 well, 1 error, 2 wrong usage, 70 a bug.
+PINKPOINT_HOME names the folder that holds cascades/ and weights/, where they are not beside the program.";
+#[cfg(not(feature = "window"))]
+const HEADING: &str = "Commands";
 
 /// 68 pink keypoints on every face of a live video, and the road to the nets that find them.
 #[derive(Debug, Parser)]
@@ -56,13 +78,18 @@ PINKPOINT_HOME names the folder that holds cascades/, weights/ and assets/, wher
     version,
     after_help = EXAMPLES,
     args_conflicts_with_subcommands = true,
-    subcommand_help_heading = "Commands (without one, the window opens)"
+    subcommand_help_heading = HEADING
 )]
 pub struct Cli {
+    #[cfg(feature = "window")]
     #[command(subcommand)]
     command: Option<Command>,
+    #[cfg(feature = "window")]
     #[command(flatten)]
     live: live::LiveArgs,
+    #[cfg(not(feature = "window"))]
+    #[command(subcommand)]
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,26 +110,32 @@ enum Command {
 /// # Errors
 /// Whatever the subcommand could not do: what, why, and what to do about it.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    match cli.command {
-        None => live::run(cli.live),
-        Some(Command::Annotate(args)) => annotate::run(args),
-        Some(Command::Cameras(args)) => cameras::run(args),
-        Some(Command::Dataset(args)) => dataset::run(args),
-        Some(Command::Evaluate(args)) => evaluate::run(args),
-        Some(Command::Export(args)) => export::run(args),
-        Some(Command::Inspect(args)) => inspect::run(args),
-        Some(Command::Train(args)) => train::run(args),
-        Some(Command::TryNet(args)) => try_net::run(args),
+    #[cfg(feature = "window")]
+    let Some(command) = cli.command else {
+        return live::run(cli.live);
+    };
+    #[cfg(not(feature = "window"))]
+    let command = cli.command;
+    match command {
+        Command::Annotate(args) => annotate::run(args),
+        Command::Cameras(args) => cameras::run(args),
+        Command::Dataset(args) => dataset::run(args),
+        Command::Evaluate(args) => evaluate::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Train(args) => train::run(args),
+        Command::TryNet(args) => try_net::run(args),
     }
 }
 
 /// The exit status for an error: 3 for a camera that never came, else 1.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    #[cfg(feature = "window")]
     if error.is::<live::CameraNeverCame>() {
-        ExitCode::from(live::CAMERA_NEVER_CAME_STATUS)
-    } else {
-        ExitCode::FAILURE
+        return ExitCode::from(live::CAMERA_NEVER_CAME_STATUS);
     }
+    let _ = error;
+    ExitCode::FAILURE
 }
 
 #[cfg(test)]
@@ -115,6 +148,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    #[cfg(feature = "window")]
     #[test]
     fn without_a_subcommand_the_window_opens() {
         let cli = Cli::try_parse_from(["pinkpoint", "--source", "demo", "--run-for", "2.5"]).unwrap();

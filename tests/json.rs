@@ -1,0 +1,159 @@
+//! What `--json` prints, of every command that prints: one JSON value on standard output and nothing else.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use common::synthetic_set;
+use serde_json::{Value, json};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// What the program prints, run in `folder`.
+fn printed(folder: &Path, arguments: &[&str]) -> Value {
+    let output = Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args(arguments)
+        .current_dir(folder)
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn of_a_data_set_all_that_was_counted_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 6);
+    std::fs::remove_file(data.join("training/Person_2_05.jpg")).unwrap();
+    let all = printed(folder.path(), &["dataset", "data", "--json"]);
+    let training = &all["training"];
+    assert_eq!(
+        [
+            &training["labelled"],
+            &training["persons"],
+            &training["points"],
+            &training["odd"]["without_picture"]
+        ],
+        [&json!(6), &json!(3), &json!(68), &json!(["Person_2_05.jpg"])]
+    );
+    let width = &training["measures"]["width"];
+    let number = |name: &str| width[name].as_f64().unwrap();
+    assert!(
+        90.0 <= number("least") && number("least") < number("median") && number("median") < number("most")
+    );
+    assert_eq!(all["test"]["labelled"], 2);
+    assert_eq!(all["test_persons_in_training"], 1);
+    // The first training picture is the first test picture.
+    assert_eq!(
+        all["same_pictures"][0],
+        json!(["training/Person_0_00.jpg", "test/Person_0_00.jpg"])
+    );
+    assert!(folder.path().join(all["sheet"].as_str().unwrap()).is_file());
+}
+
+#[test]
+fn of_annotated_pictures_counts_and_times_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let photo = fixture("media/face.jpg");
+    let weights = fixture("weights/steady-64.pt");
+    let arguments = [
+        "annotate",
+        photo.to_str().unwrap(),
+        "--keypoints",
+        "points.csv",
+        "--weights",
+        weights.to_str().unwrap(),
+        "--json",
+    ];
+    let all = printed(folder.path(), &arguments);
+    assert_eq!(
+        [&all["frames"], &all["faces"], &all["inputs"]],
+        [1, 1, 1].map(|n| json!(n)).each_ref()
+    );
+    assert!(all["stage_ms"]["infer"].as_f64().unwrap() > 0.0);
+    assert_eq!(all["problems"], json!([]));
+}
+
+#[test]
+fn scores_and_what_is_exported_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    synthetic_set(&folder.path().join("data"), 4);
+    let train = [
+        "train",
+        "--data",
+        "data",
+        "--out",
+        "run",
+        "--epochs",
+        "1",
+        "--batch",
+        "4",
+        "--threads",
+        "1",
+    ];
+    Command::cargo_bin("pinkpoint")
+        .unwrap()
+        .args(train)
+        .current_dir(folder.path())
+        .assert()
+        .success();
+    let export = [
+        "export",
+        "run/checkpoint.safetensors",
+        "--out",
+        "net.pt",
+        "--half",
+        "--json",
+    ];
+    let exported = printed(folder.path(), &export);
+    let size = folder.path().join("net.pt").metadata().unwrap().len();
+    assert_eq!(
+        [&exported["file"], &exported["bytes"]],
+        [&json!("net.pt"), &json!(size)]
+    );
+    assert_eq!(
+        [
+            &exported["contract"]["name"],
+            &exported["contract"]["scheme"]["count"]
+        ],
+        [&json!("net"), &json!(68)]
+    );
+    // A picture without a label is told of elsewhere.
+    std::fs::copy(
+        fixture("media/face.jpg"),
+        folder.path().join("data/test/more.jpg"),
+    )
+    .unwrap();
+    let labels = "data/test_frames_keypoints.csv";
+    let scored = printed(
+        folder.path(),
+        &[
+            "evaluate",
+            "--json",
+            "--weights",
+            "net.pt",
+            "--labels",
+            labels,
+            "--images",
+            "data/test",
+        ],
+    );
+    assert_eq!([&scored["n"], &scored["miss"]], [&json!(2), &json!(0)]);
+    assert!(scored["nme_io_mean"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn cameras_are_a_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = printed(folder.path(), &["cameras", "--json"]);
+    assert_eq!(
+        listed.as_array().unwrap().len(),
+        pinkpoint::source::cameras::list().len()
+    );
+}
