@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Takes the pictures of the window that the README shows: opens the real window on a virtual screen, presses the keys that a
-person would, and saves what is seen.
+"""Takes the pictures of the window that the README shows, one of them moving: opens the real window on a virtual screen, presses
+the keys that a person would, and saves what is seen.
 
     scripts/tour.py [--program PROGRAM] [--out FOLDER] [--only NAME,NAME]
 
-Needs Xvfb and xdotool, which setup.sh installs, and import of ImageMagick (apt install imagemagick). Look at the pictures before
-they are committed: a busy machine may not have come to rest.
+Needs Xvfb and xdotool, which setup.sh installs, import of ImageMagick and ffmpeg (apt install imagemagick ffmpeg). Look at the
+pictures before they are committed: a busy machine may not have come to rest.
 """
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -30,12 +31,17 @@ PICTURES = {
     "light": (["--source", "demo"], ["ctrl+t", "1.5"], {}),
 }
 
+# What is done while the window is filmed.
+MOVING = (["--source", "demo"], ["2", "l", "2.5", "t", "2", "t", "l", "m", "f", "1.5", "m", "f", "w", "3.5", "w", "0.5"], {})
+# Frames a second, and width in pixels.
+RATE, WIDTH = 10, 960
+
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/pinkpoint")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/tour")
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PICTURES), metavar="NAME,NAME")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[*PICTURES, "moving"], metavar="NAME,NAME")
     return parser.parse_args()
 
 
@@ -56,8 +62,9 @@ def do(step, environment):
         time.sleep(0.3)
 
 
-def take(args, name):
-    given, steps, settings = PICTURES[name]
+@contextlib.contextmanager
+def window(args, given, settings):
+    """The window on a screen of its own, at rest; gives the environment of that screen."""
     screen, display = open_screen()
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "DISPLAY": display, "HOME": home, "XDG_STATE_HOME": f"{home}/state"}
@@ -73,9 +80,7 @@ def take(args, name):
             # Where it points at nothing.
             subprocess.run(["xdotool", "mousemove", str(SIZE[0] - 1), str(SIZE[1] - 1)], env=environment, check=True)
             time.sleep(5)
-            for step in steps:
-                do(step, environment)
-            subprocess.run(["import", "-window", "root", "-quality", "90", args.out / f"{name}.jpg"], env=environment, check=True)
+            yield environment
         finally:
             program.terminate()
             program.wait()
@@ -83,12 +88,39 @@ def take(args, name):
             screen.wait()
 
 
+def take(args, name):
+    given, steps, settings = PICTURES[name]
+    with window(args, given, settings) as environment:
+        for step in steps:
+            do(step, environment)
+        path = args.out / f"{name}.jpg"
+        subprocess.run(["import", "-window", "root", "-quality", "90", path], env=environment, check=True)
+    return path
+
+
+def film(args):
+    given, steps, settings = MOVING
+    width, height = SIZE
+    path = args.out / "moving.webp"
+    quiet = ["ffmpeg", "-nostdin", "-y", "-loglevel", "error"]
+    with tempfile.TemporaryDirectory() as folder, window(args, given, settings) as environment:
+        raw = Path(folder) / "raw.mkv"
+        grab = ["-f", "x11grab", "-draw_mouse", "0", "-framerate", str(RATE), "-video_size", f"{width}x{height}"]
+        recorder = subprocess.Popen([*quiet, *grab, "-i", environment["DISPLAY"], "-c:v", "ffv1", raw], env=environment)
+        for step in steps:
+            do(step, environment)
+        recorder.terminate()
+        recorder.wait()
+        subprocess.run([*quiet, "-i", raw, "-vf", f"scale={WIDTH}:-1:flags=lanczos", "-c:v", "libwebp_anim", "-quality", "60",
+                        "-compression_level", "6", "-loop", "0", path], check=True)
+    return path
+
+
 def main():
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
     for name in args.only:
-        take(args, name)
-        print(args.out / f"{name}.jpg")
+        print(film(args) if name == "moving" else take(args, name))
 
 
 if __name__ == "__main__":
