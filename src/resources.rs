@@ -89,7 +89,10 @@ pub fn folders(kind: Kind) -> Vec<PathBuf> {
             roots.push(above.join("share/pinkpoint"));
         }
     }
-    roots.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    // A package knows nothing of the folder that it was built in.
+    if cfg!(not(packaged)) {
+        roots.push(PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    }
     let mut folders: Vec<PathBuf> = roots.into_iter().map(|root| root.join(kind.folder())).collect();
     if kind == Kind::Cascade {
         for kind in ["haarcascades", "lbpcascades"] {

@@ -29,7 +29,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use eframe::glow;
 
-pub use commands::{Command, Id, Menu, TABLE as COMMANDS};
+pub use commands::{Command, Id, Menu, TABLE as COMMANDS, keys_of};
 pub use saving::{Saving, Table};
 pub use settings::{Keeper, Place, Settings, set_aside};
 pub use stats_log::StatsLog;

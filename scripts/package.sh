@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Makes the packages of this version, in target/package/: a .deb for Debian 12, and a .tar.gz that runs from any folder,
+# without root, on any x86-64 or aarch64 Linux with glibc 2.36 or newer (Debian 12, Ubuntu 24.04, Fedora 38) and a desktop.
+#
+#   scripts/package.sh [deb] [tar]      both unless told
+#
+# Needs ./setup.sh, and for the .deb cargo-deb (cargo install --locked cargo-deb), as `cargo deb` itself does.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+VERSION=$(sed -n '0,/^version/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+TARGET=${CARGO_TARGET_DIR:-target}
+OUT=$TARGET/package
+# What every desktop has, and has to be its own: C library, graphics, X and Wayland, and what drivers hang on.
+SYSTEM='^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|anl)|lib(stdc\+\+|gcc_s)|lib(GL|EGL|GLX|GLdispatch|OpenGL|GLESv2|gbm|drm|vulkan)|libX.*|libxcb.*|libxkbcommon.*|libwayland.*|libasound|libfontconfig|libfreetype|libexpat|libz|libudev|libsystemd|libdbus-1|libva.*|libvdpau|libOpenCL)\.so.*'
+
+make_deb() {
+  cargo deb --locked --output "$OUT/"
+}
+
+# The same tree as in the .deb, with the libraries that Debian's packages bring there and OpenCV's cascades.
+make_tar() {
+  cargo build --locked --profile dist
+  local name="pinkpoint-$VERSION-linux-$(uname -m)" tree program="$TARGET/dist/pinkpoint"
+  tree=$OUT/$name
+  rm -rf "$tree"
+  mkdir -p "$tree"/{bin,lib/pinkpoint,share/{applications,icons/hicolor/256x256/apps,metainfo,man/man1,doc/pinkpoint}} \
+    "$tree"/share/pinkpoint/{weights,assets,cascades}
+  cp "$program" "$tree/bin/"
+  cp third_party/torch/lib/*.so* "$tree/lib/pinkpoint/"
+  # As the program finds them: its search path leads to the folder beside it, which holds libtorch by now.
+  local line library path
+  LD_LIBRARY_PATH= ldd "$tree/bin/pinkpoint" >"$OUT/libraries.txt"
+  if grep 'not found' "$OUT/libraries.txt" >&2; then
+    echo "package.sh: libraries are missing; run ./setup.sh" >&2
+    exit 1
+  fi
+  while read -r line; do
+    library=${line%% *}
+    path=$(sed -n 's/.* => \(\/[^ ]*\).*/\1/p' <<<"$line")
+    [[ -n "$path" && ! "$library" =~ $SYSTEM && ! -e "$tree/lib/pinkpoint/$library" ]] || continue
+    cp -L "$path" "$tree/lib/pinkpoint/$library"
+  done <"$OUT/libraries.txt"
+  rm "$OUT/libraries.txt"
+  cp weights/*.pt weights/*.md weights/nets.json "$tree/share/pinkpoint/weights/"
+  cp assets/demo.jpg assets/icon.png "$tree/share/pinkpoint/assets/"
+  cp cascades/*.xml "$tree/share/pinkpoint/cascades/"
+  cp assets/icon.png "$tree/share/icons/hicolor/256x256/apps/pinkpoint.png"
+  cp assets/desktop/pinkpoint.desktop "$tree/share/applications/"
+  cp assets/desktop/pinkpoint.metainfo.xml "$tree/share/metainfo/"
+  cp assets/man/*.1 "$tree/share/man/man1/"
+  cp -r assets/completions "$tree/share/pinkpoint/"
+  cp README.md SECURITY.md LICENSE "$tree/share/doc/pinkpoint/"
+  for library in "$tree"/lib/pinkpoint/*; do notice "$(basename "$library")"; done | sort -u >"$tree/share/doc/pinkpoint/libraries.txt"
+  tar -C "$OUT" --owner=0 --group=0 --sort=name -czf "$OUT/$name.tar.gz.partial" "$name"
+  mv "$OUT/$name.tar.gz.partial" "$OUT/$name.tar.gz"
+  rm -rf "$tree"
+}
+
+# Which package of Debian's a library is from, and where its licence is to be read.
+notice() {
+  local package
+  package=$(dpkg-query -S "*/$1" 2>/dev/null | sed -n '1s/:.*//p')
+  if [ -n "$package" ]; then
+    echo "$1: Debian package $package $(dpkg-query -W -f '${source:Package} ${Version}' "$package"), https://sources.debian.org/copyright/license/$(dpkg-query -W -f '${source:Package}' "$package")/"
+  else
+    echo "$1: PyTorch $(sed -n 's/^torch==\([0-9.]*\).*/\1/p' scripts/libtorch-cpu.txt), https://github.com/pytorch/pytorch/blob/main/LICENSE"
+  fi
+}
+
+mkdir -p "$OUT"
+[ $# -gt 0 ] || set -- deb tar
+for kind in "$@"; do
+  case "$kind" in
+    deb | tar) "make_$kind" ;;
+    *) echo "package.sh: no such package: $kind; there are deb and tar" >&2; exit 2 ;;
+  esac
+done
+ls -l "$OUT"
