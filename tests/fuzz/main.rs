@@ -214,21 +214,7 @@ fn recipes() {
         let Ok(config) = serde_json::from_slice::<TrainConfig>(json) else {
             return false;
         };
-        let mut again: TrainConfig = serde_json::from_slice(&serde_json::to_vec(&config).unwrap()).unwrap();
-        // serde_json reads numbers of many digits to within their last place.
-        for (again, before) in [
-            (&mut again.learning_rate, config.learning_rate),
-            (&mut again.warm_up, config.warm_up),
-            (&mut again.weight_decay, config.weight_decay),
-            (&mut again.average, config.average),
-            (&mut again.validation, config.validation),
-        ] {
-            assert!(
-                (*again - before).abs() <= 1e-15 * before.abs(),
-                "{again} {before}"
-            );
-            *again = before;
-        }
+        let again: TrainConfig = serde_json::from_slice(&serde_json::to_vec(&config).unwrap()).unwrap();
         assert_eq!(again, config);
         let words = (config.in_words(), config.data_name());
         assert!(!words.0.is_empty());
