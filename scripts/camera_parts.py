@@ -21,8 +21,8 @@ MOST_UNTIL_BACK = 6.0
 # Memory that may be held after the changes beyond what was held after the first of them: a share of it.
 MORE_MEMORY = 0.10
 CHANGES, WARM_UP = 50, 12
-# Where the panel's list of sizes is, in pixels, and from one row of a list to the next.
-SIZE_AT, ROW = (150, 203), 26
+# Where the panel's list of sizes is, in pixels; how far below it the first row of a list is, and the next below that.
+SIZE_AT, FIRST_ROW, ROW = (150, 203), 34, 30
 # As linux/videodev2.h numbers them.
 VIDIOC_ENUM_FMT, CAPTURE = 0xC0405602, 1
 
@@ -98,7 +98,7 @@ def choose(window, at, row):
     for patience in (2, 6, 12, 20):
         began = time.time()
         window.click(*at, patience)
-        window.click(at[0], at[1] + ROW * (row + 1), patience)
+        window.click(at[0], at[1] + FIRST_ROW + ROW * row, patience)
         try:
             return window.wait_for(r"\btrying\b", began, 5 + patience)
         except Hang:

@@ -340,10 +340,8 @@ fn labels_and_pictures_that_do_not_match_are_reported() {
         .arg(data.join("test"))
         .assert()
         .success()
-        .stdout(
-            contains("pictures without labels: 1; labels without pictures: 1")
-                .and(contains("1 pictures, 0 missed")),
-        );
+        .stdout(contains("1 pictures, 0 missed"))
+        .stderr(contains("pictures without labels: 1; labels without pictures: 1"));
 }
 
 #[test]
