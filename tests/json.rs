@@ -40,7 +40,7 @@ fn of_a_data_set_all_that_was_counted_is_printed() {
             &training["points"],
             &training["odd"]["without_picture"]
         ],
-        [&json!(6), &json!(3), &json!(68), &json!(["Person_2_05.jpg"])]
+        [&json!(5), &json!(3), &json!(68), &json!(["Person_2_05.jpg"])]
     );
     let width = &training["measures"]["width"];
     let number = |name: &str| width[name].as_f64().unwrap();

@@ -25,7 +25,7 @@ use screen::Screen;
 use tempfile::TempDir;
 
 /// Commands that end in an error here, and what they say: there is no graphics card.
-const FAILS: [(&str, &str); 1] = [("pinkpoint --device cuda", "no CUDA")];
+const FAILS: [(&str, &str); 1] = [("pinkpoint --device cuda", "NVIDIA driver")];
 /// Far longer than any takes on a busy machine: only a hang reaches it.
 const LONGEST_SECONDS: &str = "300";
 
@@ -117,8 +117,9 @@ fn shortened(command: &str) -> String {
 fn run(folder: &Path, screen: &Screen, command: &str) -> Output {
     // A run is begun anew where the docs begin one.
     let words: Vec<&str> = command.split_whitespace().collect();
-    if let [_, "train", .., "--out", run] | [_, "train", .., "--out", run, _, _] = words[..] {
-        let _ = fs::remove_dir_all(folder.join(run));
+    let out = words.iter().position(|word| *word == "--out");
+    if let (Some("train"), Some(place)) = (words.get(1).copied(), out) {
+        let _ = fs::remove_dir_all(folder.join(words[place + 1]));
     }
     let programs = Path::new(env!("CARGO_BIN_EXE_pinkpoint")).parent().unwrap();
     Command::new("timeout")
@@ -214,6 +215,14 @@ fn wrong_with(command: &Written) -> Option<String> {
         "python3" => None,
         script => {
             let script = script.trim_start_matches("./");
+            if let Some((begin, _)) = script.split_once('*') {
+                let (folder, begin) = begin.rsplit_once('/').unwrap_or((".", begin));
+                let mut names = fs::read_dir(root().join(folder))
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name());
+                let is_there = names.any(|name| name.to_string_lossy().starts_with(begin));
+                return if is_there { None } else { missing(script) };
+            }
             let Ok(text) = fs::read_to_string(root().join(script)) else {
                 return missing(script);
             };
