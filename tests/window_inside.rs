@@ -50,6 +50,36 @@ fn picture(harness: &mut Harness<'_, Window>, name: &str) {
 }
 
 #[test]
+fn points_of_any_net_have_their_names_and_lines() {
+    for (net, scheme, name) in [
+        ("notebook-5.pt", "eyes, nose, mouth", "left eye"),
+        ("notebook-15.pt", "Kaggle 15", "left eye, outer corner"),
+        ("notebook-98.pt", "WFLW 98", "left eye, 1 of 8"),
+        ("notebook-20.pt", "20 points", "all, 1 of 20"),
+    ] {
+        let look = Look {
+            size: [1280.0, 1700.0],
+            scale: 1.0,
+        };
+        let path = harness::net("../schemes").join(net);
+        let mut harness = harness::portrait_window_of(&path, Start::default(), look);
+        wait_for(&mut harness, "conv1");
+        press(&mut harness, NONE, Key::O);
+        wait_for(&mut harness, scheme);
+        wait_for(&mut harness, "Its file does not say how its numbers are read");
+        press(&mut harness, NONE, Key::W);
+        wait_for(&mut harness, "Why is that point there?");
+        wait_for(&mut harness, name);
+        let before = harness.render().unwrap();
+        press(&mut harness, NONE, Key::L);
+        harness.run_steps(5);
+        let lines = harness.render().unwrap() != before;
+        assert_eq!(lines, net != "notebook-20.pt", "{net}");
+        picture(&mut harness, net);
+    }
+}
+
+#[test]
 fn a_map_is_enlarged_pinned_and_held() {
     let mut harness = window();
     click(&mut harness, "one map large");

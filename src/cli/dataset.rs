@@ -11,10 +11,11 @@ use image::RgbaImage;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{DataFolder, LabelRow, Part, person_of},
+    dataset::{DataFolder, LabelRow, Part, SchemeChoice},
     evaluate::median,
     files,
     geometry::{CropTransform, Rect},
+    keypoints::PointScheme,
     model::CropRule,
     picture,
     record::sheet,
@@ -28,11 +29,16 @@ const NAMES_LISTED: usize = 8;
 /// Say what is in a data set, what looks wrong with it, and draw a contact sheet
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The folder is the YouTube-Faces keypoint set as it is distributed: training_frames_keypoints.csv with training/,\n\
-test_frames_keypoints.csv with test/. The README says where to get it.")]
+The folder is the YouTube-Faces keypoint set as it is distributed (training_frames_keypoints.csv with training/,\n\
+test_frames_keypoints.csv with test/; the README says where to get it), or a set of your own: keypoints.csv with\n\
+images/, see docs/own-net.md.")]
 pub struct DatasetArgs {
     /// Folder of the data set
     dir: PathBuf,
+    /// What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them)
+    /// [default: points.json beside the labels, else by their number and the columns' names]
+    #[arg(long, value_name = "NAME|FILE.json")]
+    scheme: Option<SchemeChoice>,
     /// Contact sheet to write
     #[arg(long, value_name = "FILE.png", default_value = "contact-sheet.png")]
     sheet: PathBuf,
@@ -44,10 +50,14 @@ pub struct DatasetArgs {
 /// When a label file is missing or damaged, or the sheet cannot be written.
 pub fn run(args: DatasetArgs) -> Result<()> {
     let data = DataFolder::open(&args.dir)?;
+    let scheme = data.training.scheme(args.scheme.as_ref())?;
     files::check(&args.sheet)?;
+    say!("points: {}", scheme.name);
     let mut pictures: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for (title, part) in [("training", &data.training), ("test", &data.test)] {
-        let survey = Survey::of(title, part);
+    let test = data.test.as_ref().map(|test| ("test", test));
+    for (title, part) in [("training", &data.training)].into_iter().chain(test) {
+        part.check(&scheme)?;
+        let survey = Survey::of(title, part, &scheme);
         survey.print(title, part);
         for (hash, name) in survey.contents {
             pictures.entry(hash).or_default().push(format!("{title}/{name}"));
@@ -60,7 +70,9 @@ pub fn run(args: DatasetArgs) -> Result<()> {
         .map(|names| names.join(" = "))
         .collect();
     list("pictures that occur more than once", &same);
-    print_persons(&data);
+    if let Some(test) = &data.test {
+        print_persons(&data.training, test);
+    }
 
     let step = (data.training.rows.len() / SHEET_PICTURES).max(1);
     let cells = data
@@ -107,7 +119,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(title: &str, part: &Part) -> Self {
+    fn of(title: &str, part: &Part, scheme: &PointScheme) -> Self {
         let mut survey = Self::default();
         let bar = ProgressBar::new(part.rows.len() as u64);
         if let Ok(style) = ProgressStyle::with_template("looking at {msg}  {bar:32.magenta}  {pos}/{len}") {
@@ -125,7 +137,7 @@ impl Survey {
                     if first {
                         survey.contents.push((hash_of(&picture), row.name.clone()));
                     }
-                    survey.add(row, &picture);
+                    survey.add(row, &picture, scheme);
                 }
                 Err(_) => survey.unreadable.push(row.name.clone()),
             }
@@ -135,9 +147,10 @@ impl Survey {
         survey
     }
 
-    fn add(&mut self, row: &LabelRow, picture: &RgbaImage) {
+    fn add(&mut self, row: &LabelRow, picture: &RgbaImage, scheme: &PointScheme) {
         let (width, height) = picture.dimensions();
-        let Some(tight) = Rect::around(&row.points) else {
+        let both = Rect::around(&row.points).zip(scheme.upright_face(&row.points));
+        let Some((tight, face)) = both else {
             return;
         };
         if tight.width.min(tight.height) < 1.0 {
@@ -157,17 +170,20 @@ impl Survey {
         self.box_long_sides.push(long_side);
         let fraction = CropRule::COURSE.picture_fraction.unwrap_or(1.0);
         let crop = CropTransform::of_picture(width, height, fraction, 1);
-        self.margins.push(f64::from(crop.extent) / long_side);
+        self.margins.push(f64::from(crop.extent / face.long_side()));
         self.shifts
-            .push(f64::from(crop.centre.y - tight.centre().y) / long_side);
+            .push(f64::from((crop.centre.y - face.centre().y) / face.long_side()));
     }
 
     fn print(&self, title: &str, part: &Part) {
-        let persons = persons(part);
+        let of_persons = if part.persons_known {
+            format!(" of {} persons", persons(part).len())
+        } else {
+            String::new()
+        };
         say!(
-            "\n{title}: {} labelled pictures of {} persons, {} points each",
+            "\n{title}: {} labelled pictures{of_persons}, {} points each",
             part.rows.len(),
-            persons.len(),
             part.point_count
         );
         say!("  {}", part.unmatched());
@@ -187,15 +203,16 @@ impl Survey {
         line("points' box, of the width", &self.box_widths, 100.0, 0, "%");
         line("points' box, of the height", &self.box_heights, 100.0, 0, "%");
         line("points' box, long side", &self.box_long_sides, 1.0, 0, "px");
-        line("course's crop / box's long side", &self.margins, 1.0, 2, "");
+        line("course's crop / face's long side", &self.margins, 1.0, 2, "");
         line(
-            "crop's centre below the box's",
+            "crop's centre below the face's",
             &self.shifts,
             1.0,
             2,
             "long sides",
         );
         list("labels without pictures", &part.without_picture);
+        list("labels with empty fields, left out", &part.incomplete);
         list("pictures that cannot be read", &self.unreadable);
         list("labelled twice", &self.twice);
         list("points outside the picture", &self.outside);
@@ -211,11 +228,11 @@ fn hash_of(picture: &RgbaImage) -> u64 {
 }
 
 fn persons(part: &Part) -> BTreeSet<&str> {
-    part.rows.iter().map(|row| person_of(&row.name)).collect()
+    part.rows.iter().map(|row| part.person(&row.name)).collect()
 }
 
-fn print_persons(data: &DataFolder) {
-    let (training, test) = (persons(&data.training), persons(&data.test));
+fn print_persons(training: &Part, test: &Part) {
+    let (training, test) = (persons(training), persons(test));
     let both = training.intersection(&test).count();
     say!(
         "persons in training and test: {both} of {} test persons",

@@ -1,5 +1,7 @@
 //! `pinkpoint train`: trains a net from scratch, or goes on where a run stopped.
 
+mod face;
+
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -14,11 +16,12 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{person_of, read_names},
+    dataset::{SchemeChoice, person_of, read_names},
     model::DeviceChoice,
     network::Architecture,
     train::{
         EpochMetrics, Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig,
+        scheme_of,
     },
     transform::Alteration,
 };
@@ -58,6 +61,10 @@ pub struct TrainArgs {
 /// What cannot change once a run has begun. What is not given is as `TrainConfig::usual` has it for the net.
 #[derive(Debug, clap::Args)]
 struct RecipeArgs {
+    /// What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them)
+    /// [default: points.json beside the labels, else by their number and the columns' names]
+    #[arg(long, value_name = "NAME|FILE.json", conflicts_with = "resume")]
+    scheme: Option<SchemeChoice>,
     /// The net
     #[arg(long, default_value = "course", conflicts_with = "resume")]
     net: Architecture,
@@ -164,6 +171,9 @@ impl RecipeArgs {
         };
         let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
+        let scheme = scheme_of(&usual.data, self.scheme.as_ref())?;
+        say!("points: {}, {} of them", scheme.name, scheme.count);
+        let face::Measured { scheme, crop } = face::measured(&usual.data, scheme, self.net)?;
         let optimiser = self.optimiser.unwrap_or(usual.optimiser);
         let usual_decay = if optimiser.decays() {
             usual.weight_decay
@@ -171,6 +181,8 @@ impl RecipeArgs {
             0.0
         };
         Ok(TrainConfig {
+            scheme: Some(scheme),
+            crop,
             epochs: epochs.unwrap_or(usual.epochs),
             batch_size: self.batch.unwrap_or(usual.batch_size),
             loss: self.loss.unwrap_or(usual.loss),
