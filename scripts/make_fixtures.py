@@ -281,12 +281,21 @@ class Guesses(nn.Module):
         return self.fc1(self.all(x).flatten(1))
 
 
+def filling_a_face(points, size: float, down: float):
+    """The points moved and resized so that the face around them, so many long sides of their box large and that much lower, is 1
+    large and at 0: a face that is followed by guesses stays where it is."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    long_side = max(max(xs) - min(xs), max(ys) - min(ys))
+    middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2 + down * long_side)
+    return [((x - middle[0]) / long_side / size, (y - middle[1]) / long_side / size) for x, y in points]
+
+
 def make_schemes():
     """Nets as notebooks save them, which say nothing of what their points are."""
     for name, points, side, scale, offset in [
-        ("notebook-5", five_points(), 224, 50.0, 100.0),
-        ("notebook-15", kaggle_points(), 96, 48.0, 48.0),
-        ("notebook-98", wflw_points(), 224, 50.0, 100.0),
+        ("notebook-5", filling_a_face(five_points(), 2.0, 0.136), 224, 50.0, 100.0),
+        ("notebook-15", filling_a_face(kaggle_points(), 1.3, 0.136), 96, 48.0, 48.0),
+        ("notebook-98", filling_a_face(wflw_points(), 1.0, 0.0), 224, 50.0, 100.0),
         # As many points as no scheme has: those of the mouth.
         ("notebook-20", wflw_points()[76:96], 224, 50.0, 100.0),
     ]:

@@ -149,7 +149,7 @@ pub fn run(args: TrainArgs) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    let mut display = Display::new(run.config().epochs);
+    let mut display = Display::new(run.config());
     match run.train(&stop, &mut |event| display.show(event))? {
         Finish::Done => {
             say!("Done. The run is in {}", folder.display());
@@ -172,7 +172,6 @@ impl RecipeArgs {
         let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
         let scheme = scheme_of(&usual.data, self.scheme.as_ref())?;
-        say!("points: {}, {} of them", scheme.name, scheme.count);
         let face::Measured { scheme, crop } = face::measured(&usual.data, scheme, self.net)?;
         let optimiser = self.optimiser.unwrap_or(usual.optimiser);
         let usual_decay = if optimiser.decays() {
@@ -222,6 +221,8 @@ fn meant_by(line: String) -> Vec<String> {
 /// Progress bars on a terminal; one line per epoch anywhere.
 struct Display {
     epochs: u32,
+    /// Name of the point scheme; recipes from before there was a choice say none.
+    points: Option<String>,
     bar: ProgressBar,
     started: Instant,
     pictures: usize,
@@ -229,9 +230,10 @@ struct Display {
 }
 
 impl Display {
-    fn new(epochs: u32) -> Self {
+    fn new(config: &TrainConfig) -> Self {
         Self {
-            epochs,
+            epochs: config.epochs,
+            points: config.scheme.as_ref().map(|scheme| scheme.name.clone()),
             bar: ProgressBar::hidden(),
             started: Instant::now(),
             pictures: 0,
@@ -249,9 +251,11 @@ impl Display {
                 steps_per_epoch,
                 steps_done,
             } => {
+                let points = self.points.as_ref();
+                let points = points.map_or(String::new(), |name| format!("; points: {name}"));
                 say!(
                     "{training} pictures to train on, {validation} of persons held back for validation, \
-                     {left_out} left out; {steps_per_epoch} steps an epoch"
+                     {left_out} left out; {steps_per_epoch} steps an epoch{points}"
                 );
                 if unmatched.any() {
                     say!("not used: {unmatched}");

@@ -176,9 +176,11 @@ impl DataFolder {
     /// When a label file is missing or damaged or a folder cannot be listed.
     pub fn open(folder: &Path) -> Result<Self, DatasetError> {
         let training = Self::open_training(folder)?;
-        let test = match training.persons_known {
-            true => Some(Self::open_test(folder)?),
-            false => None,
+        let is_plain = !training.persons_known;
+        let test = if is_plain {
+            None
+        } else {
+            Some(Self::open_test(folder)?)
         };
         Ok(Self { training, test })
     }
