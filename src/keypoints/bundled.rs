@@ -3,10 +3,12 @@
 use super::{Contour, FaceExtent, Group, PointScheme};
 
 type Range = std::ops::Range<usize>;
+/// A scheme with its name on the command line.
+type Named = (&'static str, fn() -> PointScheme);
 
 impl PointScheme {
     /// All of them, with their names on the command line.
-    pub const BUNDLED: [(&str, fn() -> Self); 4] = [
+    pub const BUNDLED: [Named; 4] = [
         ("ibug68", Self::ibug68),
         ("wflw98", Self::wflw98),
         ("kaggle15", Self::kaggle15),
