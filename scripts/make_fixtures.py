@@ -1,7 +1,8 @@
-"""Makes tests/weights/: small nets as people export them from Python, what they give there, and files that are no nets.
+"""Makes tests/weights/ and the nets of tests/schemes/: small nets as people export them from Python, what they give there, and files that are no nets.
 
     python3 scripts/make_fixtures.py                      # all but exported.pt
     python3 scripts/make_fixtures.py --steady             # only the nets that see a face everywhere
+    python3 scripts/make_fixtures.py --schemes            # only tests/schemes/notebook-*.pt
     python3 scripts/make_fixtures.py --exported NET.pt    # checks a net exported by pinkpoint, see tests/weights/README.md
 
 Needs Python's torch, which neither the program nor its tests need. What is captured goes to captured.json.
@@ -9,6 +10,7 @@ Needs Python's torch, which neither the program nor its tests need. What is capt
 
 import argparse
 import json
+import math
 import pathlib
 import warnings
 import zipfile
@@ -24,6 +26,7 @@ from make_templates import without_debug_info
 warnings.filterwarnings("ignore", category=DeprecationWarning)
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/weights"
 CAPTURED = FOLDER / "captured.json"
+SCHEMES = FOLDER.parent / "schemes"
 # Of a layer's maps about this many values are kept, evenly spaced: any difference shows, and the file stays small.
 KEPT = 150
 
@@ -215,6 +218,91 @@ class Steady(nn.Module):
         return {"conv1": self.conv1(x), "face": self.forward(x)}
 
 
+# Where the points of a face usually are: the left half of it, in sizes of the face from its middle.
+LEFT_EYE, LEFT_MOUTH, NOSE_TIP = (-0.21, -0.29), (-0.16, 0.16), (0.0, -0.05)
+
+
+def mirrored(points):
+    return [(-x, y) for x, y in points]
+
+
+def ellipse(centre, width, height, count, start, end):
+    """Points on an ellipse, by angles in parts of a turn, clockwise from the left."""
+    turns = [2 * math.pi * (start + (end - start) * i / max(count - 1, 1)) for i in range(count)]
+    return [(centre[0] - width / 2 * math.cos(t), centre[1] - height / 2 * math.sin(t)) for t in turns]
+
+
+def five_points():
+    return [LEFT_EYE, *mirrored([LEFT_EYE]), NOSE_TIP, LEFT_MOUTH, *mirrored([LEFT_MOUTH])]
+
+
+def kaggle_points():
+    left = {"eye": LEFT_EYE, "inner": (-0.13, -0.28), "outer": (-0.28, -0.29), "brow in": (-0.12, -0.42), "brow out": (-0.37, -0.4)}
+    right = {name: (-x, y) for name, (x, y) in left.items()}
+    eyes = [right["eye"], left["eye"], right["inner"], right["outer"], left["inner"], left["outer"]]
+    brows = [right["brow in"], right["brow out"], left["brow in"], left["brow out"]]
+    return eyes + brows + [NOSE_TIP, *mirrored([LEFT_MOUTH]), LEFT_MOUTH, (0.0, 0.11), (0.0, 0.24)]
+
+
+def wflw_points():
+    jaw = [(-0.49 * math.cos(math.pi * i / 32), -0.27 + 0.75 * math.sin(math.pi * i / 32) ** 0.8) for i in range(33)]
+    upper = [(-0.37, -0.4), (-0.31, -0.45), (-0.24, -0.47), (-0.17, -0.46), (-0.11, -0.44)]
+    lower = [(-0.12, -0.41), (-0.18, -0.42), (-0.24, -0.43), (-0.31, -0.42)]
+    right_brow = mirrored(upper[::-1]) + mirrored(lower[::-1])
+    nose = [(0.0, -0.28 + 0.23 * i / 3) for i in range(4)] + [(-0.08 + 0.04 * i, [0, 0.01, 0.02, 0.01, 0][i]) for i in range(5)]
+    eye = ellipse(LEFT_EYE, 0.15, 0.05, 5, 0, 0.5) + ellipse(LEFT_EYE, 0.15, 0.05, 5, 0.5, 1)[1:4]
+    right_eye = mirrored(eye[4::-1]) + mirrored(eye[:4:-1])
+    outer = ellipse((0, 0.17), 0.33, 0.13, 7, 0, 0.5) + ellipse((0, 0.17), 0.33, 0.13, 7, 0.5, 1)[1:6]
+    inner = ellipse((0, 0.17), 0.28, 0.04, 5, 0, 0.5) + ellipse((0, 0.17), 0.28, 0.04, 5, 0.5, 1)[1:4]
+    return jaw + upper + lower + right_brow + nose + eye + right_eye + outer + inner + [LEFT_EYE, *mirrored([LEFT_EYE])]
+
+
+class Guesses(nn.Module):
+    """A net of a notebook that has learned hardly more than where the points of a face usually are: it moves them a little by
+    what it sees."""
+
+    def __init__(self, points, side: int, scale: float, offset: float):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 6, 5)
+        self.conv2 = nn.Conv2d(6, 8, 3)
+        self.pool = nn.MaxPool2d(4, 4)
+        self.all = nn.AvgPool2d(((side - 4) // 4 - 2) // 4)
+        self.fc1 = nn.Linear(8, 2 * len(points))
+        # The face as whole pictures of the course show it: its size and place in a crop (CropRule::COURSE).
+        size = side / 2.04
+        middle = (side / 2 - 0.5, side / 2 - 0.5 + 0.13 * size)
+        pixels = torch.tensor([[x * size + middle[0], y * size + middle[1]] for x, y in points])
+        self.fc1.weight.data.mul_(0.02)
+        self.fc1.bias.data = ((pixels - offset) / scale).flatten()
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.conv1(x)))
+        x = self.pool(F.relu(self.conv2(x)))
+        return self.fc1(self.all(x).flatten(1))
+
+
+def filling_a_face(points, size: float, down: float):
+    """The points moved and resized so that the face around them, so many long sides of their box large and that much lower, is 1
+    large and at 0: a face that is followed by guesses stays where it is."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    long_side = max(max(xs) - min(xs), max(ys) - min(ys))
+    middle = ((max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2 + down * long_side)
+    return [((x - middle[0]) / long_side / size, (y - middle[1]) / long_side / size) for x, y in points]
+
+
+def make_schemes():
+    """Nets as notebooks save them, which say nothing of what their points are."""
+    for name, points, side, scale, offset in [
+        ("notebook-5", filling_a_face(five_points(), 2.0, 0.136), 224, 50.0, 100.0),
+        ("notebook-15", filling_a_face(kaggle_points(), 1.3, 0.136), 96, 48.0, 48.0),
+        ("notebook-98", filling_a_face(wflw_points(), 1.0, 0.0), 224, 50.0, 100.0),
+        # As many points as no scheme has: those of the mouth.
+        ("notebook-20", wflw_points()[76:96], 224, 50.0, 100.0),
+    ]:
+        net = torch.jit.script(Guesses(points, side, scale, offset).eval())
+        net.save(SCHEMES / f"{name}.pt")
+
+
 def capture(net, side: int, maps: bool) -> dict:
     """What the net gives in Python for three crops, and its layers' outputs for the first."""
     with torch.no_grad():
@@ -345,14 +433,19 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--exported", type=pathlib.Path)
     parser.add_argument("--steady", action="store_true")
+    parser.add_argument("--schemes", action="store_true")
     arguments = parser.parse_args()
     exported = arguments.exported
     captured = json.loads(CAPTURED.read_text()) if CAPTURED.exists() else {}
     torch.manual_seed(68)
     forget_folders()
+    if arguments.schemes:
+        make_schemes()
+        return
     make_steady()
     if arguments.steady:
         return
+    make_schemes()
     if exported:
         captured["exported.pt"] = check_exported(exported)
     else:

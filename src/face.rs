@@ -7,7 +7,7 @@ use crate::geometry::{Point, Rect};
 pub struct Face {
     /// Identity: stays with a face from frame to frame as far as it is known.
     pub id: u32,
-    /// The box that the face's keypoints are expected to fill, as found by the detector.
+    /// The face's box, as [`crate::keypoints::PointScheme::face_box`] has it.
     pub face_box: Rect,
     /// The keypoints in the order of the net's point scheme; smoothed where faces are followed.
     pub points: Vec<Point>,

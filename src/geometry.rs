@@ -101,7 +101,7 @@ impl Rect {
     }
 }
 
-/// The tight box of a face's keypoints, leaning with the head. Same coordinates as what it was made from.
+/// A face's box, or that of its points, leaning with the head. Same coordinates as what it was made from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaceBox {
     /// The middle of the box.

@@ -1,9 +1,15 @@
 //! What the numbers of a net's output mean: how many keypoints there are, their groups, contours and mirror
-//! pairs. Nothing else in the program knows that there are 68. Plain data: knows points and no other room.
+//! pairs. Nothing else in the program knows how many there are. Plain data: knows points and no other room.
+
+mod bundled;
+mod extent;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::Point;
+use crate::geometry::{FaceBox, Point, Rect};
+pub use extent::FaceExtent;
 
 /// A set of keypoints that belongs together, such as the jaw; errors are reported per group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,20 +32,31 @@ pub struct Contour {
 }
 
 /// A convention of keypoints: everything that depends on their number and order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PointScheme {
     /// Name of the convention.
     pub name: String,
     /// Number of points.
     pub count: usize,
+    /// A name of every point, or none at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// Groups for tables of errors.
+    #[serde(default)]
     pub groups: Vec<Group>,
     /// Lines for drawing.
+    #[serde(default)]
     pub contours: Vec<Contour>,
     /// `mirror[i]` is the point that takes the place of point `i` when the picture is flipped left to right.
+    #[serde(default)]
     pub mirror: Vec<usize>,
-    /// The two points (outer eye corners) whose distance normalises errors; empty when there are none.
+    /// The two points whose distance normalises errors and whose line says how the head leans, the picture's left one
+    /// first: outer eye corners, or the eyes' centres where there are no corners; empty when there are no eyes.
+    #[serde(default)]
     pub inter_ocular: Vec<usize>,
+    /// Where the face is around its points; `None` where their tight box is the face's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face: Option<FaceExtent>,
 }
 
 /// Why a scheme from a file cannot be used.
@@ -57,92 +74,99 @@ const MOST_POINTS: usize = 10_000;
 /// More groups or contours than any scheme has, and characters of a name: both come from files, and are drawn.
 const MOST_PARTS: usize = 1000;
 const LONGEST_NAME: usize = 200;
+/// What may stand in a scheme.
+const WORDS: [&str; 8] = [
+    "name",
+    "count",
+    "names",
+    "groups",
+    "contours",
+    "mirror",
+    "inter_ocular",
+    "face",
+];
 
 impl PointScheme {
-    /// The 68 points of iBUG 300-W (Sagonas et al., 2013), from 0: jaw 0-16, brows 17-26, nose 27-35,
-    /// eyes 36-47, mouth 48-67. Left and right are the picture's.
-    pub fn ibug68() -> Self {
-        let group = |name: &str, range: std::ops::Range<usize>| Group {
-            name: name.into(),
-            points: range.collect(),
-        };
-        let contour = |name: &str, range: std::ops::Range<usize>, closed| Contour {
-            name: name.into(),
-            points: range.collect(),
-            closed,
-        };
-        let mut mirror: Vec<usize> = (0..68).collect();
-        let halves = (0..8)
-            .map(|i| (i, 16 - i))
-            .chain((17..22).map(|i| (i, 43 - i)))
-            .chain((31..33).map(|i| (i, 66 - i)));
-        let eyes = [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)];
-        let lips = [
-            (48, 54),
-            (49, 53),
-            (50, 52),
-            (55, 59),
-            (56, 58),
-            (60, 64),
-            (61, 63),
-            (65, 67),
-        ];
-        for (a, b) in halves.chain(eyes).chain(lips) {
-            mirror[a] = b;
-            mirror[b] = a;
-        }
-        Self {
-            name: "iBUG 68".into(),
-            count: 68,
-            groups: vec![
-                group("jaw", 0..17),
-                group("brows", 17..27),
-                group("nose", 27..36),
-                group("eyes", 36..48),
-                group("mouth", 48..68),
-            ],
-            contours: vec![
-                contour("jaw", 0..17, false),
-                contour("left brow", 17..22, false),
-                contour("right brow", 22..27, false),
-                contour("nose bridge", 27..31, false),
-                contour("nostrils", 31..36, false),
-                contour("left eye", 36..42, true),
-                contour("right eye", 42..48, true),
-                contour("outer lips", 48..60, true),
-                contour("inner lips", 60..68, true),
-            ],
-            mirror,
-            inter_ocular: vec![36, 45],
-        }
-    }
-
     /// A scheme of `count` points about which nothing else is known.
     pub fn unnamed(count: usize) -> Self {
         Self {
             name: format!("{count} points"),
             count,
-            groups: vec![Group {
-                name: "all".into(),
-                points: (0..count).collect(),
-            }],
+            names: Vec::new(),
+            groups: Self::one_group(count),
             contours: Vec::new(),
             mirror: Vec::new(),
             inter_ocular: Vec::new(),
+            face: None,
         }
     }
 
-    /// The scheme to assume for a net that gives `count` points and says nothing more.
+    fn one_group(count: usize) -> Vec<Group> {
+        vec![Group {
+            name: "all".into(),
+            points: (0..count).collect(),
+        }]
+    }
+
+    /// The scheme to assume for a net, or for labels, of `count` points where nothing more is said.
     pub fn assumed_for(count: usize) -> Self {
-        if count == 68 {
-            Self::ibug68()
-        } else {
-            Self::unnamed(count)
-        }
+        let bundled = Self::BUNDLED.iter().map(|(_, scheme)| scheme());
+        let mut fitting = bundled.filter(|scheme| scheme.count == count);
+        fitting.next().unwrap_or_else(|| Self::unnamed(count))
     }
 
-    /// What point `index` is, for people: its place along its contour, else in its group.
+    /// Whether it says nothing but the number of points: also not where the face is around them.
+    pub fn is_unnamed(&self) -> bool {
+        *self == Self::unnamed(self.count)
+    }
+
+    /// Reads a scheme as somebody wrote it: all but its name and the number of points may be left out.
+    ///
+    /// # Errors
+    /// Says what does not fit: also a word that a scheme does not have, which may be a slip.
+    pub fn from_json(json: &[u8]) -> Result<Self, SchemeError> {
+        let fail = |why: String| SchemeError {
+            scheme: "in this file".into(),
+            why,
+        };
+        let value: serde_json::Value = serde_json::from_slice(json).map_err(|e| fail(e.to_string()))?;
+        let written: BTreeSet<&String> = value.as_object().map(|o| o.keys().collect()).unwrap_or_default();
+        if let Some(word) = written.iter().find(|word| !WORDS.contains(&word.as_str())) {
+            return Err(fail(format!(
+                "there is no '{word}'; there are {}",
+                WORDS.join(", ")
+            )));
+        }
+        let mut scheme: Self = serde_json::from_value(value).map_err(|e| fail(e.to_string()))?;
+        scheme.validate()?;
+        if scheme.groups.is_empty() {
+            scheme.groups = Self::one_group(scheme.count);
+        }
+        Ok(scheme)
+    }
+
+    /// The face in the box of whose points `points` are, leaning by `roll`; `None` when there are no points. The face is
+    /// what the 68 points of iBUG fill, from the brows to the chin and as wide: what detectors find, whatever the points.
+    pub fn face_box(&self, points: &[Point], roll: f32) -> Option<FaceBox> {
+        let tight = FaceBox::around(points, roll)?;
+        Some(self.face.map_or(tight, |extent| extent.around(&tight)))
+    }
+
+    /// The same of a face that is taken for upright.
+    pub fn upright_face(&self, points: &[Point]) -> Option<Rect> {
+        FaceExtent::upright(self.face, points)
+    }
+
+    /// The same, leaning as its points say.
+    pub fn leaning_face_box(&self, points: &[Point]) -> Option<FaceBox> {
+        self.face_box(points, self.roll(points))
+    }
+
+    /// What point `index` is, for people: its own name, else its place along its contour, else in its group.
     pub fn name_of(&self, index: usize) -> String {
+        if let Some(name) = self.names.get(index) {
+            return name.clone();
+        }
         let contours = self
             .contours
             .iter()
@@ -165,7 +189,7 @@ impl PointScheme {
         }
     }
 
-    /// The outer eye corners; `None` for schemes without eyes.
+    /// The picture's left and right outer eye corner, or eye; `None` for schemes without eyes.
     pub fn eyes(&self, points: &[Point]) -> Option<(Point, Point)> {
         match *self.inter_ocular {
             [left, right] => Some((*points.get(left)?, *points.get(right)?)),
@@ -199,7 +223,11 @@ impl PointScheme {
                 self.count
             ));
         }
+        if !self.names.is_empty() && self.names.len() != self.count {
+            return fail(format!("{} names for {} points", self.names.len(), self.count));
+        }
         let names = self.groups.iter().map(|group| &group.name).chain([&self.name]);
+        let names = names.chain(&self.names);
         let mut names = names.chain(self.contours.iter().map(|contour| &contour.name));
         if names.any(|name| name.chars().nth(LONGEST_NAME).is_some()) {
             return fail(format!("a name of more than {LONGEST_NAME} characters"));
@@ -230,8 +258,11 @@ impl PointScheme {
         if self.mirror.iter().enumerate().any(|(i, &j)| self.mirror[j] != i) {
             return fail("its mirror pairs do not come in pairs".into());
         }
-        if !matches!(self.inter_ocular.len(), 0 | 2) {
-            return fail("inter_ocular needs two points or none".into());
+        if !matches!(self.inter_ocular.len(), 0 | 2) || matches!(*self.inter_ocular, [a, b] if a == b) {
+            return fail("inter_ocular needs two different points or none".into());
+        }
+        if let Some(why) = self.face.and_then(|face| face.complaint()) {
+            return fail(why);
         }
         Ok(())
     }
@@ -267,26 +298,12 @@ mod tests {
     }
 
     #[test]
-    fn the_68_points_are_consistent() {
-        let scheme = PointScheme::ibug68();
-        scheme.validate().unwrap();
-        let grouped: Vec<usize> = scheme.groups.iter().flat_map(|g| g.points.clone()).collect();
-        assert_eq!(
-            grouped,
-            (0..68).collect::<Vec<_>>(),
-            "every point is in exactly one group"
-        );
-        // Points on the midline stay where they are: chin, nose bridge, nose tip, lip middles.
-        let fixed: Vec<usize> = (0..68).filter(|&i| scheme.mirror[i] == i).collect();
-        assert_eq!(fixed, [8, 27, 28, 29, 30, 33, 51, 57, 62, 66]);
-    }
-
-    #[test]
     fn points_have_names() {
         let scheme = PointScheme::ibug68();
         assert_eq!(scheme.name_of(0), "jaw, 1 of 17");
         assert_eq!(scheme.name_of(45), "right eye, 4 of 6");
         assert_eq!(PointScheme::unnamed(5).name_of(4), "all, 5 of 5");
+        assert_eq!(PointScheme::five().name_of(2), "nose tip");
         assert_eq!(scheme.name_of(68), "");
     }
 
@@ -306,16 +323,6 @@ mod tests {
         );
         assert!((roll_of((70.0, 40.0), (30.0, 20.0)) - (0.5f32.atan() - std::f32::consts::PI)).abs() < 1e-6);
         assert_eq!(PointScheme::unnamed(68).roll(&points), 0.0, "without eyes");
-    }
-
-    #[test]
-    fn a_mirrored_group_is_the_same_group() {
-        let scheme = PointScheme::ibug68();
-        for group in &scheme.groups {
-            let mut mirrored: Vec<usize> = group.points.iter().map(|&i| scheme.mirror[i]).collect();
-            mirrored.sort_unstable();
-            assert_eq!(mirrored, group.points, "{}", group.name);
-        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub const SHADE: Colour = [0, 0, 0];
 /// Points of a second net, beside the first one's.
 pub const COMPARED_AQUA: Colour = [64, 224, 208];
 
-/// Radius of a point relative to the long side of its face's points, so that small faces stay visible.
+/// Radius of a point relative to the long side of its face, so that small faces stay visible.
 const POINT_RADIUS_PER_FACE: f32 = 0.011;
 /// Smallest and largest radius of a point, in frame pixels.
 const POINT_RADIUS_RANGE: (f32, f32) = (0.8, 4.0);
@@ -235,7 +235,8 @@ fn draw(
     below: &mut Vec<Shape>,
     above: &mut Vec<Shape>,
 ) {
-    let radius = radius_for(points) * style.size;
+    let size = size_of(points, scheme);
+    let radius = radius_for(size) * style.size;
     if style.contours {
         let contours = scheme.map_or(&[][..], |scheme| &scheme.contours);
         below.extend(contours.iter().map(|contour| {
@@ -253,7 +254,6 @@ fn draw(
         }));
     }
     if style.points {
-        let size = Rect::around(points).map_or(0.0, |r| r.long_side());
         above.extend(points.iter().enumerate().map(|(i, &centre)| Shape::Dot {
             centre,
             radius,
@@ -292,15 +292,23 @@ fn id_of(face: &Face) -> Shape {
     }
 }
 
-/// Radius of a face's points, frame pixels.
-fn radius_for(points: &[Point]) -> f32 {
-    let size = Rect::around(points).map_or(0.0, |r| r.long_side());
+/// Size of the face of `points`, which are of `scheme`, frame pixels.
+fn size_of(points: &[Point], scheme: Option<&PointScheme>) -> f32 {
+    let face = match scheme {
+        Some(scheme) => scheme.upright_face(points),
+        None => Rect::around(points),
+    };
+    face.map_or(0.0, |face| face.long_side())
+}
+
+/// Radius of the points of a face of this size, frame pixels.
+fn radius_for(size: f32) -> f32 {
     (size * POINT_RADIUS_PER_FACE).clamp(POINT_RADIUS_RANGE.0, POINT_RADIUS_RANGE.1)
 }
 
 /// Dots for one set of keypoints, sized by how large the set is.
 pub fn point_shapes(points: &[Point], colour: Colour) -> impl Iterator<Item = Shape> + '_ {
-    let radius = radius_for(points);
+    let radius = radius_for(size_of(points, None));
     points.iter().map(move |&centre| Shape::Dot {
         centre,
         radius,
@@ -331,8 +339,8 @@ impl Trails {
         self.frames.clear();
     }
 
-    /// A line for every keypoint, to where it is now; fainter where it is older.
-    pub fn shapes(&self, style: &Style) -> Vec<Shape> {
+    /// A line for every keypoint, to where it is now; fainter where it is older. The points are of `scheme`.
+    pub fn shapes(&self, scheme: Option<&PointScheme>, style: &Style) -> Vec<Shape> {
         let count = self.frames.len();
         let steps = self.frames.iter().zip(self.frames.iter().skip(1)).enumerate();
         let steps = steps.flat_map(|(age, (before, after))| {
@@ -340,7 +348,7 @@ impl Trails {
             after.iter().flat_map(move |(id, to)| {
                 let same = before.iter().find(|(other, _)| other == id);
                 let from = same.map_or(&[][..], |(_, points)| points);
-                let width = radius_for(to) * style.size * LINE_PER_RADIUS;
+                let width = radius_for(size_of(to, scheme)) * style.size * LINE_PER_RADIUS;
                 from.iter().zip(to).map(move |(&from, &to)| Shape::Line {
                     points: vec![from, to],
                     closed: false,
@@ -460,7 +468,7 @@ mod tests {
             unreachable!("{dots:?}")
         };
         assert_eq!((*sure, *unsure), (1.0, FAINTEST));
-        assert_eq!(*radius, 2.0 * radius_for(&face().points));
+        assert_eq!(*radius, 2.0 * radius_for(size_of(&face().points, None)));
     }
 
     #[test]
@@ -471,13 +479,16 @@ mod tests {
             moved.points.iter_mut().for_each(|p| p.x += step as f32);
             trails.push(&[moved]);
         }
-        let lines = trails.shapes(&Style::default());
+        let lines = trails.shapes(None, &Style::default());
         assert_eq!(lines.len(), 2 * TRAIL_FRAMES);
         assert!(matches!(&lines[0], Shape::Line { points, .. } if points[1].x - points[0].x == 1.0));
         // Another face has nothing to do with this one.
         trails.push(&[Face { id: 2, ..face() }]);
-        assert_eq!(trails.shapes(&Style::default()).len(), 2 * (TRAIL_FRAMES - 1));
+        assert_eq!(
+            trails.shapes(None, &Style::default()).len(),
+            2 * (TRAIL_FRAMES - 1)
+        );
         trails.clear();
-        assert_eq!(trails.shapes(&Style::default()), []);
+        assert_eq!(trails.shapes(None, &Style::default()), []);
     }
 }

@@ -18,6 +18,7 @@ const MARK: u8 = 250;
 
 /// Faces as detectors give them, none left out.
 const CROP: FaceCrop = FaceCrop {
+    extent: None,
     side: SIDE,
     margin: 1.3,
     roll: 0.5,

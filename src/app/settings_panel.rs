@@ -176,7 +176,7 @@ fn net(ui: &mut Ui, net: Option<&NetInfo>) -> Option<Option<Reading>> {
         ui,
         "crop",
         margin,
-        "Side of the square cut out, of the long side of the box that the keypoints fill.",
+        "Side of the square cut out, of the long side of the face: from the brows to the chin.",
     );
     let down = DragValue::new(&mut reading.crop.shift_down)
         .speed(0.01)
@@ -186,7 +186,7 @@ fn net(ui: &mut Ui, net: Option<&NetInfo>) -> Option<Option<Reading>> {
         ui,
         "lower by",
         down,
-        "How far it lies below the middle of that box, of its long side.",
+        "How far its middle lies below that of the face, of the same side.",
     );
     if ui
         .button("As usual")

@@ -117,7 +117,8 @@ impl VideoView {
         }
         if shown.style.trails {
             self.follow(scene);
-            for shape in self.trails.shapes(shown.style) {
+            let scheme = scene.net.as_ref().map(|net| &net.scheme);
+            for shape in self.trails.shapes(scheme, shown.style) {
                 paint(&painter, &placement, &shape);
             }
         }

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 
 use super::say_json;
 use crate::{
-    dataset::{DataFolder, LabelRow, Part, person_of},
+    dataset::{DataFolder, LabelRow, Part, SchemeChoice},
     evaluate::median,
     files,
     geometry::{CropTransform, Rect},
+    keypoints::PointScheme,
     model::CropRule,
     picture,
     record::sheet,
@@ -30,11 +31,16 @@ const NAMES_LISTED: usize = 8;
 /// Say what is in a data set, what looks wrong with it, and draw a contact sheet
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The folder is the YouTube-Faces keypoint set as it is distributed: training_frames_keypoints.csv with training/,\n\
-test_frames_keypoints.csv with test/. The README says where to get it.")]
+The folder is the YouTube-Faces keypoint set as it is distributed (training_frames_keypoints.csv with training/,\n\
+test_frames_keypoints.csv with test/; the README says where to get it), or a set of your own: keypoints.csv with\n\
+images/, see docs/own-net.md.")]
 pub struct DatasetArgs {
     /// Folder of the data set
     dir: PathBuf,
+    /// What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them)
+    /// [default: points.json beside the labels, else by their number and the columns' names]
+    #[arg(long, value_name = "NAME|FILE.json")]
+    scheme: Option<SchemeChoice>,
     /// Contact sheet to write
     #[arg(long, value_name = "FILE.png", default_value = "contact-sheet.png")]
     sheet: PathBuf,
@@ -49,9 +55,14 @@ pub struct DatasetArgs {
 /// When a label file is missing or damaged, or the sheet cannot be written.
 pub fn run(args: DatasetArgs) -> Result<()> {
     let data = DataFolder::open(&args.dir)?;
+    let scheme = data.training.scheme(args.scheme.as_ref())?;
     files::check(&args.sheet)?;
-    let surveys = [("training", &data.training), ("test", &data.test)]
-        .map(|(title, part)| (title, part, Survey::of(title, part)));
+    let mut surveys = Vec::new();
+    for (title, part) in [("training", Some(&data.training)), ("test", data.test.as_ref())] {
+        let Some(part) = part else { continue };
+        part.check(&scheme)?;
+        surveys.push((title, part, Survey::of(title, part, &scheme)));
+    }
     let mut pictures: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (title, _, survey) in &surveys {
         for (hash, name) in &survey.contents {
@@ -59,25 +70,34 @@ pub fn run(args: DatasetArgs) -> Result<()> {
         }
     }
     let same: Vec<Vec<String>> = pictures.into_values().filter(|names| names.len() > 1).collect();
-    let (test_persons, training_persons) = (persons(&data.test), persons(&data.training));
-    let in_both = training_persons.intersection(&test_persons).count();
+    let shared = data
+        .test
+        .as_ref()
+        .map(|test| SharedPersons::of(&data.training, test));
     if args.json {
         let mut all = serde_json::Map::new();
+        all.insert("scheme".into(), json!(scheme.name));
         for (title, part, survey) in &surveys {
             all.insert((*title).to_owned(), survey.json(part));
         }
         all.insert("same_pictures".into(), json!(same));
-        all.insert("test_persons_in_training".into(), json!(in_both));
+        all.insert(
+            "test_persons_in_training".into(),
+            json!(shared.map(|shared| shared.in_both)),
+        );
         all.insert("sheet".into(), json!(args.sheet));
         say_json(&all)?;
     } else {
+        say!("points: {}", scheme.name);
         for (title, part, survey) in &surveys {
             survey.print(title, part);
         }
         say!();
         let same: Vec<String> = same.iter().map(|names| names.join(" = ")).collect();
         list("pictures that occur more than once", &same);
-        print_persons(in_both, test_persons.len());
+        if let Some(shared) = shared {
+            shared.print();
+        }
     }
 
     let step = (data.training.rows.len() / SHEET_PICTURES).max(1);
@@ -109,6 +129,18 @@ pub fn run(args: DatasetArgs) -> Result<()> {
     Ok(())
 }
 
+/// Something measured of every picture.
+struct Measure<'a> {
+    /// For programs.
+    name: &'a str,
+    /// For people, as the rest.
+    what: &'a str,
+    values: &'a [f64],
+    scale: f64,
+    digits: usize,
+    unit: &'a str,
+}
+
 /// What was seen while looking at every picture of a part.
 #[derive(Default)]
 struct Survey {
@@ -127,7 +159,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn of(title: &str, part: &Part) -> Self {
+    fn of(title: &str, part: &Part, scheme: &PointScheme) -> Self {
         let mut survey = Self::default();
         let bar = ProgressBar::new(part.rows.len() as u64);
         if let Ok(style) = ProgressStyle::with_template("looking at {msg}  {bar:32.magenta}  {pos}/{len}") {
@@ -145,7 +177,7 @@ impl Survey {
                     if first {
                         survey.contents.push((hash_of(&picture), row.name.clone()));
                     }
-                    survey.add(row, &picture);
+                    survey.add(row, &picture, scheme);
                 }
                 Err(_) => survey.unreadable.push(row.name.clone()),
             }
@@ -155,9 +187,10 @@ impl Survey {
         survey
     }
 
-    fn add(&mut self, row: &LabelRow, picture: &RgbaImage) {
+    fn add(&mut self, row: &LabelRow, picture: &RgbaImage, scheme: &PointScheme) {
         let (width, height) = picture.dimensions();
-        let Some(tight) = Rect::around(&row.points) else {
+        let both = Rect::around(&row.points).zip(scheme.upright_face(&row.points));
+        let Some((tight, face)) = both else {
             return;
         };
         if tight.width.min(tight.height) < 1.0 {
@@ -177,21 +210,32 @@ impl Survey {
         self.box_long_sides.push(long_side);
         let fraction = CropRule::COURSE.picture_fraction.unwrap_or(1.0);
         let crop = CropTransform::of_picture(width, height, fraction, 1);
-        self.margins.push(f64::from(crop.extent) / long_side);
+        self.margins.push(f64::from(crop.extent / face.long_side()));
         self.shifts
-            .push(f64::from(crop.centre.y - tight.centre().y) / long_side);
+            .push(f64::from((crop.centre.y - face.centre().y) / face.long_side()));
     }
 
     fn print(&self, title: &str, part: &Part) {
-        let persons = persons(part);
+        let of_persons = if part.persons_known {
+            format!(" of {} persons", persons(part).len())
+        } else {
+            String::new()
+        };
         say!(
-            "\n{title}: {} labelled pictures of {} persons, {} points each",
+            "\n{title}: {} labelled pictures{of_persons}, {} points each",
             part.rows.len(),
-            persons.len(),
             part.point_count
         );
         say!("  {}", part.unmatched());
-        for (_, what, values, (scale, digits, unit)) in self.measures() {
+        for Measure {
+            what,
+            values,
+            scale,
+            digits,
+            unit,
+            ..
+        } in self.measures()
+        {
             if let Some((low, middle, high)) = spread(values) {
                 let number = |v: f64| format!("{:.digits$}", v * scale);
                 say!(
@@ -208,11 +252,11 @@ impl Survey {
     }
 
     fn json(&self, part: &Part) -> Value {
-        let spreads = self.measures().into_iter().map(|(name, _, values, _)| {
-            let spread = spread(values);
+        let spreads = self.measures().into_iter().map(|measure| {
+            let spread = spread(measure.values);
             let spread =
                 spread.map(|(least, median, most)| json!({"least": least, "median": median, "most": most}));
-            (name.to_owned(), json!(spread))
+            (measure.name.to_owned(), json!(spread))
         });
         let oddities = self.oddities(part);
         let oddities = oddities
@@ -229,40 +273,47 @@ impl Survey {
         })
     }
 
-    /// What was measured of every picture: for programs, for people, the values, and how people read them (factor, digits,
-    /// unit).
-    fn measures(&self) -> [(&str, &str, &[f64], (f64, usize, &str)); 7] {
+    /// What was measured of every picture.
+    fn measures(&self) -> [Measure<'_>; 7] {
+        let measure = |name, what, values, (scale, digits, unit)| Measure {
+            name,
+            what,
+            values,
+            scale,
+            digits,
+            unit,
+        };
         let (pixels, percent) = ((1.0, 0, "px"), (100.0, 0, "%"));
         [
-            ("width", "width", &self.widths, pixels),
-            ("height", "height", &self.heights, pixels),
-            (
+            measure("width", "width", &self.widths, pixels),
+            measure("height", "height", &self.heights, pixels),
+            measure(
                 "box_of_width",
                 "points' box, of the width",
                 &self.box_widths,
                 percent,
             ),
-            (
+            measure(
                 "box_of_height",
                 "points' box, of the height",
                 &self.box_heights,
                 percent,
             ),
-            (
+            measure(
                 "box_long_side",
                 "points' box, long side",
                 &self.box_long_sides,
                 pixels,
             ),
-            (
-                "crop_over_box",
-                "course's crop / box's long side",
+            measure(
+                "crop_over_face",
+                "course's crop / face's long side",
                 &self.margins,
                 (1.0, 2, ""),
             ),
-            (
-                "crop_below_box",
-                "crop's centre below the box's",
+            measure(
+                "crop_below_face",
+                "crop's centre below the face's",
                 &self.shifts,
                 (1.0, 2, "long sides"),
             ),
@@ -270,12 +321,17 @@ impl Survey {
     }
 
     /// Rows that look wrong: for programs, for people, and their pictures.
-    fn oddities<'a>(&'a self, part: &'a Part) -> [(&'a str, &'a str, &'a [String]); 5] {
+    fn oddities<'a>(&'a self, part: &'a Part) -> [(&'a str, &'a str, &'a [String]); 6] {
         [
             (
                 "without_picture",
                 "labels without pictures",
                 &part.without_picture,
+            ),
+            (
+                "incomplete",
+                "labels with empty fields, left out",
+                &part.incomplete,
             ),
             ("unreadable", "pictures that cannot be read", &self.unreadable),
             ("labelled_twice", "labelled twice", &self.twice),
@@ -293,15 +349,33 @@ fn hash_of(picture: &RgbaImage) -> u64 {
 }
 
 fn persons(part: &Part) -> BTreeSet<&str> {
-    part.rows.iter().map(|row| person_of(&row.name)).collect()
+    part.rows.iter().map(|row| part.person(&row.name)).collect()
 }
 
-fn print_persons(in_both: usize, of_test: usize) {
-    say!("persons in training and test: {in_both} of {of_test} test persons");
-    if in_both > 0 {
-        say!(
-            "  the test set is not independent: leave persons out of training (`train --leave-out`) for an honest figure"
-        );
+/// Persons of the test pictures, and those of them who are in training pictures as well.
+#[derive(Debug, Clone, Copy)]
+struct SharedPersons {
+    in_both: usize,
+    of_test: usize,
+}
+
+impl SharedPersons {
+    fn of(training: &Part, test: &Part) -> Self {
+        let (training, test) = (persons(training), persons(test));
+        Self {
+            in_both: training.intersection(&test).count(),
+            of_test: test.len(),
+        }
+    }
+
+    fn print(self) {
+        let Self { in_both, of_test } = self;
+        say!("persons in training and test: {in_both} of {of_test} test persons");
+        if in_both > 0 {
+            say!(
+                "  the test set is not independent: leave persons out of training (`train --leave-out`) for an honest figure"
+            );
+        }
     }
 }
 

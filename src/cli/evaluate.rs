@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{say_json, weights};
 use crate::{
-    dataset::{LabelRow, Labels, Part, read_names},
+    dataset::{LabelRow, Labels, Part, SchemeChoice, read_names},
     evaluate::{Bias, Condition, Outcome, write_predictions},
     files,
     geometry::Point,
@@ -38,7 +38,7 @@ const FIGURES: [&str; 3] = ["best.png", "median.png", "worst.png"];
 #[command(after_help = "\
 Boxes:
   image      whole pictures, as the course's net is trained; for nets whose weights file says so
-  labels     the tight box of the labelled points
+  labels     the face about the labelled points: their tight box, or more where the net's points fill less of a face
   detector   the faces that the cascade finds; the one that overlaps the label most (IoU > 0.3) counts, else a miss
 
 Example:  pinkpoint evaluate --weights course --labels data/test_frames_keypoints.csv --images data/test")]
@@ -52,6 +52,10 @@ pub struct EvaluateArgs {
     /// Folder of the pictures
     #[arg(long, value_name = "DIR")]
     images: PathBuf,
+    /// What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them) [default: as
+    /// the net has it; where its file does not say, as points.json beside the labels or the columns' names do]
+    #[arg(long, value_name = "NAME|FILE.json")]
+    scheme: Option<SchemeChoice>,
     /// Where the face is known from [default: image for nets trained on whole pictures, else labels]
     #[arg(long, value_enum)]
     boxes: Option<Boxes>,
@@ -92,11 +96,10 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     if unmatched.any() {
         complain!("Note: not scored: {unmatched}");
     }
-    let rows = chosen(part.rows, args.names.as_deref())?;
     let (weights, archive) = weights::open(&args.weights)?;
     let model = KeypointModel::from_archive(&weights, &archive, args.device, None)?;
     let mut fitter = KeypointFitter::new(model);
-    let scheme = fitter.contract().scheme.clone();
+    let mut scheme = fitter.contract().scheme.clone();
     if scheme.count != part.point_count {
         bail!(
             "the net gives {} points and the labels have {}; use labels of the net's kind: {}",
@@ -105,6 +108,11 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
             args.labels.display()
         );
     }
+    if args.scheme.is_some() || scheme.is_unnamed() {
+        scheme = part.scheme(args.scheme.as_ref())?;
+    }
+    part.check(&scheme)?;
+    let rows = chosen(part.rows, args.names.as_deref())?;
     let bias = args.bias(&scheme)?;
     let mut finder = Finder::new(args.boxes, args.cascade.as_deref(), fitter.contract())?;
     args.check_outputs()?;
@@ -152,6 +160,11 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
         figures,
         offset_away,
         offset_pictures,
+        normalised_by: scheme
+            .inter_ocular
+            .iter()
+            .map(|&point| scheme.name_of(point))
+            .collect(),
     };
     match &args.json {
         Some(None) => say_json(&report)?,

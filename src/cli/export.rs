@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::say_json;
-use crate::{keypoints::PointScheme, model::Contract, network::export, train::Run};
+use crate::{
+    keypoints::PointScheme,
+    model::{Contract, Training},
+    network::export,
+    train::Run,
+};
 
 /// Make a weights file (TorchScript) of a training checkpoint.
 #[derive(Debug, clap::Args)]
@@ -47,15 +52,24 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
             .map(|stem| stem.to_string_lossy().into_owned())
     });
     let (net, points) = export::recognise(&variables)?;
-    let mut contract = Contract {
-        name: name.unwrap_or_default(),
-        ..net.contract(PointScheme::assumed_for(points))
-    };
     // A checkpoint that was taken out of its run's folder is exported without the recipe.
-    if let Ok(run) = Run::open(args.checkpoint.parent().unwrap_or(Path::new("."))) {
-        contract.training.data = run.config().data_name();
-        contract.training.recipe = run.config().in_words();
-    }
+    let run = Run::open(args.checkpoint.parent().unwrap_or(Path::new("."))).ok();
+    let recipe = run.as_ref().map(Run::config).filter(|config| {
+        config.net == net && config.scheme.as_ref().is_none_or(|scheme| scheme.count == points)
+    });
+    let contract = recipe.map_or_else(
+        || net.contract(PointScheme::assumed_for(points)),
+        |recipe| recipe.contract(points),
+    );
+    let contract = Contract {
+        name: name.unwrap_or_default(),
+        training: recipe.map_or_else(Training::default, |recipe| Training {
+            data: recipe.data_name(),
+            recipe: recipe.in_words(),
+            ..Training::default()
+        }),
+        ..contract
+    };
     export::export(net, &variables, &contract, args.half, &args.out)?;
     let exported = Exported {
         file: &args.out,

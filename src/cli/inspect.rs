@@ -35,7 +35,7 @@ pub struct InspectArgs {
     /// Picture of a face to run the net on
     #[arg(long, value_name = "PICTURE")]
     image: Option<PathBuf>,
-    /// Where the face's keypoints are in the picture, in pixels; the largest face that is found unless given
+    /// The face in the picture, from the brows to the chin, in pixels; the largest face that is found unless given
     #[arg(long = "box", value_name = "X,Y,W,H", requires = "image", value_parser = parse_box)]
     face_box: Option<Rect>,
     /// Number of the keypoint of which the figures show what it hangs on; the first corner of an eye unless given

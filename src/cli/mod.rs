@@ -36,6 +36,7 @@ pub mod export;
 pub mod inspect;
 #[cfg(feature = "window")]
 pub mod live;
+pub mod scheme;
 pub mod train;
 pub mod try_net;
 mod weights;
@@ -100,6 +101,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
+    Scheme(scheme::SchemeArgs),
     Train(train::TrainArgs),
     #[command(name = trial::SUBCOMMAND, hide = true)]
     TryNet(try_net::TryNetArgs),
@@ -123,6 +125,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Export(args) => export::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Scheme(args) => scheme::run(args),
         Command::Train(args) => train::run(args),
         Command::TryNet(args) => try_net::run(args),
     }

@@ -1,5 +1,7 @@
 //! `pinkpoint train`: trains a net from scratch, or goes on where a run stopped.
 
+mod face;
+
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -14,11 +16,12 @@ use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    dataset::{person_of, read_names},
+    dataset::{SchemeChoice, person_of, read_names},
     model::DeviceChoice,
     network::Architecture,
     train::{
         EpochMetrics, Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig,
+        scheme_of,
     },
     transform::Alteration,
 };
@@ -58,6 +61,10 @@ pub struct TrainArgs {
 /// What cannot change once a run has begun. What is not given is as `TrainConfig::usual` has it for the net.
 #[derive(Debug, clap::Args)]
 struct RecipeArgs {
+    /// What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them)
+    /// [default: points.json beside the labels, else by their number and the columns' names]
+    #[arg(long, value_name = "NAME|FILE.json", conflicts_with = "resume")]
+    scheme: Option<SchemeChoice>,
     /// The net
     #[arg(long, default_value = "course", conflicts_with = "resume")]
     net: Architecture,
@@ -142,7 +149,7 @@ pub fn run(args: TrainArgs) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    let mut display = Display::new(run.config().epochs);
+    let mut display = Display::new(run.config());
     match run.train(&stop, &mut |event| display.show(event))? {
         Finish::Done => {
             say!("Done. The run is in {}", folder.display());
@@ -164,6 +171,8 @@ impl RecipeArgs {
         };
         let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
+        let scheme = scheme_of(&usual.data, self.scheme.as_ref())?;
+        let face::Measured { scheme, crop } = face::measured(&usual.data, scheme, self.net)?;
         let optimiser = self.optimiser.unwrap_or(usual.optimiser);
         let usual_decay = if optimiser.decays() {
             usual.weight_decay
@@ -171,6 +180,8 @@ impl RecipeArgs {
             0.0
         };
         Ok(TrainConfig {
+            scheme: Some(scheme),
+            crop,
             epochs: epochs.unwrap_or(usual.epochs),
             batch_size: self.batch.unwrap_or(usual.batch_size),
             loss: self.loss.unwrap_or(usual.loss),
@@ -210,6 +221,8 @@ fn meant_by(line: String) -> Vec<String> {
 /// Progress bars on a terminal; one line per epoch anywhere.
 struct Display {
     epochs: u32,
+    /// Name of the point scheme; recipes from before there was a choice say none.
+    points: Option<String>,
     bar: ProgressBar,
     started: Instant,
     pictures: usize,
@@ -217,9 +230,10 @@ struct Display {
 }
 
 impl Display {
-    fn new(epochs: u32) -> Self {
+    fn new(config: &TrainConfig) -> Self {
         Self {
-            epochs,
+            epochs: config.epochs,
+            points: config.scheme.as_ref().map(|scheme| scheme.name.clone()),
             bar: ProgressBar::hidden(),
             started: Instant::now(),
             pictures: 0,
@@ -237,9 +251,11 @@ impl Display {
                 steps_per_epoch,
                 steps_done,
             } => {
+                let points = self.points.as_ref();
+                let points = points.map_or(String::new(), |name| format!("; points: {name}"));
                 say!(
                     "{training} pictures to train on, {validation} of persons held back for validation, \
-                     {left_out} left out; {steps_per_epoch} steps an epoch"
+                     {left_out} left out; {steps_per_epoch} steps an epoch{points}"
                 );
                 if unmatched.any() {
                     say!("not used: {unmatched}");

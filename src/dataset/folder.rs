@@ -49,6 +49,29 @@ pub enum DatasetError {
         /// Number of labels.
         rows: usize,
     },
+    /// A point scheme is missing or damaged.
+    #[error("{why}: {}", path.display())]
+    Scheme {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A point scheme is of another number of points.
+    #[error(
+        "the labels have {points} keypoints a face and the point scheme '{scheme}' has {count}; name another one by \
+         --scheme, or correct its file: {}", labels.display()
+    )]
+    OtherCount {
+        /// The label file.
+        labels: PathBuf,
+        /// Keypoints a row.
+        points: usize,
+        /// Name of the scheme.
+        scheme: String,
+        /// Its points.
+        count: usize,
+    },
     /// A list of names cannot be read.
     #[error("cannot read the list of names: {cause}; one name a line is needed: {path}")]
     Names {
@@ -68,6 +91,12 @@ pub struct Part {
     pub rows: Vec<LabelRow>,
     /// Keypoints per row.
     pub point_count: usize,
+    /// Names of the labels' columns, where their header says more than their numbers.
+    pub columns: Vec<String>,
+    /// The label file.
+    pub labels: PathBuf,
+    /// Pictures whose rows are left out, since a keypoint or more is not labelled in them.
+    pub incomplete: Vec<String>,
     /// Whether the names of the pictures say who is on them.
     pub persons_known: bool,
     /// Names with a label and without a picture.
@@ -83,6 +112,8 @@ pub struct Unmatched {
     pub labels: usize,
     /// Pictures without a label.
     pub pictures: usize,
+    /// Labels in which a keypoint or more is missing.
+    pub incomplete: usize,
 }
 
 impl Unmatched {
@@ -99,6 +130,7 @@ impl std::ops::Add for Unmatched {
         Self {
             labels: self.labels + other.labels,
             pictures: self.pictures + other.pictures,
+            incomplete: self.incomplete + other.incomplete,
         }
     }
 }
@@ -109,7 +141,11 @@ impl fmt::Display for Unmatched {
             f,
             "pictures without labels: {}; labels without pictures: {}",
             self.pictures, self.labels
-        )
+        )?;
+        match self.incomplete {
+            0 => Ok(()),
+            incomplete => write!(f, "; labels with empty fields: {incomplete}"),
+        }
     }
 }
 
@@ -118,8 +154,8 @@ impl fmt::Display for Unmatched {
 pub struct DataFolder {
     /// `training_frames_keypoints.csv` and `training/`.
     pub training: Part,
-    /// `test_frames_keypoints.csv` and `test/`.
-    pub test: Part,
+    /// `test_frames_keypoints.csv` and `test/`; a folder with `keypoints.csv` and `images/` has none.
+    pub test: Option<Part>,
 }
 
 /// A picture ready for training: grey, with its keypoints in pixels.
@@ -139,10 +175,14 @@ impl DataFolder {
     /// # Errors
     /// When a label file is missing or damaged or a folder cannot be listed.
     pub fn open(folder: &Path) -> Result<Self, DatasetError> {
-        Ok(Self {
-            training: Self::open_training(folder)?,
-            test: Self::open_test(folder)?,
-        })
+        let training = Self::open_training(folder)?;
+        let is_plain = !training.persons_known;
+        let test = if is_plain {
+            None
+        } else {
+            Some(Self::open_test(folder)?)
+        };
+        Ok(Self { training, test })
     }
 
     /// Opens the training part only: that of the set, or all of a folder with `keypoints.csv` and `images/`, which says
@@ -179,9 +219,15 @@ impl Part {
     /// # Errors
     /// When the label file is missing or damaged, the folder cannot be listed, or no label has its picture.
     pub fn open(labels: &Path, folder: &Path) -> Result<Self, DatasetError> {
-        let Labels { rows, point_count } = Labels::read(labels)?;
+        let Labels {
+            rows,
+            point_count,
+            columns,
+            incomplete,
+        } = Labels::read(labels)?;
         let pictures = list(folder)?;
-        let labelled: HashSet<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        let names = rows.iter().map(|row| &row.name).chain(&incomplete);
+        let labelled: HashSet<&str> = names.map(String::as_str).collect();
         let without_label = pictures
             .iter()
             .filter(|name| !labelled.contains(name.as_str()))
@@ -201,6 +247,9 @@ impl Part {
             folder: folder.to_path_buf(),
             rows,
             point_count,
+            columns,
+            labels: labels.to_path_buf(),
+            incomplete,
             persons_known: true,
             without_picture,
             without_label,
@@ -217,6 +266,7 @@ impl Part {
         Unmatched {
             labels: self.without_picture.len(),
             pictures: self.without_label.len(),
+            incomplete: self.incomplete.len(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Label files: a csv with a picture's name and then x, y of every keypoint in pixels. The header line of the
-//! YouTube-Faces set, one of `name,x0,y0,...`, or none at all is accepted.
+//! YouTube-Faces set, one with names of columns, or none at all is accepted. Rows with empty fields, as sets have that
+//! were labelled by several people, are left out and counted.
 
 use std::{
     fs::File,
@@ -25,6 +26,10 @@ pub struct Labels {
     pub rows: Vec<LabelRow>,
     /// Number of keypoints in each row.
     pub point_count: usize,
+    /// Names of the columns after the first, where a header says more than their numbers.
+    pub columns: Vec<String>,
+    /// Pictures of rows that were left out: a keypoint or more is not labelled in them.
+    pub incomplete: Vec<String>,
 }
 
 /// Why a label file cannot be used.
@@ -49,8 +54,19 @@ pub enum LabelError {
         why: String,
     },
     /// There is nothing in it.
-    #[error("the label file holds no row; one line per picture is needed, name,x0,y0,x1,y1,...: {path}")]
+    #[error("the label file holds no row{}; one line per picture is needed, name,x0,y0,x1,y1,...: {path}", left_out(*incomplete))]
     Empty {
+        /// The file.
+        path: PathBuf,
+        /// Rows with empty fields.
+        incomplete: usize,
+    },
+    /// The pictures are in the csv.
+    #[error(
+        "the pictures are in the label file itself, as Kaggle distributes them; docs/own-net.md has the lines that make \
+         picture files and labels of it: {path}"
+    )]
+    PicturesWithin {
         /// The file.
         path: PathBuf,
     },
@@ -85,6 +101,7 @@ impl Labels {
             .from_reader(text);
         let mut rows = Vec::new();
         let mut columns = 0;
+        let (mut names, mut incomplete) = (Vec::new(), Vec::new());
         for (index, record) in reader.records().enumerate() {
             let fail = |line, why| LabelError::Line {
                 path: path.to_path_buf(),
@@ -97,6 +114,12 @@ impl Labels {
             })?;
             let line = record.position().map_or(index as u64 + 1, csv::Position::line);
             if index == 0 && is_header(&record) {
+                if record.iter().any(|name| name.trim() == KAGGLES_PICTURES) {
+                    return Err(LabelError::PicturesWithin {
+                        path: path.to_path_buf(),
+                    });
+                }
+                names = telling_names(&record);
                 continue;
             }
             if columns == 0 {
@@ -114,7 +137,12 @@ impl Labels {
                     format!("{} columns where the first row has {columns}", record.len()),
                 ));
             }
-            if may_be_misses && record.iter().skip(1).all(|value| value.trim().is_empty()) {
+            let empty = |value: &str| value.trim().is_empty();
+            if may_be_misses && record.iter().skip(1).all(empty) {
+                continue;
+            }
+            if !may_be_misses && record.iter().skip(1).any(empty) {
+                incomplete.push(record.get(0).unwrap_or_default().trim().to_owned());
                 continue;
             }
             rows.push(parse_row(&record).map_err(|why| fail(line, why))?);
@@ -122,10 +150,13 @@ impl Labels {
         if rows.is_empty() {
             return Err(LabelError::Empty {
                 path: path.to_path_buf(),
+                incomplete: incomplete.len(),
             });
         }
         Ok(Self {
             rows,
+            columns: names,
+            incomplete,
             point_count: (columns - 1) / 2,
         })
     }
@@ -138,19 +169,43 @@ fn opened(path: &Path) -> Result<File, LabelError> {
     })
 }
 
-/// The set's own header is an empty first field and then 0, 1, 2, ...; predictions begin with `name,x0,y0,...`. Any other
-/// words after an empty field or `name` will do, numbers will not: they could be a picture's.
+/// Name of the column in which Kaggle's set has its pictures.
+const KAGGLES_PICTURES: &str = "Image";
+
+/// What an error says of rows that were left out.
+fn left_out(incomplete: usize) -> String {
+    match incomplete {
+        0 => String::new(),
+        incomplete => format!(" without an empty field ({incomplete} have some)"),
+    }
+}
+
+/// The set's own header is an empty first field and then 0, 1, 2, ...; others name their columns. Words will do wherever the
+/// first field names no file, numbers will not: they could be a picture's.
 fn is_header(record: &csv::StringRecord) -> bool {
     let mut fields = record.iter().map(str::trim);
     let first = fields.next().unwrap_or_default();
     let rest: Vec<&str> = fields.collect();
-    let are = |column: &dyn Fn(usize) -> String| rest.iter().enumerate().all(|(i, &text)| text == column(i));
-    let counted = are(&|i| i.to_string());
-    let paired = are(&|i| format!("{}{}", if i % 2 == 0 { 'x' } else { 'y' }, i / 2));
+    let counted = rest.iter().enumerate().all(|(i, &text)| text == i.to_string());
+    let is_number = |text: &&str| text.parse::<f32>().is_ok();
     let names_nothing = first.is_empty() || first.eq_ignore_ascii_case("name");
-    let numbers = rest.iter().all(|text| text.parse::<f32>().is_ok());
-    let names_a_file = Path::new(first).extension().is_some();
-    !names_a_file && (counted || paired || (names_nothing && !numbers))
+    let words = if names_nothing {
+        !rest.iter().all(is_number)
+    } else {
+        !rest.iter().any(is_number) && rest.iter().all(|text| !text.is_empty())
+    };
+    Path::new(first).extension().is_none() && (counted || (words && !rest.is_empty()))
+}
+
+/// The names of a header's columns but the first; none where they only count (`0`, `x0`, `p3_y`).
+fn telling_names(header: &csv::StringRecord) -> Vec<String> {
+    let names: Vec<String> = header.iter().skip(1).map(|name| name.trim().to_owned()).collect();
+    let tells = |name: &String| name.chars().filter(|c| c.is_alphabetic()).count() > 2;
+    if names.iter().all(tells) {
+        names
+    } else {
+        Vec::new()
+    }
 }
 
 fn parse_row(record: &csv::StringRecord) -> Result<LabelRow, String> {

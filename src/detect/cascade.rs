@@ -21,15 +21,15 @@ use crate::{
 /// and a third of the video's frames (`thorough`).
 pub const DEFAULT_CASCADE: &str = "haarcascade_frontalface_alt2.xml";
 
-/// From the cascade's square to the tight box of the 68 keypoints, in sides of the square. Medians over 600 training
+/// From the cascade's square to the face's box (the tight box of the 68 keypoints of iBUG), in sides of the square. Medians over 600 training
 /// pictures drawn at random (586 found by an upright search 320 px wide with scale factor 1.1 and 4 neighbours), with
 /// the 5th and 95th percentile: width 0.893 (0.77 to 1.03), height 0.856 (0.76 to 0.99), centre 0.174 (0.12 to 0.23)
 /// below the square's and 0.014 (-0.16 to 0.18) to its right. The last is left out: it only says that more faces were
 /// turned to one side. The squares of `frontalface_default` and of the
 /// quick cascade are 3 % larger.
-const KEYPOINT_WIDTH: f32 = 0.893;
-const KEYPOINT_HEIGHT: f32 = 0.856;
-const KEYPOINT_SHIFT_DOWN: f32 = 0.174;
+const FACE_WIDTH: f32 = 0.893;
+const FACE_HEIGHT: f32 = 0.856;
+const FACE_SHIFT_DOWN: f32 = 0.174;
 
 /// The cascade that makes proposals unless another one was named: of local binary patterns, it takes a third of the time
 /// of the Haar cascades. With scale factor 1.1 and one neighbour it proposes 96 of 116 faces in 58 frames of six videos in
@@ -248,7 +248,7 @@ impl FaceDetector for CascadeDetector {
         let mut found: Vec<Detection> = squares
             .into_iter()
             .map(|square| Detection {
-                face_box: square.keypoint_box(fx, fy),
+                face_box: square.face_box(fx, fy),
                 score: square.support,
             })
             .collect();
@@ -363,15 +363,15 @@ impl Square {
         Rect::from_centre(self.centre, self.side, self.side)
     }
 
-    /// Where the face's keypoints are expected, in a picture larger by `fx` and `fy`.
-    fn keypoint_box(&self, fx: f32, fy: f32) -> FaceBox {
+    /// Where the face is expected, in a picture larger by `fx` and `fy`.
+    fn face_box(&self, fx: f32, fy: f32) -> FaceBox {
         let centre = self.centre.resized(fx, fy);
-        let (side, down) = (self.side * fx, KEYPOINT_SHIFT_DOWN * self.side * fx);
+        let (side, down) = (self.side * fx, FACE_SHIFT_DOWN * self.side * fx);
         let (sin, cos) = self.roll.sin_cos();
         FaceBox {
             centre: Point::new(centre.x - down * sin, centre.y + down * cos),
-            width: KEYPOINT_WIDTH * side,
-            height: KEYPOINT_HEIGHT * side,
+            width: FACE_WIDTH * side,
+            height: FACE_HEIGHT * side,
             roll: self.roll,
         }
     }
@@ -424,7 +424,7 @@ mod tests {
             support: 1.0,
         };
         // A face turned by a quarter clockwise has its chin to the left.
-        let middle = leaning.keypoint_box(1.0, 1.0).centre;
+        let middle = leaning.face_box(1.0, 1.0).centre;
         assert!((middle.y - 100.0).abs() < 1e-3 && middle.x < 95.0, "{middle:?}");
     }
 

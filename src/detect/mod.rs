@@ -17,8 +17,8 @@ pub use search::{Finds, Planner, Search, Tilted};
 /// A face that was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Detection {
-    /// Where the face's keypoints are expected: their tight box, in pixels of the picture given. Detectors convert
-    /// their own kind of box to it.
+    /// Where the face is, as [`crate::keypoints::PointScheme::face_box`] has it, in pixels of the picture given.
+    /// Detectors convert their own kind of box to it.
     pub face_box: FaceBox,
     /// How sure the detector is; larger is surer, comparable within one detector only.
     pub score: f32,

@@ -76,7 +76,7 @@ const MOVING_POINT: Tuning = Tuning {
 /// Speeds are themselves smoothed below this.
 const SPEED_CUTOFF_HZ: f32 = 2.0;
 /// Groups of a scheme whose points move within a face.
-const MOVING_GROUPS: [&str; 3] = ["eyes", "mouth", "lips"];
+const MOVING_GROUPS: [&str; 4] = ["eyes", "pupils", "mouth", "lips"];
 /// Frames further apart than this have nothing to do with each other.
 const LONGEST_GAP: Duration = Duration::from_millis(500);
 /// What a frame that came at the same time as the last one counts as.

@@ -6,6 +6,7 @@
 //! it is worked through.
 
 mod judge;
+mod learn;
 mod motion;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::{
     keypoints::PointScheme,
 };
 pub use judge::{Verdict, better_aim, judge};
+use learn::Learner;
 use motion::Motion;
 
 /// Frames further apart than this show nothing of how a face moved in between: everybody is lost, and may be found again.
@@ -148,7 +150,11 @@ struct Track {
 /// Follows faces.
 #[derive(Debug)]
 pub struct Tracker {
+    /// As the net has it.
+    given: PointScheme,
+    /// With what was learned.
     scheme: PointScheme,
+    learner: Option<Learner>,
     strength: Strength,
     tracks: Vec<Track>,
     proposals: Vec<Proposal>,
@@ -172,6 +178,8 @@ impl Tracker {
     /// A tracker that knows no face yet, for points of `scheme`.
     pub fn new(scheme: PointScheme, strength: Strength) -> Self {
         Self {
+            learner: Learner::of(&scheme),
+            given: scheme.clone(),
             scheme,
             strength,
             tracks: Vec::new(),
@@ -195,7 +203,7 @@ impl Tracker {
 
     /// Knows nothing any more, as when it was made: a recording gives the same whatever came before it.
     pub fn begin_anew(&mut self) {
-        *self = Self::new(self.scheme.clone(), self.strength);
+        *self = Self::new(self.given.clone(), self.strength);
     }
 
     /// Where to look in the frame at `time`, given what searches have found since the last frame.
@@ -289,6 +297,10 @@ impl Tracker {
             .iter_mut()
             .filter(|proposal| proposal.look.is_none());
         for (proposal, look) in open.zip(looks) {
+            let is_a_find = proposal.aim == Aim::New && proposal.tries.aimed == 0;
+            if let Some(learner) = self.learner.as_mut().filter(|_| is_a_find) {
+                self.scheme.face = learner.learn(&look);
+            }
             proposal.look = Some(look);
         }
         let together = self.common_move();
@@ -419,7 +431,7 @@ impl Tracker {
             self.grudges.push((look.region, self.time + GRUDGE));
             return;
         }
-        let Some(found) = FaceBox::around(&look.points, self.scheme.roll(&look.points)) else {
+        let Some(found) = self.scheme.leaning_face_box(&look.points) else {
             return;
         };
         let time = self.time;
@@ -470,7 +482,7 @@ impl Tracker {
     /// The track was seen in this frame.
     fn set(&mut self, index: usize, look: Look) {
         let track = &mut self.tracks[index];
-        if let Some(found) = FaceBox::around(&look.points, self.scheme.roll(&look.points)) {
+        if let Some(found) = self.scheme.leaning_face_box(&look.points) {
             track.motion.observe(found, self.time);
         }
         if track.lost_at.take().is_some() {

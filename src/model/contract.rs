@@ -38,7 +38,8 @@ pub struct Contract {
     pub output: OutputScale,
     /// Which part of a picture the net was trained to see.
     pub crop: CropRule,
-    /// What the points are.
+    /// What the points are; in a contract written by hand also the name of a bundled scheme.
+    #[serde(deserialize_with = "scheme_or_its_name")]
     pub scheme: PointScheme,
     /// Whether the file's method `predict` says how sure the net is: `predict([n, 1, side, side]) -> ([n, 2 * count] as
     /// forward gives it, confidence that this is a face [n] 0..1, spread [n, count] crop pixels)`.
@@ -47,6 +48,19 @@ pub struct Contract {
     /// Where the weights come from.
     #[serde(default)]
     pub training: Training,
+}
+
+/// A scheme, or the name that a bundled one has on the command line.
+fn scheme_or_its_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<PointScheme, D::Error> {
+    use serde::de::Error;
+    match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(name) => PointScheme::bundled(&name).ok_or_else(|| {
+            let names = PointScheme::BUNDLED.map(|(name, _)| name).join(", ");
+            let name = shortened(&name, LONGEST_NAME);
+            D::Error::custom(format!("there is no point scheme '{name}'; there are {names}"))
+        }),
+        written => serde_json::from_value(written).map_err(D::Error::custom),
+    }
 }
 
 /// `crop pixel = value * scale + offset`.
@@ -91,7 +105,7 @@ impl OutputScale {
 /// How the crop handed to the net is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CropRule {
-    /// Side of the square crop divided by the long side of the face box (the tight box of the keypoints).
+    /// Side of the square crop divided by the long side of the face box ([`PointScheme::face_box`]).
     pub margin: f32,
     /// How far the crop's centre lies below that of the face box, divided by the box's long side.
     #[serde(default)]

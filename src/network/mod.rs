@@ -36,10 +36,10 @@ pub enum Architecture {
 
 /// Side that pictures are rescaled to before the course's random crop, pixels.
 const COURSE_RESCALE: u32 = 250;
-/// Side of a tight crop divided by the long side of the keypoints' box: room for what a detector's box is
+/// Side of a tight crop divided by the long side of the face's box: room for what a detector's box is
 /// off, and for the forehead.
 const MARGIN: f32 = 1.3;
-/// A tight crop around the keypoints.
+/// A tight crop around the face.
 const TIGHT: CropRule = CropRule {
     margin: MARGIN,
     shift_down: 0.0,
@@ -48,7 +48,7 @@ const TIGHT: CropRule = CropRule {
 /// Share of the training pictures without a face, for a net that says whether it sees one.
 const NO_FACE: f32 = 0.2;
 /// What the program's own net says: pixels from the middle of the crop, of which about 43 are the way to the edge of the
-/// keypoints' box.
+/// face's box.
 const PINKPOINT_OUTPUT: OutputScale = OutputScale {
     scale: 32.0,
     offset: (pinkpoint_net::INPUT_SIDE as f32 - 1.0) / 2.0,
@@ -130,6 +130,7 @@ impl Architecture {
 fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointScheme) -> Vec<Step> {
     let crop = FaceCrop {
         side,
+        extent: scheme.face,
         margin: MARGIN,
         roll: 30f32.to_radians(),
         scale: 1.35,

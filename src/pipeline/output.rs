@@ -401,7 +401,7 @@ fn drawn<'a>(
         return Ok(Cow::Borrowed(picture));
     };
     let mut shapes = if style.trails {
-        trails.shapes(style)
+        trails.shapes(scene.net.as_ref().map(|net| &net.scheme), style)
     } else {
         Vec::new()
     };

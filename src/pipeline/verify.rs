@@ -60,7 +60,7 @@ pub fn verified(
     });
     let mut faces: Vec<Face> = Vec::new();
     for look in seen {
-        let Some(found) = FaceBox::around(&look.points, scheme.roll(&look.points)) else {
+        let Some(found) = scheme.leaning_face_box(&look.points) else {
             continue;
         };
         let face_box = found.bounds();

@@ -5,7 +5,12 @@ use std::{collections::BTreeSet, ops::RangeInclusive, path::PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::{network::Architecture, transform::Alteration};
+use crate::{
+    keypoints::PointScheme,
+    model::{Contract, CropRule},
+    network::Architecture,
+    transform::Alteration,
+};
 
 /// Threads that a run may ask for: more than any machine has cores, fewer than a system refuses to start.
 pub const THREADS: RangeInclusive<u32> = 1..=1024;
@@ -77,6 +82,13 @@ pub struct TrainConfig {
     /// Folders of the data sets; one that is named twice counts double.
     #[serde(deserialize_with = "one_or_many")]
     pub data: Vec<PathBuf>,
+    /// What the points of the labels are; recipes from before there was a choice have none.
+    #[serde(default)]
+    pub scheme: Option<PointScheme>,
+    /// Which part of a picture nets of whole pictures see: in these pictures, measured by their faces. `None` is as in the
+    /// course's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<CropRule>,
     /// Passes over the training pictures.
     pub epochs: u32,
     /// Pictures a step.
@@ -145,6 +157,8 @@ impl TrainConfig {
         let course = Self {
             net,
             data,
+            scheme: None,
+            crop: None,
             epochs: 3,
             batch_size: 16,
             loss: Loss::Mse,
@@ -201,6 +215,8 @@ impl TrainConfig {
             "a batch of 0 pictures; at least 1 is needed".into()
         } else if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             format!("a learning rate of {}; it has to be above 0", self.learning_rate)
+        } else if let Some(Err(e)) = self.scheme.as_ref().map(PointScheme::validate) {
+            e.to_string()
         } else if !THREADS.contains(&self.threads) {
             format!(
                 "{} threads; {} to {} can be used",
@@ -230,6 +246,23 @@ impl TrainConfig {
             return Ok(());
         };
         Err(TrainError::Config(complaint))
+    }
+
+    /// What `points` keypoints are.
+    pub fn scheme(&self, points: usize) -> PointScheme {
+        self.scheme.clone().unwrap_or_else(|| match points {
+            68 => PointScheme::ibug68(),
+            _ => PointScheme::unnamed(points),
+        })
+    }
+
+    /// What the weights file will say of itself, of a net with `points` keypoints.
+    pub fn contract(&self, points: usize) -> Contract {
+        let contract = self.net.contract(self.scheme(points));
+        Contract {
+            crop: self.crop.unwrap_or(contract.crop),
+            ..contract
+        }
     }
 
     /// Names of the data sets' folders, each once.

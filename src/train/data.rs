@@ -7,9 +7,15 @@ use std::{
 
 use super::{TrainConfig, TrainError};
 use crate::{
-    dataset::{DataFolder, LabelRow, LabelledPicture, Unmatched, load_pictures, split_by_person},
+    dataset::{
+        DataFolder, LabelRow, LabelledPicture, SchemeChoice, Unmatched, load_pictures, split_by_person,
+    },
     geometry::Point,
+    keypoints::PointScheme,
 };
+
+/// Fewer points have no extent, and a face has no size by them.
+const FEWEST_POINTS: usize = 2;
 
 /// What a recipe trains on, before any picture is read.
 pub(super) struct Selection {
@@ -107,6 +113,27 @@ impl Selection {
         })
     }
 
+    /// Whether the recipe's points are those of every set.
+    ///
+    /// # Errors
+    /// When they are not, or make no face.
+    pub(super) fn check(&self, config: &TrainConfig) -> Result<(), TrainError> {
+        if self.points < FEWEST_POINTS {
+            return Err(TrainError::Config(format!(
+                "a face of {} keypoint has no size; labels of {FEWEST_POINTS} or more are needed",
+                self.points
+            )));
+        }
+        let scheme = config.scheme(self.points);
+        if scheme.count != self.points {
+            return Err(TrainError::Config(format!(
+                "the point scheme '{}' has {} points and the data have {} keypoints a face; data of the same kind are needed",
+                scheme.name, scheme.count, self.points
+            )));
+        }
+        Ok(())
+    }
+
     /// Reads the pictures.
     ///
     /// # Errors
@@ -142,6 +169,29 @@ impl Selection {
         }
         Ok(data)
     }
+}
+
+/// What the points of the data sets in `folders` are, which have to be of one kind; see [`crate::dataset::Part::scheme`].
+///
+/// # Errors
+/// When a label file or a scheme cannot be used, or the sets differ.
+pub fn scheme_of(folders: &[PathBuf], choice: Option<&SchemeChoice>) -> Result<PointScheme, TrainError> {
+    let mut first: Option<PointScheme> = None;
+    for (folder, _) in distinct(folders) {
+        let scheme = DataFolder::open_training(folder)?.scheme(choice)?;
+        match &first {
+            Some(first) if *first != scheme => {
+                return Err(TrainError::Config(format!(
+                    "the points of the data sets are not the same: '{}' and, in {}, '{}'; say by --scheme what they are",
+                    first.name,
+                    folder.display(),
+                    scheme.name
+                )));
+            }
+            _ => first = Some(scheme),
+        }
+    }
+    first.ok_or_else(|| TrainError::Config("no data; at least one folder is needed".into()))
 }
 
 /// Pixels from a picture's corner beyond which no label lies: arithmetic with such numbers comes to nothing.

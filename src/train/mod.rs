@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub use config::{Loss, OptimiserKind, Precision, Schedule, THREADS, TrainConfig};
+pub use data::scheme_of;
 pub use journal::EpochMetrics;
 pub use optimiser::Optimiser;
 pub use run::{Event, Finish, Run};

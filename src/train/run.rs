@@ -9,9 +9,13 @@ use std::{
 use tch::Device;
 
 use super::{
-    EpochMetrics, TrainConfig, TrainError, data::Selection, journal, trainer::Trainer, validate::validate,
+    EpochMetrics, TrainConfig, TrainError,
+    data::{Selection, scheme_of},
+    journal,
+    trainer::Trainer,
+    validate::validate,
 };
-use crate::{dataset::Unmatched, files, keypoints::PointScheme, model::DeviceChoice, transform::Compose};
+use crate::{dataset::Unmatched, files, model::DeviceChoice, transform::Compose};
 
 /// What a run tells while it goes on.
 #[derive(Debug)]
@@ -62,12 +66,16 @@ pub struct Run {
 }
 
 impl Run {
-    /// Starts a new run in `folder`, which is made once the recipe can be followed.
+    /// Starts a new run in `folder`, which is made once the recipe can be followed. What the points are is written down with
+    /// it, told by the data where the recipe does not say.
     ///
     /// # Errors
     /// When the recipe makes no sense, its device or data are not there, or the folder holds a run already or cannot be
     /// written to.
-    pub fn create(folder: &Path, config: TrainConfig) -> Result<Self, TrainError> {
+    pub fn create(folder: &Path, mut config: TrainConfig) -> Result<Self, TrainError> {
+        if config.scheme.is_none() {
+            config.scheme = Some(scheme_of(&config.data, None)?);
+        }
         let run = Self {
             folder: folder.to_path_buf(),
             config: settled(config)?,
@@ -216,7 +224,9 @@ fn settled(mut config: TrainConfig) -> Result<TrainConfig, TrainError> {
         _ => DeviceChoice::Cpu,
     };
     config.device = device.to_string();
-    pictures(&config, Selection::of(&config)?.points)?;
+    let selection = Selection::of(&config)?;
+    selection.check(&config)?;
+    pictures(&config, selection.points)?;
     Ok(config)
 }
 
@@ -225,6 +235,6 @@ fn settled(mut config: TrainConfig) -> Result<TrainConfig, TrainError> {
 /// # Errors
 /// When they are to be made without something that this net's pictures have not.
 fn pictures(config: &TrainConfig, points: usize) -> Result<Compose, TrainError> {
-    let all = config.net.training_transform(&PointScheme::assumed_for(points))?;
+    let all = config.net.training_transform(&config.scheme(points))?;
     Ok(all.without(&config.without)?)
 }

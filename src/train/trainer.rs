@@ -19,7 +19,6 @@ use super::{
     sorted_variables,
 };
 use crate::{
-    keypoints::PointScheme,
     model::{Contract, DeviceChoice, Training},
     network::export::{AVERAGE, export},
     transform::Compose,
@@ -64,7 +63,7 @@ impl<'a> Trainer<'a> {
         let trained = trained.map(|(name, t)| (name.clone(), t.shallow_clone()));
         let offsets = config
             .label_offsets
-            .then(|| Offsets::new(data.sets, &PointScheme::assumed_for(data.points), device))
+            .then(|| Offsets::new(data.sets, &config.scheme(data.points), device))
             .flatten();
         let learned = offsets
             .iter()
@@ -102,7 +101,7 @@ impl<'a> Trainer<'a> {
                 progress.step
             )));
         }
-        let contract = config.net.contract(PointScheme::assumed_for(data.points));
+        let contract = config.contract(data.points);
         Ok(Self {
             config,
             checkpoint,

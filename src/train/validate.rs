@@ -3,7 +3,7 @@
 use super::{TrainError, batches::Batch, data::Example, trainer::Trainer};
 use crate::{
     evaluate::{Outcome, score},
-    geometry::{FaceBox, Rect},
+    geometry::FaceBox,
     transform::crop::CropBatch,
 };
 
@@ -26,10 +26,10 @@ pub(super) fn validate(
         let mut targets = Vec::new();
         for Example { labelled, .. } in part {
             let (width, height) = labelled.picture.dimensions();
-            let tight = Rect::around(&labelled.points).unwrap_or_default();
+            let face = contract.scheme.upright_face(&labelled.points).unwrap_or_default();
             let crop = contract
                 .crop_of_picture(width, height)
-                .unwrap_or_else(|| contract.crop_of_face(&FaceBox::upright(&tight)));
+                .unwrap_or_else(|| contract.crop_of_face(&FaceBox::upright(&face)));
             batch.push(&labelled.picture, crop)?;
             let value = |v: f32| contract.output.value(v);
             targets.extend(labelled.points.iter().flat_map(|&p| {

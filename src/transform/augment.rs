@@ -5,7 +5,10 @@ use image::{GrayImage, imageops};
 use rand::Rng;
 
 use super::{Picture, Sample, TransformError, crop};
-use crate::geometry::{CropTransform, Point, Rect};
+use crate::{
+    geometry::{CropTransform, Point, Rect},
+    keypoints::FaceExtent,
+};
 
 /// Cuts the face out: about where a detector or tracker would, turned a little; or, for some samples, a part of the picture
 /// that is not the face, so that a net can learn what is none.
@@ -13,7 +16,9 @@ use crate::geometry::{CropTransform, Point, Rect};
 pub struct FaceCrop {
     /// Side of the crop, pixels.
     pub side: u32,
-    /// Side of the crop divided by the long side of the keypoints' box.
+    /// Where the face is around its keypoints.
+    pub extent: Option<FaceExtent>,
+    /// Side of the crop divided by the long side of the face's box.
     pub margin: f32,
     /// Largest roll to either side, radians; small ones are more frequent.
     pub roll: f32,
@@ -50,7 +55,7 @@ impl FaceCrop {
     /// When the sample has no keypoints or is past Normalize, or OpenCV fails.
     pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
         let picture = sample.picture.into_bytes("FaceCrop")?;
-        let face = Rect::around(&sample.keypoints)
+        let face = FaceExtent::upright(self.extent, &sample.keypoints)
             .ok_or_else(|| TransformError::Order("FaceCrop needs keypoints to find the face by".into()))?;
         let negative = rng.random::<f32>() < self.negatives;
         let crop = if negative {

@@ -335,6 +335,12 @@ fn portrait() -> (RgbaImage, Vec<Rect>) {
 
 /// The window onto that picture, with the program's own net.
 pub fn portrait_window(start: Start, look: Look) -> Harness<'static, Window> {
+    let net = catalogue::resolve(catalogue::DEFAULT).unwrap();
+    portrait_window_of(&net, start, look)
+}
+
+/// The same with another net.
+pub fn portrait_window_of(net: &Path, start: Start, look: Look) -> Harness<'static, Window> {
     let (picture, faces) = portrait();
     let opener: Opener = Box::new(move |_, _| {
         let info = info("portrait.png", picture.dimensions());
@@ -345,8 +351,7 @@ pub fn portrait_window(start: Start, look: Look) -> Harness<'static, Window> {
         };
         Ok(Box::new(still))
     });
-    let net = catalogue::resolve(catalogue::DEFAULT).unwrap();
-    window_drawn(opener, SourceSpec::Demo, faces, &net, start, look)
+    window_drawn(opener, SourceSpec::Demo, faces, net, start, look)
 }
 
 /// Opens nothing: every camera has a trouble of its own.

@@ -87,24 +87,27 @@ impl Finder {
         row: &LabelRow,
         grey: &GrayImage,
     ) -> Result<(Outcome, usize)> {
-        let tight = Rect::around(&row.points).context("a label without points")?;
+        let scheme = &fitter.contract().scheme;
+        let labelled = scheme
+            .upright_face(&row.points)
+            .context("a label without points")?;
         let (crop, predicted, found) = match self {
             Self::Image => at(fitter, grey, |net| {
                 net.crop_of_picture(grey.width(), grey.height())
             })?,
             Self::Labels => at(fitter, grey, |net| {
-                Some(net.crop_of_face(&FaceBox::upright(&tight)))
+                Some(net.crop_of_face(&FaceBox::upright(&labelled)))
             })?,
             Self::Detector(detector) => {
                 let finds = detector.detect(grey)?;
                 if fitter.contract().confidence {
                     let faces = verified(fitter, grey, &finds)?;
-                    let face = nearest(&tight, &faces, |face| face.face_box);
+                    let face = nearest(&labelled, &faces, |face| face.face_box);
                     let crop =
                         face.map(|face| fitter.contract().crop_of_face(&FaceBox::upright(&face.face_box)));
                     (crop, face.map(|face| face.points.clone()), faces.len())
                 } else {
-                    let find = nearest(&tight, &finds, |find| find.face_box.bounds());
+                    let find = nearest(&labelled, &finds, |find| find.face_box.bounds());
                     let (crop, predicted, _) = at(fitter, grey, |net| {
                         find.map(|find| net.crop_of_face(&find.face_box))
                     })?;
@@ -138,8 +141,8 @@ fn at(
 }
 
 /// Of all that was found what overlaps the labelled face most, if it overlaps it enough.
-fn nearest<'a, T>(tight: &Rect, found: &'a [T], bounds: impl Fn(&T) -> Rect) -> Option<&'a T> {
-    let overlaps = found.iter().map(|face| (bounds(face).iou(tight), face));
+fn nearest<'a, T>(labelled: &Rect, found: &'a [T], bounds: impl Fn(&T) -> Rect) -> Option<&'a T> {
+    let overlaps = found.iter().map(|face| (bounds(face).iou(labelled), face));
     let enough = overlaps.filter(|(iou, _)| *iou > SAME_FACE_IOU);
     enough.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, face)| face)
 }

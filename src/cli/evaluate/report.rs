@@ -30,6 +30,8 @@ pub struct Report {
     pub offset_away: Option<Figures>,
     /// Other pictures that the offset was learned from.
     pub offset_pictures: usize,
+    /// The two points whose distance the inter-ocular errors are given in; none of a scheme without eyes.
+    pub normalised_by: Vec<String>,
 }
 
 /// How far off points are.
@@ -70,6 +72,12 @@ impl Report {
         );
         if self.boxes == "detector" {
             say!("  further faces          {:.3} a picture", self.extra_faces);
+        }
+        match &self.normalised_by[..] {
+            [left, right] => say!("  eye distance           {left} to {right}"),
+            _ => {
+                say!("  eye distance           none: these points have no eyes, and errors are given by box")
+            }
         }
         self.figures.print();
         if let Some(figures) = &self.offset_away {

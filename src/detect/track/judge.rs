@@ -55,7 +55,7 @@ pub fn judge(scheme: &PointScheme, look: &Look) -> Verdict {
 
 /// Whether the points could be those of a face in `region`.
 fn plausible(scheme: &PointScheme, region: &FaceBox, points: &[Point]) -> bool {
-    let Some(found) = FaceBox::around(points, scheme.roll(points)) else {
+    let Some(found) = scheme.leaning_face_box(points) else {
         return false;
     };
     let size = found.long_side();
@@ -75,7 +75,7 @@ pub fn better_aim(scheme: &PointScheme, look: &Look) -> Option<FaceBox> {
     if !may_be_one || !plausible(scheme, region, &look.points) {
         return None;
     }
-    let found = FaceBox::around(&look.points, scheme.roll(&look.points))?;
+    let found = scheme.leaning_face_box(&look.points)?;
     let size = found.long_side() / region.long_side();
     let well_aimed = found.centre.distance(region.centre) < WELL_AIMED_OFFSET * region.long_side()
         && size.max(size.recip()) < WELL_AIMED_SIZE

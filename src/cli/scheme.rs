@@ -1,0 +1,38 @@
+//! `pinkpoint scheme`: the point schemes that come with the program, to look at and to begin one's own with.
+
+use crate::keypoints::PointScheme;
+
+/// List the point schemes, or print one as the JSON that --scheme takes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:  pinkpoint scheme five > points.json")]
+pub struct SchemeArgs {
+    /// One of those that are listed
+    #[arg(value_parser = named)]
+    name: Option<PointScheme>,
+}
+
+fn named(text: &str) -> Result<PointScheme, String> {
+    let names = || PointScheme::BUNDLED.map(|(name, _)| name).join(", ");
+    PointScheme::bundled(text).ok_or_else(|| format!("there are {}", names()))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Never for the schemes that come with the program.
+pub fn run(args: SchemeArgs) -> anyhow::Result<()> {
+    if let Some(scheme) = args.name {
+        say!("{}", serde_json::to_string_pretty(&scheme)?);
+        return Ok(());
+    }
+    for (name, scheme) in PointScheme::BUNDLED {
+        let scheme = scheme();
+        let groups: Vec<String> = scheme
+            .groups
+            .iter()
+            .map(|group| format!("{} {}", group.name, group.points.len()))
+            .collect();
+        say!("{name:9} {:3} points: {}", scheme.count, groups.join(", "));
+    }
+    Ok(())
+}
