@@ -81,6 +81,9 @@ fn folder() -> TempDir {
             fs::copy(&file, path.join("weights").join(file.file_name().unwrap())).unwrap();
         }
     }
+    for shared in ["tests", "assets"] {
+        std::os::unix::fs::symlink(root().join(shared), path.join(shared)).unwrap();
+    }
     // Test pictures are chosen by it, too.
     let fold = path.join("weights/fold-0.txt");
     fs::write(
