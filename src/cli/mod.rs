@@ -26,6 +26,7 @@ pub mod evaluate;
 pub mod export;
 pub mod inspect;
 pub mod live;
+pub mod report;
 pub mod train;
 pub mod try_net;
 mod weights;
@@ -73,6 +74,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
+    Report(report::ReportArgs),
     Train(train::TrainArgs),
     #[command(name = trial::SUBCOMMAND, hide = true)]
     TryNet(try_net::TryNetArgs),
@@ -91,6 +93,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Export(args)) => export::run(args),
         Some(Command::Inspect(args)) => inspect::run(args),
+        Some(Command::Report(args)) => report::run(args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::TryNet(args)) => try_net::run(args),
     }
