@@ -298,7 +298,9 @@ fn every_line_for_programs_is_an_object() {
     for (line, row) in epochs.zip(metrics(&run)) {
         assert_eq!(line["step"].as_u64().unwrap(), row["epoch"] as u64 * per_epoch);
         for (name, value) in row {
-            assert_eq!(line[&name].as_f64(), Some(value), "{name} in {line}");
+            // Readers of numbers differ in the last digit.
+            let apart = (line[&name].as_f64().unwrap() - value).abs();
+            assert!(apart <= 1e-12 * value.abs(), "{name} in {line}");
         }
     }
 

@@ -203,7 +203,7 @@ fn a_terminal_shows_the_curve_and_is_as_it_was_after_ctrl_c() {
     // Earlier lines stay: the newest epoch's above the curve.
     let lines: Vec<&str> = seen.lines().collect();
     let first_of_curve = lines.iter().position(|line| line.contains('│')).unwrap();
-    assert!(lines[first_of_curve - 1].contains("NME"), "{seen}");
+    assert!(lines[..first_of_curve].join("").contains("NME"), "{seen}");
 
     interrupt(child.id());
     until(|| child.try_wait().unwrap());
@@ -212,10 +212,7 @@ fn a_terminal_shows_the_curve_and_is_as_it_was_after_ctrl_c() {
         !seen.contains(is_curve) && !seen.contains("images/s") && !seen.contains('│'),
         "{seen}"
     );
-    assert!(
-        seen.contains("Report: ") && seen.contains("train --resume"),
-        "{seen}"
-    );
+    assert!(seen.contains("Report: ") && seen.contains("--resume"), "{seen}");
     assert!(!terminal.screen.screen().hide_cursor());
     assert_eq!(
         terminal.screen.screen().cursor_position().1,
@@ -228,7 +225,7 @@ fn a_terminal_shows_the_curve_and_is_as_it_was_after_ctrl_c() {
 #[test]
 fn without_colours_and_in_a_small_terminal_less_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
-    let data = synthetic_set(&folder.path().join("data"), 8);
+    let data = synthetic_set(&folder.path().join("data"), 12);
     let mut terminal = Terminal::open(60, 160);
     let run = folder.path().join("grey");
     let mut child = terminal.start(endless(&data, &run).env("NO_COLOR", "1"));

@@ -91,7 +91,12 @@ impl Curve<'_> {
         };
         let low = values().reduce(f64::min)? * 0.9;
         let high = values().reduce(f64::max)? * 1.1;
-        let end = self.end.max(f64::MIN_POSITIVE);
+        let last = self
+            .series
+            .iter()
+            .flat_map(|series| series.points.last())
+            .map(|point| point.0);
+        let end = last.fold(self.end, f64::max);
         let (width, height) = (SIZE.0 - LEFT - EDGE, SIZE.1 - BELOW - EDGE);
         let x = |at: f64| LEFT + width * at / end;
         let y = |value: f64| EDGE + height * (1.0 - (value / low).ln() / (high / low).ln());
@@ -268,6 +273,6 @@ mod tests {
         );
         assert_eq!(even_ticks(3.0), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(ticks(0.5, 200.0), [1.0, 10.0, 100.0]);
-        assert_eq!(ticks(0.11, 0.16).len(), 5);
+        assert_eq!(ticks(0.11, 0.16).len(), 6);
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use console::Term;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plot::{Plot, size_on};
 use crate::train::{EpochMetrics, Event, Step};
@@ -110,9 +110,10 @@ impl Display {
 
     /// Takes away what was drawn.
     pub fn clear(&self) {
-        self.bar.finish_and_clear();
-        // That there is nothing to clear is fine.
+        // That there is nothing to clear is fine. Whatever comes is not drawn any more: what the bar clears by itself is a line short.
         let _ = self.drawn.clear();
+        self.drawn.set_draw_target(ProgressDrawTarget::hidden());
+        self.bar.finish_and_clear();
     }
 
     fn step(&mut self, step: Step) {

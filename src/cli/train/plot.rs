@@ -211,7 +211,7 @@ mod tests {
             "{lines:?}"
         );
         assert!(
-            lines[0].contains("1.0000") && lines[9].contains("0.0010"),
+            lines[0].contains("1.0000") && lines[9].contains("0.0011"),
             "{lines:?}"
         );
         let first_dots: Vec<usize> = lines[..10]
