@@ -62,6 +62,16 @@ pub fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), WriteErro
     })
 }
 
+/// Opens a plain file that is there, to write on at its end.
+///
+/// # Errors
+/// When there is none, or it cannot be written.
+pub fn append(path: &Path) -> Result<File, WriteError> {
+    let file = plain_file(path)?;
+    let opened = OpenOptions::new().append(true).open(file);
+    opened.map_err(|cause| WriteError::failed(path, cause))
+}
+
 /// Whether [`replace`] could write `path`, tried without leaving anything: a wrong path should be told before the work
 /// whose result goes there.
 ///

@@ -197,6 +197,18 @@ impl PointScheme {
         }
     }
 
+    /// What errors are divided by, such as `the distance of left eye, 1 of 6, from right eye, 4 of 6`.
+    pub fn norm_in_words(&self) -> String {
+        match *self.inter_ocular {
+            [left, right] => format!(
+                "the distance of {} from {}",
+                self.name_of(left),
+                self.name_of(right)
+            ),
+            _ => "nothing, since the points have no eyes".into(),
+        }
+    }
+
     /// Checks that every index exists and that mirroring twice changes nothing.
     ///
     /// # Errors

@@ -32,8 +32,9 @@
 //!
 //! ```text
 //! app ──> { pipeline, source, model, detect, look }        pipeline ──> { source, detect, transform, model, look, record }
-//! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
-//! { detect, dataset } ──> transform        look ──> model        cli ──> anything
+//! train ──> { dataset, transform, network, model, evaluate, look, record }        network ──> { model, transform }
+//! { detect, dataset } ──> transform        look ──> model        record ──> evaluate        cli ──> anything
+//! report ──> { train, evaluate, model, look, record }
 //! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process, text, worker }
 //! ```
 //!
@@ -62,6 +63,7 @@ pub mod picture;
 pub mod pipeline;
 pub mod process;
 pub mod record;
+pub mod report;
 pub mod resources;
 pub mod source;
 pub mod text;

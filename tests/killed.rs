@@ -11,6 +11,7 @@
 )]
 
 mod common;
+mod event_file;
 mod script;
 
 use std::{
@@ -232,6 +233,17 @@ fn training_outlives_kills(kills: u32, random: &mut Pcg64) {
         .count();
     assert_eq!(lines, 1 + EPOCHS as usize);
     archive::look_into(&folder.path().join("run/net.pt")).unwrap();
+    // Pictures of an epoch that was killed at its end are not made again.
+    let numbers = |folder: &Path| -> Vec<_> {
+        let (entries, _) = event_file::read(&folder.join("run/events.out.tfevents.pinkpoint"));
+        let is_number = |value: &event_file::Value| matches!(value, event_file::Value::Number(_));
+        entries
+            .into_iter()
+            .filter(|(_, _, value)| is_number(value))
+            .collect()
+    };
+    let same = numbers(folder.path()) == numbers(alone.path());
+    assert!(same, "another history than that of a run that was left alone");
     println!("training: {killed} kills, and the net is bit for bit that of a run that was left alone");
 }
 

@@ -12,6 +12,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use common::synthetic_set;
@@ -58,7 +59,7 @@ fn train(run: &Run, stop_after: Option<usize>) -> Finish {
     let stop = AtomicBool::new(false);
     let mut steps = 0;
     run.train(&stop, &mut |event| {
-        if let Event::Step { .. } = event {
+        if let Event::Step(_) = event {
             steps += 1;
             if Some(steps) == stop_after {
                 stop.store(true, Ordering::Relaxed);
@@ -102,10 +103,15 @@ fn a_stopped_run_goes_on_bit_for_bit() {
         let run = Run::create(&whole, recipe.clone()).unwrap();
         assert_eq!(train(&run, None), Finish::Done);
 
-        // Stopped in the middle of the first epoch, and once more in the second.
-        let run = Run::create(&parts, recipe.clone()).unwrap();
+        // Stopped in the middle of the first epoch, and once more in the second; watched in a preview and by a report.
+        let mut run = Run::create(&parts, recipe.clone()).unwrap();
+        run.preview_every(Duration::ZERO);
         assert_eq!(train(&run, Some(2)), Finish::Stopped);
-        assert_eq!(train(&Run::open(&parts).unwrap(), Some(2)), Finish::Stopped);
+        assert!(parts.join("preview.pt").is_file());
+        run.results().unwrap();
+        let mut run = Run::open(&parts).unwrap();
+        run.preview_every(Duration::ZERO);
+        assert_eq!(train(&run, Some(2)), Finish::Stopped);
         assert_eq!(train(&Run::open(&parts).unwrap(), None), Finish::Done);
 
         let read = |folder: &Path| std::fs::read(folder.join("checkpoint.safetensors")).unwrap();

@@ -37,6 +37,9 @@ _pinkpoint() {
             pinkpoint,inspect)
                 cmd="pinkpoint__subcmd__inspect"
                 ;;
+            pinkpoint,scheme)
+                cmd="pinkpoint__subcmd__scheme"
+                ;;
             pinkpoint,train)
                 cmd="pinkpoint__subcmd__train"
                 ;;
@@ -64,6 +67,9 @@ _pinkpoint() {
             pinkpoint__subcmd__help,inspect)
                 cmd="pinkpoint__subcmd__help__subcmd__inspect"
                 ;;
+            pinkpoint__subcmd__help,scheme)
+                cmd="pinkpoint__subcmd__help__subcmd__scheme"
+                ;;
             pinkpoint__subcmd__help,train)
                 cmd="pinkpoint__subcmd__help__subcmd__train"
                 ;;
@@ -77,7 +83,7 @@ _pinkpoint() {
 
     case "${cmd}" in
         pinkpoint)
-            opts="-h -V --source --weights --device --cascade --smooth --settings --reset-settings --max-fps --max-cpu --run-for --stats --stats-log --help --version annotate cameras dataset evaluate export inspect train try-net help"
+            opts="-h -V --source --weights --device --cascade --smooth --settings --reset-settings --max-fps --max-cpu --run-for --stats --stats-log --help --version annotate cameras dataset evaluate export inspect scheme train try-net help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -215,12 +221,16 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__dataset)
-            opts="-h --sheet --json --help"
+            opts="-h --scheme --sheet --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --scheme)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --sheet)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -233,7 +243,7 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__evaluate)
-            opts="-h --weights --labels --images --boxes --names --bias --bias-labels --predictions --figures --json --device --cascade --help"
+            opts="-h --weights --labels --images --scheme --boxes --names --bias --bias-labels --predictions --figures --json --device --cascade --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -248,6 +258,10 @@ _pinkpoint() {
                     return 0
                     ;;
                 --images)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scheme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -317,7 +331,7 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__help)
-            opts="annotate cameras dataset evaluate export inspect train try-net help"
+            opts="annotate cameras dataset evaluate export inspect scheme train try-net help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -428,6 +442,20 @@ _pinkpoint() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pinkpoint__subcmd__help__subcmd__scheme)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pinkpoint__subcmd__help__subcmd__train)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -490,8 +518,22 @@ _pinkpoint() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pinkpoint__subcmd__scheme)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pinkpoint__subcmd__train)
-            opts="-h --data --out --resume --epochs --device --net --loss --optimizer --optimiser --learning-rate --schedule --warm-up --weight-decay --average --label-offsets --precision --without --batch --seed --threads --validation --leave-out --leave-out-pictures --help"
+            opts="-h --data --out --resume --epochs --device --scheme --net --loss --optimizer --optimiser --learning-rate --schedule --warm-up --weight-decay --average --label-offsets --precision --without --batch --seed --threads --validation --leave-out --leave-out-pictures --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -514,6 +556,10 @@ _pinkpoint() {
                     return 0
                     ;;
                 --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scheme)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -44,6 +44,7 @@ complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "dataset" -d 'Sa
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "evaluate" -d 'Measure a net against labelled pictures'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "export" -d 'Make a weights file (TorchScript) of a training checkpoint'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "inspect" -d 'Look into a weights file'
+complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "scheme" -d 'List the point schemes, or print one as the JSON that --scheme takes'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "train" -d 'Train a net on labelled pictures'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "try-net" -d 'What is tried, and how'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -66,12 +67,14 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand annotate" -s h -l he
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand cameras" -l try -d 'Take a picture in every format and size as well, and say what comes'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand cameras" -l json -d 'Print what is known as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand cameras" -s h -l help -d 'Print help'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand dataset" -l scheme -d 'What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them) [default: points.json beside the labels, else by their number and the columns\' names]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand dataset" -l sheet -d 'Contact sheet to write' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand dataset" -l json -d 'Print what is known as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand dataset" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand evaluate" -l weights -d 'Weights file, or name of a bundled net' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand evaluate" -l labels -d 'Labels: name,x0,y0,x1,y1,... in pixels' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand evaluate" -l images -d 'Folder of the pictures' -r -F
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand evaluate" -l scheme -d 'What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them) [default: as the net has it; where its file does not say, as points.json beside the labels or the columns\' names do]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand evaluate" -l boxes -d 'Where the face is known from [default: image for nets trained on whole pictures, else labels]' -r -f -a "image\t'Whole pictures'
 labels\t'The labelled points'
 detector\t'What is found'"
@@ -91,15 +94,17 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l json -d '
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l out -l pictures -d 'Write figures to this folder: every convolution\'s filters and, with --image, every layer\'s maps, what the first filters make of the picture, and what a keypoint hangs on' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l image -d 'Picture of a face to run the net on' -r -F
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l box -d 'Where the face\'s keypoints are in the picture, in pixels; the largest face that is found unless given' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l box -d 'The face in the picture, from the brows to the chin, in pixels; the largest face that is found unless given' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l point -d 'Number of the keypoint of which the figures show what it hangs on; the first corner of an eye unless given' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l json -d 'Print what is known as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand scheme" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l data -d 'Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again, and a set that is given twice counts double' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l out -d 'Folder for the run: recipe, checkpoint, metrics, loss curve, weights' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l resume -d 'Go on with this run; only --epochs, --data and --device can be given anew (another device rounds differently)' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l epochs -d 'Passes over the training pictures [default: 3; of naimish 300, of pinkpoint 90]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l device -d 'Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l scheme -d 'What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them) [default: points.json beside the labels, else by their number and the columns\' names]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l net -d 'The net' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l loss -d 'What is minimised [default: mse; of pinkpoint wing]' -r -f -a "mse\t'Mean squared error'
 l1\t'Mean absolute error'
@@ -138,12 +143,13 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -s h -l help 
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand try-net" -l limits -d 'What it may use' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand try-net" -l reading -d 'How its numbers are read' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand try-net" -s h -l help -d 'Print help'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "annotate" -d 'Draw keypoints into photographs and videos, and write them down'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "cameras" -d 'List the cameras that can capture'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "dataset" -d 'Say what is in a data set, what looks wrong with it, and draw a contact sheet'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "evaluate" -d 'Measure a net against labelled pictures'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "export" -d 'Make a weights file (TorchScript) of a training checkpoint'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "inspect" -d 'Look into a weights file'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "train" -d 'Train a net on labelled pictures'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "try-net" -d 'What is tried, and how'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect train try-net help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "annotate" -d 'Draw keypoints into photographs and videos, and write them down'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "cameras" -d 'List the cameras that can capture'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "dataset" -d 'Say what is in a data set, what looks wrong with it, and draw a contact sheet'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "evaluate" -d 'Measure a net against labelled pictures'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "export" -d 'Make a weights file (TorchScript) of a training checkpoint'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "inspect" -d 'Look into a weights file'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "scheme" -d 'List the point schemes, or print one as the JSON that --scheme takes'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "train" -d 'Train a net on labelled pictures'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "try-net" -d 'What is tried, and how'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -5,6 +5,7 @@ mod camera_panel;
 mod commands;
 mod detection;
 mod dialogs;
+mod display;
 mod lost_display;
 mod menu;
 mod notices;
@@ -30,6 +31,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use eframe::glow;
 
 pub use commands::{Command, Id, Menu, TABLE as COMMANDS, keys_of};
+pub use display::can_open;
 pub use saving::{Saving, Table};
 pub use settings::{Keeper, Place, Settings, set_aside};
 pub use stats_log::StatsLog;

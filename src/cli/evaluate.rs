@@ -269,16 +269,8 @@ fn write_figures(
         let cells = outcomes[first..first + count]
             .iter()
             .map(|outcome| {
-                let caption = match outcome.nme_io(scheme) {
-                    Some(error) => format!("{:.1} %  {}", 100.0 * error, outcome.name),
-                    None => format!("missed  {}", outcome.name),
-                };
-                Ok(sheet::Cell {
-                    picture: picture::read(&images.join(&outcome.name))?,
-                    labelled: outcome.labelled.clone(),
-                    predicted: outcome.predicted.clone().unwrap_or_default(),
-                    caption,
-                })
+                let picture = picture::read(&images.join(&outcome.name))?;
+                Ok(sheet::Cell::of(outcome, picture, scheme))
             })
             .collect::<Result<Vec<_>>>()?;
         sheet::write(&folder.join(name), &cells)?;

@@ -36,6 +36,7 @@ pub mod export;
 pub mod inspect;
 #[cfg(feature = "window")]
 pub mod live;
+pub mod report;
 pub mod scheme;
 pub mod train;
 pub mod try_net;
@@ -101,6 +102,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
     Inspect(inspect::InspectArgs),
+    Report(report::ReportArgs),
     Scheme(scheme::SchemeArgs),
     Train(train::TrainArgs),
     #[command(name = trial::SUBCOMMAND, hide = true)]
@@ -125,6 +127,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(args) => evaluate::run(args),
         Command::Export(args) => export::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Report(args) => report::run(args),
         Command::Scheme(args) => scheme::run(args),
         Command::Train(args) => train::run(args),
         Command::TryNet(args) => try_net::run(args),

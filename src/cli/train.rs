@@ -1,37 +1,49 @@
 //! `pinkpoint train`: trains a net from scratch, or goes on where a run stopped.
 
+mod command;
+mod display;
 mod face;
+mod lines;
+mod plot;
+mod preview;
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use serde_json::Value;
 
 use crate::{
     dataset::{SchemeChoice, person_of, read_names},
     model::DeviceChoice,
     network::Architecture,
-    train::{
-        EpochMetrics, Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig,
-        scheme_of,
-    },
+    report,
+    source::SourceSpec,
+    train::{Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig, scheme_of},
     transform::Alteration,
 };
+pub use command::again;
+use display::Display;
+use preview::Preview;
+
+const HELP: &str = "\
+Example:  pinkpoint train --net course --data data/youtube-faces --out runs/course
+Ctrl-C saves; `pinkpoint train --resume runs/course` goes on bit for bit.
+
+In the run's folder: config.json, the recipe; checkpoint.safetensors, to go on from; net.pt, the net after the last epoch;
+metrics.csv and loss.png; report.html, to look at and pass on (see `pinkpoint report`); and what `tensorboard --logdir runs/course`
+shows. On a terminal the loss is drawn as it falls.";
 
 /// Train a net on labelled pictures
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:  pinkpoint train --net course --data data/youtube-faces --out runs/course\n\
-                        Ctrl-C saves; `pinkpoint train --resume runs/course` goes on bit for bit."
-)]
+#[command(after_help = HELP, after_long_help = format!("{HELP}\n\n{}", lines::HELP))]
 pub struct TrainArgs {
     /// Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again,
     /// and a set that is given twice counts double
@@ -54,6 +66,19 @@ pub struct TrainArgs {
     /// Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]
     #[arg(long)]
     device: Option<DeviceChoice>,
+    /// Open the window on the net while it is trained; its net is renewed every ten seconds. SOURCE as `pinkpoint --source`
+    /// takes it. Closing the window ends nothing, and the end of training leaves it open
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = OsStringValueParser::new().try_map(|text| SourceSpec::of(&text))
+    )]
+    preview: Option<Option<SourceSpec>>,
+    /// Print a JSON object for every step, for other programs, and nothing for people
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     recipe: RecipeArgs,
 }
@@ -132,7 +157,10 @@ struct RecipeArgs {
 /// # Errors
 /// When the data or the run's folder cannot be used, or training was interrupted.
 pub fn run(args: TrainArgs) -> Result<()> {
-    let (run, folder) = match (args.resume, args.out) {
+    if args.preview.is_some() {
+        preview::check()?;
+    }
+    let (mut run, folder) = match (args.resume, args.out) {
         (Some(folder), _) => {
             let mut run = Run::open(&folder)?;
             run.amend(args.epochs, args.data, args.device)?;
@@ -146,24 +174,167 @@ pub fn run(args: TrainArgs) -> Result<()> {
         }
         (None, None) => bail!("--out or --resume is needed"),
     };
+    if args.preview.is_some() {
+        run.preview_every(preview::INTERVAL);
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    let mut display = Display::new(run.config());
-    match run.train(&stop, &mut |event| display.show(event))? {
+    let mut teller = if args.json {
+        Teller::Lines { steps: 0 }
+    } else {
+        Teller::Person(Display::new(run.config()))
+    };
+    let mut window = Beside::new(args.preview);
+    let trained = run.train(&stop, &mut |event| {
+        teller.tell(&event, run.config());
+        if let Some(note) = window.follow(&event, &run) {
+            teller.note(&note);
+        }
+    });
+    teller.clear();
+    if let Some(note) = window.leave() {
+        teller.note(note);
+    }
+    let finish = match trained {
+        Ok(finish) => finish,
+        Err(error) => {
+            teller.end("failed", &folder, Some(&error.to_string()));
+            return Err(error.into());
+        }
+    };
+    if finish == Finish::Stopped {
+        teller.note("Everything is saved; the report is being written");
+    }
+    teller.report(&run);
+    match finish {
         Finish::Done => {
-            say!("Done. The run is in {}", folder.display());
+            teller.end("done", &folder, None);
             Ok(())
         }
-        Finish::Stopped => bail!(
-            "stopped before the end; everything is saved, go on with: pinkpoint train --resume {}",
-            folder.display()
-        ),
+        Finish::Stopped => {
+            teller.end("stopped", &folder, None);
+            bail!(
+                "stopped before the end; everything is saved, go on with: pinkpoint train --resume {}",
+                folder.display()
+            )
+        }
+    }
+}
+
+/// Who is told how training goes.
+enum Teller {
+    Person(Display),
+    /// Another program; `steps` are done.
+    Lines {
+        steps: usize,
+    },
+}
+
+impl Teller {
+    fn tell(&mut self, event: &Event<'_>, config: &TrainConfig) {
+        match self {
+            Self::Person(display) => display.show(event),
+            Self::Lines { steps } => print(&lines::of(event, config, steps)),
+        }
+    }
+
+    fn note(&self, text: &str) {
+        match self {
+            Self::Person(display) => display.say(text),
+            Self::Lines { .. } => print(&lines::note(text)),
+        }
+    }
+
+    /// Takes away what was drawn on the terminal.
+    fn clear(&self) {
+        if let Self::Person(display) = self {
+            display.clear();
+        }
+    }
+
+    /// Writes the run's report. That this fails does not make the run worse: it is only said.
+    fn report(&self, run: &Run) {
+        let file = report::usual_file(run);
+        if let Err(error) = report::write(run, &again(run.config()), &file) {
+            complain!("no report was written: {error}");
+        } else if let Self::Lines { .. } = self {
+            print(&lines::report(&file));
+        } else {
+            say!("Report: {}", file.display());
+        }
+    }
+
+    fn end(&self, how: &str, folder: &Path, why: Option<&str>) {
+        match self {
+            Self::Lines { .. } => print(&lines::end(how, folder, why)),
+            Self::Person(_) if how == "done" => say!("Done. The run is in {}", folder.display()),
+            // The error says it.
+            Self::Person(_) => {}
+        }
+    }
+}
+
+fn print(line: &Value) {
+    say!("{line}");
+}
+
+/// The window beside training, where one is asked for.
+enum Beside {
+    Nothing,
+    Wanted(Option<SourceSpec>),
+    Open(Preview),
+}
+
+impl Beside {
+    fn new(wanted: Option<Option<SourceSpec>>) -> Self {
+        wanted.map_or(Self::Nothing, Self::Wanted)
+    }
+
+    /// Opens it once there is a net to show; what is to be said of it.
+    fn follow(&mut self, event: &Event<'_>, run: &Run) -> Option<String> {
+        match (&mut *self, event) {
+            (Self::Wanted(source), Event::Ready { .. }) => {
+                let opened = Preview::open(run.folder(), run.preview_path(), source.as_ref());
+                let (next, note) = match opened {
+                    Ok(preview) => (Self::Open(preview), None),
+                    Err(error) => (Self::Nothing, Some(format!("no preview: {error:#}"))),
+                };
+                *self = next;
+                note
+            }
+            (Self::Open(preview), _) => preview.glance(),
+            _ => None,
+        }
+    }
+
+    /// What is to be said of it at the end of training.
+    fn leave(self) -> Option<&'static str> {
+        match self {
+            Self::Open(preview) => preview.leave(),
+            _ => None,
+        }
     }
 }
 
 impl RecipeArgs {
     fn config(self, data: Vec<PathBuf>, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
+        let scheme = scheme_of(&data, self.scheme.as_ref())?;
+        let face::Measured { scheme, crop } = face::measured(&data, scheme, self.net)?;
+        Ok(TrainConfig {
+            scheme: Some(scheme),
+            crop,
+            ..self.without_data(data, epochs, device)?
+        })
+    }
+
+    /// All of it that does not depend on what is in the data.
+    fn without_data(
+        self,
+        data: Vec<PathBuf>,
+        epochs: Option<u32>,
+        device: DeviceChoice,
+    ) -> Result<TrainConfig> {
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
         let names = |file: Option<PathBuf>| match file {
             Some(file) => read_names(&file),
@@ -171,8 +342,6 @@ impl RecipeArgs {
         };
         let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
-        let scheme = scheme_of(&usual.data, self.scheme.as_ref())?;
-        let face::Measured { scheme, crop } = face::measured(&usual.data, scheme, self.net)?;
         let optimiser = self.optimiser.unwrap_or(usual.optimiser);
         let usual_decay = if optimiser.decays() {
             usual.weight_decay
@@ -180,8 +349,6 @@ impl RecipeArgs {
             0.0
         };
         Ok(TrainConfig {
-            scheme: Some(scheme),
-            crop,
             epochs: epochs.unwrap_or(usual.epochs),
             batch_size: self.batch.unwrap_or(usual.batch_size),
             loss: self.loss.unwrap_or(usual.loss),
@@ -215,95 +382,5 @@ fn meant_by(line: String) -> Vec<String> {
         vec![person_of(&line).to_owned(), line]
     } else {
         vec![line]
-    }
-}
-
-/// Progress bars on a terminal; one line per epoch anywhere.
-struct Display {
-    epochs: u32,
-    /// Name of the point scheme; recipes from before there was a choice say none.
-    points: Option<String>,
-    bar: ProgressBar,
-    started: Instant,
-    pictures: usize,
-    steps_per_epoch: usize,
-}
-
-impl Display {
-    fn new(config: &TrainConfig) -> Self {
-        Self {
-            epochs: config.epochs,
-            points: config.scheme.as_ref().map(|scheme| scheme.name.clone()),
-            bar: ProgressBar::hidden(),
-            started: Instant::now(),
-            pictures: 0,
-            steps_per_epoch: 0,
-        }
-    }
-
-    fn show(&mut self, event: Event<'_>) {
-        match event {
-            Event::Ready {
-                training,
-                validation,
-                left_out,
-                unmatched,
-                steps_per_epoch,
-                steps_done,
-            } => {
-                let points = self.points.as_ref();
-                let points = points.map_or(String::new(), |name| format!("; points: {name}"));
-                say!(
-                    "{training} pictures to train on, {validation} of persons held back for validation, \
-                     {left_out} left out; {steps_per_epoch} steps an epoch{points}"
-                );
-                if unmatched.any() {
-                    say!("not used: {unmatched}");
-                }
-                if steps_done > 0 {
-                    say!("Going on after step {steps_done}");
-                }
-                self.steps_per_epoch = steps_per_epoch;
-                self.started = Instant::now();
-                self.bar = ProgressBar::new((steps_per_epoch * self.epochs as usize) as u64);
-                if let Ok(style) = ProgressStyle::with_template(
-                    "{prefix}  {bar:32.magenta}  {pos}/{len} steps  {msg}  {eta} left",
-                ) {
-                    self.bar.set_style(style);
-                }
-                self.bar.set_position(steps_done as u64);
-                self.bar.reset_eta();
-            }
-            Event::Step {
-                epoch,
-                loss,
-                pictures,
-            } => {
-                self.pictures += pictures;
-                let rate = self.pictures as f64 / self.started.elapsed().as_secs_f64();
-                self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
-                self.bar
-                    .set_message(format!("loss {loss:.4}  {rate:.1} images/s"));
-                self.bar.inc(1);
-            }
-            Event::Epoch(metrics) => {
-                let line = self.epoch_line(metrics);
-                self.bar.suspend(|| say!("{line}"));
-            }
-        }
-    }
-
-    fn epoch_line(&self, metrics: &EpochMetrics) -> String {
-        let mut line = format!(
-            "epoch {:3}/{}: training loss {:.4}",
-            metrics.epoch, self.epochs, metrics.training_loss
-        );
-        if let Some(loss) = metrics.validation_loss {
-            line += &format!(", validation loss {loss:.4}");
-        }
-        if let Some(nme) = metrics.validation_nme {
-            line += &format!(", inter-ocular NME {:.2} %", 100.0 * nme);
-        }
-        line + &format!(", {:.0} s", metrics.seconds)
     }
 }

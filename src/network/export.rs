@@ -62,6 +62,9 @@ pub enum ExportError {
         "the parameters are not those of the net that they are named after ({0}); name a checkpoint that `pinkpoint train` wrote"
     )]
     Unfit(String),
+    /// Training went astray.
+    #[error("the net gives values that are not finite: train it again, with a lower learning rate")]
+    NotFinite,
     /// The checkpoint is not there, or is no checkpoint.
     #[error("cannot read the checkpoint ({why}); name a .safetensors file that `pinkpoint train` wrote: {}", path.display())]
     Unreadable {
@@ -216,7 +219,7 @@ fn check(module: &CModule, contract: &Contract) -> Result<(), ExportError> {
         .f_double_value(&[])
         .is_ok_and(|all| all != 0.0)
     {
-        return Err(ExportError::Unfit("they give values that are not finite".into()));
+        return Err(ExportError::NotFinite);
     }
     Ok(())
 }

@@ -75,6 +75,14 @@ impl Architecture {
         }
     }
 
+    /// Name of the kernels that see the picture itself, `[filters, 1, height, width]`.
+    pub fn first_kernels(self) -> &'static str {
+        match self {
+            Self::Course | Self::Naimish => "conv1.weight",
+            Self::Pinkpoint => "stem.weight",
+        }
+    }
+
     /// Whether the net computes in bfloat16 when its input is of that kind.
     pub fn computes_in_bf16(self) -> bool {
         self != Self::Course

@@ -10,8 +10,10 @@ use opencv::{
 
 use super::{RecordError, paint};
 use crate::{
+    evaluate::Outcome,
     files,
     geometry::{Point, Rect},
+    keypoints::PointScheme,
     overlay::{GREEN, PINK, Shape, point_shapes},
 };
 
@@ -41,21 +43,28 @@ pub struct Cell {
     pub caption: String,
 }
 
+impl Cell {
+    /// What came of a labelled picture, which is `picture`: with the error, as a share of the distance of the eyes, in the caption.
+    pub fn of(outcome: &Outcome, picture: RgbaImage, scheme: &PointScheme) -> Self {
+        let caption = match outcome.nme_io(scheme) {
+            Some(error) => format!("{:.1} %  {}", 100.0 * error, outcome.name),
+            None => format!("missed  {}", outcome.name),
+        };
+        Self {
+            picture,
+            labelled: outcome.labelled.clone(),
+            predicted: outcome.predicted.clone().unwrap_or_default(),
+            caption,
+        }
+    }
+}
+
 /// Draws `cells` row by row and writes the sheet as PNG.
 ///
 /// # Errors
 /// When drawing fails or the file cannot be written.
 pub fn write(path: &Path, cells: &[Cell]) -> Result<(), RecordError> {
-    let columns = COLUMNS.min(cells.len().max(1)) as u32;
-    let rows = cells.len().div_ceil(COLUMNS).max(1) as u32;
-    let (step_x, step_y) = (CELL + GAP, CELL + CAPTION + GAP);
-    let mut sheet = RgbaImage::from_pixel(columns * step_x + GAP, rows * step_y + GAP, BACKGROUND);
-    for (index, cell) in cells.iter().enumerate() {
-        let (column, row) = (index % COLUMNS, index / COLUMNS);
-        let (left, top) = (GAP + column as u32 * step_x, GAP + row as u32 * step_y);
-        imageops::replace(&mut sheet, &drawn(cell)?, i64::from(left), i64::from(top));
-        write_line(&mut sheet, left, top + CELL, &cell.caption)?;
-    }
+    let sheet = drawn(cells)?;
     files::replace(path, |out| {
         sheet
             .write_to(out, image::ImageFormat::Png)
@@ -64,8 +73,29 @@ pub fn write(path: &Path, cells: &[Cell]) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// The part of the picture round its points, enlarged to a cell, with the points.
-fn drawn(cell: &Cell) -> Result<RgbaImage, RecordError> {
+/// Draws `cells` row by row.
+///
+/// # Errors
+/// When drawing fails.
+pub fn drawn(cells: &[Cell]) -> Result<RgbaImage, RecordError> {
+    let columns = COLUMNS.min(cells.len().max(1)) as u32;
+    let rows = cells.len().div_ceil(COLUMNS).max(1) as u32;
+    let (step_x, step_y) = (CELL + GAP, CELL + CAPTION + GAP);
+    let mut sheet = RgbaImage::from_pixel(columns * step_x + GAP, rows * step_y + GAP, BACKGROUND);
+    for (index, cell) in cells.iter().enumerate() {
+        let (column, row) = (index % COLUMNS, index / COLUMNS);
+        let (left, top) = (GAP + column as u32 * step_x, GAP + row as u32 * step_y);
+        imageops::replace(&mut sheet, &face(cell)?, i64::from(left), i64::from(top));
+        write_line(&mut sheet, left, top + CELL, &cell.caption)?;
+    }
+    Ok(sheet)
+}
+
+/// The part of a cell's picture round its points, enlarged, with the points and without the caption.
+///
+/// # Errors
+/// When drawing fails.
+pub fn face(cell: &Cell) -> Result<RgbaImage, RecordError> {
     let (width, height) = cell.picture.dimensions();
     let all: Vec<Point> = cell.labelled.iter().chain(&cell.predicted).copied().collect();
     let whole = Rect::new(0.0, 0.0, width as f32, height as f32);

@@ -71,25 +71,12 @@ pub fn load(
     parameters: &[(String, Tensor)],
     optimiser: &mut Optimiser,
 ) -> Result<Progress, TrainError> {
-    let damaged = |why: String| TrainError::Checkpoint {
-        path: path.to_path_buf(),
-        why,
-    };
-    let entries: HashMap<String, Tensor> = Tensor::read_safetensors(path)
-        .map_err(|e| damaged(e.to_string()))?
-        .into_iter()
-        .collect();
-    let find = |name: &str| {
-        entries
-            .get(name)
-            .map(Tensor::shallow_clone)
-            .ok_or_else(|| damaged(format!("it has no entry '{name}'")))
-    };
+    let entries = Entries::read(path)?;
     tch::no_grad(|| -> Result<(), TrainError> {
         for (name, parameter) in parameters {
-            let saved = find(name)?;
+            let saved = entries.find(name)?;
             if saved.size() != parameter.size() {
-                return Err(damaged(format!(
+                return Err(entries.damaged(format!(
                     "its '{name}' has the shape {:?} and not {:?}",
                     saved.size(),
                     parameter.size()
@@ -97,20 +84,64 @@ pub fn load(
             }
             parameter.shallow_clone().f_copy_(&saved)?;
         }
-        optimiser.restore(|name| find(&format!("optimiser/{name}")))
+        optimiser.restore(|name| entries.find(&format!("optimiser/{name}")))
     })?;
-    let place: Vec<i64> = Vec::try_from(&find("progress/place")?)?;
-    let losses = Vec::try_from(&find("progress/losses")?)?;
-    match place[..] {
-        [epoch, step, ref pictures @ ..] if epoch >= 0 && step >= 0 && pictures.iter().all(|&n| n >= 0) => {
-            Ok(Progress {
-                epoch: u32::try_from(epoch).map_err(|e| damaged(e.to_string()))?,
-                step: step as usize,
-                losses,
-                pictures: pictures.iter().map(|&count| count as usize).collect(),
-            })
+    entries.progress()
+}
+
+/// Reads only how far the run has come.
+///
+/// # Errors
+/// When the file is missing or damaged.
+pub fn progress(path: &Path) -> Result<Progress, TrainError> {
+    Entries::read(path)?.progress()
+}
+
+/// What a checkpoint holds, by name.
+struct Entries<'a> {
+    path: &'a Path,
+    entries: HashMap<String, Tensor>,
+}
+
+impl<'a> Entries<'a> {
+    fn read(path: &'a Path) -> Result<Self, TrainError> {
+        let mut read = Self {
+            path,
+            entries: HashMap::new(),
+        };
+        let entries = Tensor::read_safetensors(path).map_err(|e| read.damaged(e.to_string()))?;
+        read.entries.extend(entries);
+        Ok(read)
+    }
+
+    fn damaged(&self, why: String) -> TrainError {
+        TrainError::Checkpoint {
+            path: self.path.to_path_buf(),
+            why,
         }
-        _ => Err(damaged(format!("its place {place:?} makes no sense"))),
+    }
+
+    fn find(&self, name: &str) -> Result<Tensor, TrainError> {
+        let found = self.entries.get(name).map(Tensor::shallow_clone);
+        found.ok_or_else(|| self.damaged(format!("it has no entry '{name}'")))
+    }
+
+    fn progress(&self) -> Result<Progress, TrainError> {
+        let place: Vec<i64> = Vec::try_from(&self.find("progress/place")?)?;
+        let losses = Vec::try_from(&self.find("progress/losses")?)?;
+        match place[..] {
+            [epoch, step, ref pictures @ ..]
+                if epoch >= 0 && step >= 0 && pictures.iter().all(|&n| n >= 0) =>
+            {
+                Ok(Progress {
+                    epoch: u32::try_from(epoch).map_err(|e| self.damaged(e.to_string()))?,
+                    step: step as usize,
+                    losses,
+                    pictures: pictures.iter().map(|&count| count as usize).collect(),
+                })
+            }
+            _ => Err(self.damaged(format!("its place {place:?} makes no sense"))),
+        }
     }
 }
 

@@ -337,7 +337,7 @@ impl TrainConfig {
 }
 
 /// The name of a choice as it is given on the command line.
-fn name(choice: impl clap::ValueEnum) -> String {
+pub fn name(choice: impl clap::ValueEnum) -> String {
     choice
         .to_possible_value()
         .map_or_else(String::new, |value| value.get_name().to_owned())

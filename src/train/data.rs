@@ -55,11 +55,18 @@ pub(super) struct Example {
 pub(super) struct Data {
     pub(super) training: Vec<Example>,
     pub(super) validation: Vec<Example>,
-    /// Training pictures an epoch of each of the sets, in the recipe's order.
+    /// Training pictures an epoch of each of the sets, in the recipe's order, whether they were read or not.
     pub(super) counts: Vec<usize>,
     pub(super) points: usize,
     /// How many data sets there are.
     pub(super) sets: usize,
+}
+
+impl Data {
+    /// Training pictures of an epoch.
+    pub(super) fn training_pictures(&self) -> usize {
+        self.counts.iter().sum()
+    }
 }
 
 impl Selection {
@@ -139,6 +146,18 @@ impl Selection {
     /// # Errors
     /// When one cannot be used.
     pub(super) fn load(&self) -> Result<Data, TrainError> {
+        self.read(true)
+    }
+
+    /// Reads the pictures of persons held back, and none to train on.
+    ///
+    /// # Errors
+    /// When one cannot be used.
+    pub(super) fn load_validation(&self) -> Result<Data, TrainError> {
+        self.read(false)
+    }
+
+    fn read(&self, to_train: bool) -> Result<Data, TrainError> {
         let mut data = Data {
             training: Vec::new(),
             validation: Vec::new(),
@@ -151,7 +170,7 @@ impl Selection {
             sets: self.sets.len(),
         };
         for (set, chosen) in self.sets.iter().enumerate() {
-            let load = |rows| -> Result<Vec<Example>, TrainError> {
+            let load = |rows: &[LabelRow]| -> Result<Vec<Example>, TrainError> {
                 let pictures = load_pictures(&chosen.folder, rows)?;
                 Ok(pictures
                     .into_iter()
@@ -161,7 +180,7 @@ impl Selection {
                     })
                     .collect())
             };
-            let training = load(&chosen.training)?;
+            let training = load(if to_train { &chosen.training } else { &[] })?;
             for _ in 0..chosen.times {
                 data.training.extend(training.iter().cloned());
             }

@@ -1,5 +1,5 @@
 //! Training: from labelled pictures to a net's parameters. One of the rooms that know tch; knows no OpenCV, which
-//! the transforms hide, and no terminal: progress goes to whoever calls. Its choices are `clap::ValueEnum`s only so that
+//! `transform` and `record` hide, and no terminal: progress goes to whoever calls. Its choices are `clap::ValueEnum`s only so that
 //! the command line, `config.json` and the recipe in words call them by the same names.
 
 mod average;
@@ -7,12 +7,17 @@ mod batches;
 mod checkpoint;
 mod config;
 mod data;
+mod filters;
 mod journal;
 mod loss;
 mod muon;
 mod offsets;
 mod optimiser;
+mod results;
 mod run;
+mod shown;
+mod sitting;
+mod tensorboard;
 mod trainer;
 mod validate;
 
@@ -20,14 +25,17 @@ use std::path::PathBuf;
 
 use crate::{
     dataset::DatasetError, files::WriteError, model::DeviceError, network::export::ExportError,
-    transform::TransformError,
+    record::RecordError, transform::TransformError,
 };
 
-pub use config::{Loss, OptimiserKind, Precision, Schedule, THREADS, TrainConfig};
+pub use config::{Loss, OptimiserKind, Precision, Schedule, THREADS, TrainConfig, name};
 pub use data::scheme_of;
 pub use journal::EpochMetrics;
 pub use optimiser::Optimiser;
-pub use run::{Event, Finish, Run};
+pub use results::{Results, Validated};
+pub use run::{Event, Finish, Run, Step};
+pub use sitting::Sitting;
+pub use validate::Validation;
 
 /// Why training cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +77,12 @@ pub enum TrainError {
     /// The curve could not be drawn.
     #[error("cannot draw the loss curve: {0}")]
     Curve(String),
+    /// A picture for TensorBoard could not be made.
+    #[error("cannot make a picture for TensorBoard: {0}")]
+    Picture(String),
+    /// Faces with their points could not be drawn.
+    #[error(transparent)]
+    Drawn(#[from] RecordError),
     /// The loss is no number any more.
     #[error("the loss became {loss} in epoch {epoch}, step {step}; lower the learning rate and train again")]
     Diverged {
@@ -82,6 +96,11 @@ pub enum TrainError {
     /// libtorch failed.
     #[error("libtorch failed: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+/// What a fresh net's parameters are drawn from.
+fn seed_parameters(config: &TrainConfig) {
+    tch::manual_seed(config.seed as i64);
 }
 
 /// Every variable of a net, in the order of the names.

@@ -3,15 +3,16 @@
 use std::{
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tch::Device;
 
 use super::{
-    EpochMetrics, TrainConfig, TrainError,
+    EpochMetrics, Sitting, TrainConfig, TrainError,
     data::{Selection, scheme_of},
-    journal,
+    filters, journal, shown, sitting,
+    tensorboard::{self, History, Past},
     trainer::Trainer,
     validate::validate,
 };
@@ -32,20 +33,30 @@ pub enum Event<'a> {
         unmatched: Unmatched,
         /// Steps of an epoch.
         steps_per_epoch: usize,
-        /// Steps done in earlier sittings.
-        steps_done: usize,
+        /// Loss of every step done in earlier sittings.
+        losses: &'a [f32],
+        /// Every epoch finished in earlier sittings.
+        metrics: &'a [EpochMetrics],
     },
     /// A step is done.
-    Step {
-        /// From 1.
-        epoch: u32,
-        /// Loss of this step.
-        loss: f64,
-        /// Pictures in this step.
-        pictures: usize,
-    },
+    Step(Step),
     /// An epoch is done and its files are written.
     Epoch(&'a EpochMetrics),
+}
+
+/// A step that is done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// From 1, over the whole run.
+    pub number: usize,
+    /// From 1.
+    pub epoch: u32,
+    /// Its loss.
+    pub loss: f64,
+    /// Its step size.
+    pub learning_rate: f64,
+    /// Pictures in it.
+    pub pictures: usize,
 }
 
 /// How a sitting ended.
@@ -58,11 +69,12 @@ pub enum Finish {
 }
 
 /// A folder with a recipe (`config.json`) and what came of it so far: `checkpoint.safetensors`, `net.pt`,
-/// `metrics.csv`, `loss.png`.
+/// `metrics.csv`, `loss.png`, TensorBoard's event file, and `sittings.json`.
 #[derive(Debug)]
 pub struct Run {
     folder: PathBuf,
     config: TrainConfig,
+    preview_every: Option<Duration>,
 }
 
 impl Run {
@@ -79,6 +91,7 @@ impl Run {
         let run = Self {
             folder: folder.to_path_buf(),
             config: settled(config)?,
+            preview_every: None,
         };
         if run.checkpoint_path().exists() {
             return Err(TrainError::Config(format!(
@@ -104,6 +117,7 @@ impl Run {
         let run = Self {
             folder: folder.to_path_buf(),
             config: journal::read_json(&folder.join("config.json"))?,
+            preview_every: None,
         };
         run.config.validate()?;
         Ok(run)
@@ -146,9 +160,34 @@ impl Run {
         self.folder.join("net.pt")
     }
 
+    /// The net as it is now, where [`Self::preview_every`] asks for it.
+    pub fn preview_path(&self) -> PathBuf {
+        self.folder.join("preview.pt")
+    }
+
+    /// Has the net written when training starts, and again after a step when the last time is so long ago. The run's numbers
+    /// stay the same, bit for bit.
+    pub fn preview_every(&mut self, interval: Duration) {
+        self.preview_every = Some(interval);
+    }
+
+    /// Where the run lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// One line per epoch.
     pub fn metrics_path(&self) -> PathBuf {
         self.folder.join("metrics.csv")
+    }
+
+    /// History for TensorBoard.
+    pub fn events_path(&self) -> PathBuf {
+        self.folder.join(tensorboard::FILE)
+    }
+
+    pub(super) fn sittings_path(&self) -> PathBuf {
+        self.folder.join("sittings.json")
     }
 
     fn config_path(&self) -> PathBuf {
@@ -165,50 +204,123 @@ impl Run {
     /// When the data, the checkpoint or a file cannot be used, or the loss is no number any more.
     pub fn train(&self, stop: &AtomicBool, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finish, TrainError> {
         let config = &self.config;
-        let threads = i32::try_from(config.threads).map_err(|e| TrainError::Config(e.to_string()))?;
-        tch::set_num_threads(threads);
+        self.take_threads()?;
         let selection = Selection::of(config)?;
         let data = selection.load()?;
         let transform = pictures(config, data.points)?;
         let mut trainer = Trainer::new(config, self.checkpoint_path(), &data)?;
         let steps_per_epoch = trainer.steps_per_epoch;
+        let mut metrics = journal::read(&self.metrics_path())?;
+        metrics.truncate(trainer.progress.epoch as usize);
+        let mut history = self.history(&trainer, &metrics)?;
+        let mut preview = self.preview(&trainer)?;
+        let sitting = Sitting::now(trainer.progress.losses.len(), &config.device);
+        sitting::note(&self.sittings_path(), sitting)?;
         observe(Event::Ready {
             training: data.training.len(),
             validation: data.validation.len(),
             left_out: selection.left_out,
             unmatched: selection.unmatched,
             steps_per_epoch,
-            steps_done: trainer.progress.losses.len(),
+            losses: &trainer.progress.losses,
+            metrics: &metrics,
         });
-        let mut metrics = journal::read(&self.metrics_path())?;
-        metrics.truncate(trainer.progress.epoch as usize);
         while trainer.progress.epoch < config.epochs {
             let start = Instant::now();
-            if trainer.epoch(&data, &transform, stop, observe)? == Finish::Stopped {
+            let mut after_step = |trainer: &Trainer<'_>, step: Step| {
+                history.step(step.number, step.loss as f32, step.learning_rate)?;
+                if let Some(preview) = &mut preview {
+                    preview.refresh(trainer)?;
+                }
+                observe(Event::Step(step));
+                Ok(())
+            };
+            if trainer.epoch(&data, &transform, stop, &mut after_step)? == Finish::Stopped {
                 trainer.save()?;
                 return Ok(Finish::Stopped);
             }
             let losses = &trainer.progress.losses;
             let of_epoch = &losses[losses.len() - steps_per_epoch..];
             let validation = validate(&trainer, &data.validation)?;
-            metrics.push(EpochMetrics {
+            let last = EpochMetrics {
                 epoch: trainer.progress.epoch,
                 training_loss: of_epoch.iter().map(|&l| f64::from(l)).sum::<f64>() / steps_per_epoch as f64,
-                validation_loss: validation.map(|(loss, _)| loss),
-                validation_nme: validation.and_then(|(_, nme)| nme),
+                validation_loss: validation.as_ref().map(|validation| validation.loss),
+                validation_nme: validation
+                    .as_ref()
+                    .and_then(|validation| validation.score().nme_io_mean),
                 learning_rate: trainer.learning_rate(),
                 seconds: start.elapsed().as_secs_f64(),
-            });
+            };
+            metrics.push(last.clone());
             // The checkpoint comes last: after a crash in between, the surplus line is dropped on resuming.
             journal::write(&self.metrics_path(), &metrics)?;
             journal::draw_curve(&self.folder.join("loss.png"), losses, &metrics, steps_per_epoch)?;
+            let shown = shown::of_epoch(&trainer.first_filters()?, validation.as_ref(), &data.validation)?;
+            history.epoch(&last, shown)?;
             trainer.export(&self.weights_path())?;
             trainer.save()?;
-            if let Some(last) = metrics.last() {
-                observe(Event::Epoch(last));
-            }
+            observe(Event::Epoch(&last));
+        }
+        if let Some(preview) = &mut preview {
+            preview.write(&trainer)?;
         }
         Ok(Finish::Done)
+    }
+
+    /// Has libtorch compute in as many threads as the recipe says: with another number it rounds differently.
+    pub(super) fn take_threads(&self) -> Result<(), TrainError> {
+        let threads = i32::try_from(self.config.threads).map_err(|e| TrainError::Config(e.to_string()))?;
+        tch::set_num_threads(threads);
+        Ok(())
+    }
+
+    /// The event file, as it has to be when `trainer` goes on.
+    fn history(&self, trainer: &Trainer<'_>, metrics: &[EpochMetrics]) -> Result<History, TrainError> {
+        let past = Past {
+            losses: &trainer.progress.losses,
+            learning_rate: &|step| trainer.learning_rate_after(step - 1),
+            metrics,
+            steps_per_epoch: trainer.steps_per_epoch,
+        };
+        let fresh = filters::picture(&trainer.first_filters()?);
+        History::open(&self.events_path(), &past, (shown::FILTERS, fresh))
+    }
+
+    /// Writes the preview for the first time where one is asked for.
+    fn preview(&self, trainer: &Trainer<'_>) -> Result<Option<Preview>, TrainError> {
+        let Some(interval) = self.preview_every else {
+            return Ok(None);
+        };
+        let mut preview = Preview {
+            path: self.preview_path(),
+            interval,
+            written: Instant::now(),
+        };
+        preview.write(trainer)?;
+        Ok(Some(preview))
+    }
+}
+
+/// The net as it is now, in a file that follows it.
+struct Preview {
+    path: PathBuf,
+    interval: Duration,
+    written: Instant,
+}
+
+impl Preview {
+    fn refresh(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
+        if self.written.elapsed() >= self.interval {
+            self.write(trainer)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
+        trainer.export(&self.path)?;
+        self.written = Instant::now();
+        Ok(())
     }
 }
 

@@ -9,17 +9,18 @@ use std::{
 use tch::{Device, Kind, Tensor, nn};
 
 use super::{
-    Event, Finish, Optimiser, Precision, TrainConfig, TrainError,
+    Finish, Optimiser, Precision, Step, TrainConfig, TrainError,
     average::Average,
     batches::{self, Batch, Plan},
     checkpoint::{self, Progress},
     data::Data,
+    filters,
     loss::Criterion,
     offsets::{self, Offsets},
     sorted_variables,
 };
 use crate::{
-    model::{Contract, DeviceChoice, Training},
+    model::{Contract, DeviceChoice, LayerMaps, Training},
     network::export::{AVERAGE, export},
     transform::Compose,
 };
@@ -55,7 +56,7 @@ impl<'a> Trainer<'a> {
         let choice: DeviceChoice = config.device.parse().map_err(TrainError::Config)?;
         let device = choice.resolve()?;
         let variables = nn::VarStore::new(device);
-        tch::manual_seed(config.seed as i64);
+        super::seed_parameters(config);
         let net = config.net.build(&variables.root(), data.points);
         let parameters = sorted_variables(&variables);
         // The others are running means of batch norms, which change by themselves.
@@ -92,7 +93,7 @@ impl<'a> Trainer<'a> {
                 in_words(&data.counts)
             )));
         }
-        let steps_per_epoch = data.training.len().div_ceil(config.batch_size);
+        let steps_per_epoch = data.training_pictures().div_ceil(config.batch_size);
         if !progress.is_consistent(steps_per_epoch) {
             return Err(unfit(format!(
                 "it holds {} losses after {} epochs of {steps_per_epoch} steps and {} steps",
@@ -117,7 +118,7 @@ impl<'a> Trainer<'a> {
                 training: Training {
                     data: format!(
                         "{} labelled pictures an epoch, of {}",
-                        data.training.len(),
+                        data.training_pictures(),
                         config.data_name()
                     ),
                     recipe: config.in_words(),
@@ -150,8 +151,7 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn export(&self, path: &Path) -> Result<(), TrainError> {
-        let average = self.average.as_ref().map(|average| &average.parameters);
-        let named = average.unwrap_or(&self.parameters).iter();
+        let named = self.exported().iter();
         let named = named.map(|(name, t)| (name.clone(), t.shallow_clone()));
         Ok(export(
             self.config.net,
@@ -162,23 +162,43 @@ impl<'a> Trainer<'a> {
         )?)
     }
 
-    /// The step size now.
-    pub(super) fn learning_rate(&self) -> f64 {
-        let all = self.steps_per_epoch * self.config.epochs as usize;
-        self.config
-            .learning_rate_at(self.progress.losses.len() as f64 / all as f64)
+    /// The parameters that are exported: the running averages where they are kept.
+    fn exported(&self) -> &[(String, Tensor)] {
+        let averages = self.average.as_ref().map(|average| &average.parameters);
+        averages.unwrap_or(&self.parameters)
     }
 
-    /// Trains for the rest of the epoch that is under way, or until `stop` is set.
+    /// The kernels of the first layer as they would be exported.
     ///
     /// # Errors
-    /// When a picture cannot be transformed, a checkpoint not written, or the loss is no number any more.
+    /// When libtorch fails.
+    pub(super) fn first_filters(&self) -> Result<LayerMaps, TrainError> {
+        filters::first_of(self.config.net, self.exported())
+    }
+
+    /// The step size now.
+    pub(super) fn learning_rate(&self) -> f64 {
+        self.learning_rate_after(self.progress.losses.len())
+    }
+
+    /// The step size after so many steps of the run.
+    pub(super) fn learning_rate_after(&self, steps: usize) -> f64 {
+        let all = self.steps_per_epoch * self.config.epochs as usize;
+        self.config.learning_rate_at(steps as f64 / all as f64)
+    }
+
+    /// Trains for the rest of the epoch that is under way, or until `stop` is set; `after_step` must not change anything that
+    /// training hangs on.
+    ///
+    /// # Errors
+    /// When a picture cannot be transformed, a checkpoint not written, or the loss is no number any more, and those of
+    /// `after_step`.
     pub(super) fn epoch(
         &mut self,
         data: &Data,
         transform: &Compose,
         stop: &AtomicBool,
-        observe: &mut dyn FnMut(Event<'_>),
+        after_step: &mut dyn FnMut(&Self, Step) -> Result<(), TrainError>,
     ) -> Result<Finish, TrainError> {
         let config = &self.config;
         let plan = Plan {
@@ -194,12 +214,16 @@ impl<'a> Trainer<'a> {
                     return Ok(Finish::Stopped);
                 }
                 let batch = batch?;
+                let learning_rate = self.learning_rate();
                 let loss = self.step(&batch)?;
-                observe(Event::Step {
+                let step = Step {
+                    number: self.progress.losses.len(),
                     epoch: self.progress.epoch + 1,
                     loss,
+                    learning_rate,
                     pictures: batch.count,
-                });
+                };
+                after_step(self, step)?;
                 if self.saved_at.elapsed() > CHECKPOINT_INTERVAL {
                     self.save()?;
                 }

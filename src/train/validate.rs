@@ -2,15 +2,34 @@
 
 use super::{TrainError, batches::Batch, data::Example, trainer::Trainer};
 use crate::{
-    evaluate::{Outcome, score},
+    evaluate::{Outcome, Score, score},
     geometry::FaceBox,
+    keypoints::PointScheme,
     transform::crop::CropBatch,
 };
 
 /// Pictures that are validated at once.
 const VALIDATION_BATCH: usize = 32;
 
-/// Loss and mean NME on pictures of persons held back, whole pictures without random crops, in the habits of each set's
+/// What a net makes of the pictures of persons held back.
+#[derive(Debug)]
+pub struct Validation {
+    /// Mean loss of a picture, on the scale of the recipe's loss.
+    pub loss: f64,
+    /// What came of every picture, in the order of the data.
+    pub outcomes: Vec<Outcome>,
+    /// What the points are called.
+    pub scheme: PointScheme,
+}
+
+impl Validation {
+    /// The figures of all pictures.
+    pub fn score(&self) -> Score {
+        score(&self.outcomes, &self.scheme)
+    }
+}
+
+/// Tries the net on pictures of persons held back, whole pictures without random crops, in the habits of each set's
 /// labels where those are learned; `None` without such.
 ///
 /// # Errors
@@ -18,7 +37,7 @@ const VALIDATION_BATCH: usize = 32;
 pub(super) fn validate(
     trainer: &Trainer<'_>,
     pictures: &[Example],
-) -> Result<Option<(f64, Option<f64>)>, TrainError> {
+) -> Result<Option<Validation>, TrainError> {
     let contract = &trainer.contract;
     let (mut outcomes, mut losses) = (Vec::new(), 0.0);
     for part in pictures.chunks(VALIDATION_BATCH) {
@@ -65,6 +84,9 @@ pub(super) fn validate(
     if outcomes.is_empty() {
         return Ok(None);
     }
-    let nme = score(&outcomes, &contract.scheme).nme_io_mean;
-    Ok(Some((losses / outcomes.len() as f64, nme)))
+    Ok(Some(Validation {
+        loss: losses / outcomes.len() as f64,
+        outcomes,
+        scheme: contract.scheme.clone(),
+    }))
 }
