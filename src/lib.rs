@@ -32,6 +32,7 @@ pub mod pipeline;
 pub mod process;
 pub mod record;
 pub mod resources;
+pub mod send;
 pub mod source;
 pub mod text;
 pub mod train;
