@@ -1,6 +1,10 @@
 //! `pinkpoint` without a subcommand: the live window.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use clap::{
@@ -14,6 +18,7 @@ use crate::{
     files, log,
     model::{DeviceChoice, Trial, catalogue},
     pipeline::{Limits, Setup, USUAL_PATIENCE},
+    send::Target,
     source::{self, SourceSpec},
 };
 
@@ -46,6 +51,10 @@ pub struct LiveArgs {
     /// Begin with everything as at first; the settings so far are kept under another name
     #[arg(long)]
     reset_settings: bool,
+    /// Send what is seen to another program as well: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual
+    /// camera), or - for JSON on standard output; may be given several times, and holds for this run
+    #[arg(long, value_name = "TARGET")]
+    send: Vec<Target>,
     /// Take no more than so many frames a second
     #[arg(long, value_name = "N", value_parser = above_zero)]
     max_fps: Option<f64>,
@@ -67,19 +76,40 @@ pub struct LiveArgs {
 #[derive(Debug, thiserror::Error)]
 #[error("no picture came while the program ran: {why}")]
 pub struct CameraNeverCame {
-    why: String,
+    pub(super) why: String,
 }
 
-fn above_zero(text: &str) -> Result<f64, String> {
+pub(super) fn above_zero(text: &str) -> Result<f64, String> {
     text.parse::<f64>()
         .ok()
         .filter(|number| number.is_finite() && *number > 0.0)
         .ok_or_else(|| format!("'{text}' is not a number above 0"))
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = above_zero(text)?;
     Duration::try_from_secs_f64(seconds).map_err(|e| format!("{seconds} seconds are too many: {e}"))
+}
+
+/// Tells a file that is not there before anything is opened.
+///
+/// # Errors
+/// When it is so.
+pub(super) fn check_source(path: &Path) -> anyhow::Result<()> {
+    let there = path.metadata();
+    there.with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
+    Ok(())
+}
+
+/// Targets without those that were given before.
+pub(super) fn each_once(targets: Vec<Target>) -> Vec<Target> {
+    let mut once = Vec::new();
+    for target in targets {
+        if !once.contains(&target) {
+            once.push(target);
+        }
+    }
+    once
 }
 
 /// Opens the window and runs until it is closed.
@@ -92,9 +122,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     let source = match args.source {
         Some(source) => {
             if let SourceSpec::File(path) = &source {
-                let there = path.metadata();
-                there
-                    .with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
+                check_source(path)?;
             }
             source
         }
@@ -107,6 +135,8 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     if let Some(strength) = args.smooth {
         start.settings.smoothing = Strength::new(strength).value();
     }
+    start.send = each_once(args.send);
+    super::follow::check(&start.send)?;
     if let Some(path) = &args.stats {
         files::check(path)?;
     }

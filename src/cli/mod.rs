@@ -24,6 +24,7 @@ pub mod cameras;
 pub mod dataset;
 pub mod evaluate;
 pub mod export;
+pub mod follow;
 pub mod inspect;
 pub mod live;
 pub mod train;
@@ -45,6 +46,8 @@ Examples:
   pinkpoint --weights mine.pt              with a net of your own (TorchScript)
   pinkpoint --source film.mp4 --run-for 10 --stats stats.json
                                            run for ten seconds and write down how fast it was
+  pinkpoint --send udp://127.0.0.1:5005    and send the keypoints to another program (docs/other-programs.md)
+  pinkpoint follow | my-program            the same without a window, a line of JSON a frame
 
 Exit status: 0 well, 1 error, 2 wrong usage, 3 the camera asked for never came (with --run-for), 70 a bug.
 PINKPOINT_HOME names the folder that holds cascades/, weights/ and assets/, where they are not beside the program.";
@@ -72,6 +75,7 @@ enum Command {
     Dataset(dataset::DatasetArgs),
     Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
+    Follow(follow::FollowArgs),
     Inspect(inspect::InspectArgs),
     Train(train::TrainArgs),
     #[command(name = trial::SUBCOMMAND, hide = true)]
@@ -90,6 +94,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Command::Dataset(args)) => dataset::run(args),
         Some(Command::Evaluate(args)) => evaluate::run(args),
         Some(Command::Export(args)) => export::run(args),
+        Some(Command::Follow(args)) => follow::run(args),
         Some(Command::Inspect(args)) => inspect::run(args),
         Some(Command::Train(args)) => train::run(args),
         Some(Command::TryNet(args)) => try_net::run(args),
