@@ -74,7 +74,7 @@ fn a_target_is_turned_on_in_the_settings_and_its_frames_are_counted() {
     }];
     let mut harness = open(start);
     press(&mut harness, NONE, egui::Key::O);
-    wait_for(&mut harness, "Send to other programs");
+    wait_for(&mut harness, "Other programs");
     come_to_rest(&mut harness);
     assert!(
         !has(&harness, "points to") && newest(&socket).is_none(),
@@ -122,7 +122,7 @@ fn what_is_added_is_remembered_and_what_cannot_be_used_is_told_once() {
     come_to_rest(&mut harness);
     click(&mut harness, "virtual camera");
     click(&mut harness, "Add");
-    wait_for(&mut harness, "picture to v4l2:/dev/video9 (does not work)");
+    wait_for(&mut harness, "picture to v4l2:/dev/video9 (not working)");
     wait_for(&mut harness, "sudo modprobe v4l2loopback");
     wait_for(&mut harness, "Problem");
     let kept = [SendTo {
@@ -133,10 +133,10 @@ fn what_is_added_is_remembered_and_what_cannot_be_used_is_told_once() {
     drop(harness);
 
     let mut harness = open(start());
-    wait_for(&mut harness, "(does not work)");
+    wait_for(&mut harness, "(not working)");
     come_to_rest(&mut harness);
     click(&mut harness, "v4l2:/dev/video9");
-    wait_until(&mut harness, |harness| !has(harness, "does not work"));
+    wait_until(&mut harness, |harness| !has(harness, "not working"));
     drop(harness);
     // It was off, and stays off.
     let mut harness = open(start());

@@ -1,7 +1,7 @@
 //! Which other programs are sent what is seen: those that are remembered, those of the command line, and the section of the
 //! settings in which they are turned on and off.
 
-use egui::{RichText, TextEdit, Ui};
+use egui::{Align, Layout, RichText, TextEdit, TextWrapMode, Ui};
 use serde::{Deserialize, Serialize};
 
 use super::theme;
@@ -195,16 +195,23 @@ impl Sending {
 /// A target with how it goes; whether it is to be removed.
 fn row(ui: &mut Ui, one: &mut SendTo, states: &[SendState], can_go: bool) -> bool {
     let mut removed = false;
-    ui.horizontal_wrapped(|ui| {
-        let help = match can_go {
-            true => "Sent to while this is on, also after the next start.",
-            false => "Asked for on the command line, for this run.",
-        };
-        ui.checkbox(&mut one.on, shortened(&one.to, LONGEST_NAME))
-            .on_hover_text(format!("{}\n{help}", one.to));
-        if can_go {
-            removed = ui.small_button("×").on_hover_text("Remove it").clicked();
-        }
+    let help = if can_go {
+        "Sent to while this is on, also after the next start."
+    } else {
+        "Asked for on the command line, for this run."
+    };
+    ui.horizontal(|ui| {
+        // The button keeps its place at the end, and what is long is cut.
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if can_go {
+                removed = ui.small_button("×").on_hover_text("Remove it").clicked();
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
+                ui.checkbox(&mut one.on, &one.to)
+                    .on_hover_text(format!("{}\n{help}", one.to));
+            });
+        });
     });
     let target = one.target();
     let state = states.iter().find(|state| Some(&state.target) == target.as_ref());
@@ -242,8 +249,8 @@ pub fn in_short(on: &[Target], states: &[SendState]) -> Option<String> {
     };
     Some(match (failing.count(), on.len()) {
         (0, _) => text,
-        (_, 1) => format!("{text} (does not work)"),
-        (failing, _) => format!("{text} ({failing} of them in vain)"),
+        (_, 1) => format!("{text} (not working)"),
+        (failing, _) => format!("{text} ({failing} not working)"),
     })
 }
 
@@ -327,11 +334,11 @@ mod tests {
         );
         assert_eq!(
             short(std::slice::from_ref(&camera), &[state(Some("gone"))]).as_deref(),
-            Some("picture to v4l2:/dev/video9 (does not work)")
+            Some("picture to v4l2:/dev/video9 (not working)")
         );
         let both = [udp, camera.clone()];
         assert_eq!(short(&both, &[state(None)]).as_deref(), Some("to 2 programs"));
-        let one_in_vain = short(&both, &[state(Some("gone"))]);
-        assert_eq!(one_in_vain.as_deref(), Some("to 2 programs (1 of them in vain)"));
+        let one_fails = short(&both, &[state(Some("gone"))]);
+        assert_eq!(one_fails.as_deref(), Some("to 2 programs (1 not working)"));
     }
 }

@@ -69,7 +69,7 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, sending: &mut Sending, now: &N
             detection(ui, &mut settings.detection, now.searched)
         });
         section(ui, "Saving", |ui| saving(ui, &mut settings.saving));
-        section(ui, "Send to other programs", |ui| {
+        section(ui, "Other programs", |ui| {
             sending.show(ui, &mut settings.sending, now.sent);
         });
     });

@@ -123,7 +123,7 @@ impl Status {
             let sending = item(
                 "sending",
                 sending.clone(),
-                "What is seen leaves this program; who gets it is set in the settings, under Send to other programs",
+                "What is seen leaves this program; who gets it is set in the settings, under Other programs",
             );
             items.insert(0, sending);
         }
