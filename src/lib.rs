@@ -1,7 +1,8 @@
 //! Pinkpoint: keypoints on faces, live, and the road to the nets that find them.
 //!
 //! ```text
-//! app ──> { pipeline, source, model, detect, look }        pipeline ──> { source, detect, transform, model, look, record }
+//! app ──> { pipeline, source, model, detect, look, send }
+//! pipeline ──> { source, detect, transform, model, look, record, send }
 //! train ──> { dataset, transform, network, model, evaluate }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        cli ──> anything
 //! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process, text, worker }
