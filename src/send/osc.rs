@@ -64,7 +64,7 @@ impl Places {
             *there = faces.iter().any(|face| face.id == *id);
         }
         for face in faces {
-            if self.places.iter().any(|place| *place == (face.id, true)) {
+            if self.places.contains(&(face.id, true)) {
                 continue;
             }
             match self.places.iter_mut().find(|(_, there)| !there) {
