@@ -375,13 +375,6 @@ impl Pipeline {
         self.ask_capture(capture::Command::Repeat(on));
     }
 
-    /// Takes every picture of a recording, as fast as they can be looked at and sent, and leaves none out; or keeps to its own
-    /// speed, as at first.
-    pub fn take_every_frame(&self, on: bool) {
-        self.valve.whole.store(on, Ordering::Relaxed);
-        self.ask_capture(capture::Command::EveryFrame(on));
-    }
-
     fn ask_capture(&self, wish: capture::Command) {
         let sent = self.capture.as_ref().map(|capture| capture.try_send(wish));
         if let Some(Err(error)) = sent {
@@ -481,20 +474,6 @@ impl Pipeline {
     /// Writes a scene down; an event says where. Whether the wish was taken.
     pub fn snapshot(&self, scene: Arc<Scene>, snapshot: Snapshot) -> bool {
         self.ask_output(output::Command::Snapshot(scene, snapshot))
-    }
-
-    /// Sends what is seen to other programs from now on, to these and no others; at first to none.
-    pub fn send_to(&self, sending: Sending) {
-        // Scenes are kept for the thread from here on, however long it takes to notice.
-        self.valve
-            .open
-            .store(!sending.targets.is_empty(), Ordering::Relaxed);
-        self.to_send.put(sending);
-    }
-
-    /// How it goes with the programs that something is sent to.
-    pub fn sending(&self) -> Vec<SendState> {
-        self.sending.read()
     }
 
     fn ask_output(&self, command: output::Command) -> bool {

@@ -10,6 +10,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use image::RgbaImage;
 
 use super::{
+    Pipeline,
+    capture::Command,
     events::{Event, EventSender},
     output::drawn,
     scene::Scene,
@@ -77,6 +79,29 @@ impl Board {
         if let Some(state) = self.lock().iter_mut().find(|state| state.target == *target) {
             change(state);
         }
+    }
+}
+
+impl Pipeline {
+    /// Sends what is seen to other programs from now on, to these and no others; at first to none.
+    pub fn send_to(&self, sending: Sending) {
+        // Scenes are kept for the thread from here on, however long it takes to notice.
+        self.valve
+            .open
+            .store(!sending.targets.is_empty(), Ordering::Relaxed);
+        self.to_send.put(sending);
+    }
+
+    /// How it goes with the programs that something is sent to.
+    pub fn sending(&self) -> Vec<SendState> {
+        self.sending.read()
+    }
+
+    /// Takes every picture of a recording, as fast as they can be looked at and sent, and leaves none out; or keeps to its own
+    /// speed, as at first.
+    pub fn take_every_frame(&self, on: bool) {
+        self.valve.whole.store(on, Ordering::Relaxed);
+        self.ask_capture(Command::EveryFrame(on));
     }
 }
 
