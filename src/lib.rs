@@ -31,7 +31,8 @@
 //! Versions follow semver from 0.1: what is public here changes in an incompatible way with the second number only.
 //!
 //! ```text
-//! app ──> { pipeline, source, model, detect, look }        pipeline ──> { source, detect, transform, model, look, record }
+//! app ──> { pipeline, source, model, detect, look, send }
+//! pipeline ──> { source, detect, transform, model, look, record, send }
 //! train ──> { dataset, transform, network, model, evaluate, look, record }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        record ──> evaluate        cli ──> anything
 //! report ──> { train, evaluate, model, look, record }
@@ -65,6 +66,7 @@ pub mod process;
 pub mod record;
 pub mod report;
 pub mod resources;
+pub mod send;
 pub mod source;
 pub mod text;
 pub mod train;

@@ -10,6 +10,7 @@ mod screen;
 mod stream;
 
 use std::{
+    net::UdpSocket,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -206,7 +207,8 @@ fn commands_open_no_connection() {
     let out = folder.path().display().to_string();
     let [picture, film, net] = ["media/face.jpg", "media/face.mp4", "weights/steady-64.pt"].map(file);
     for arguments in [
-        &["annotate", &picture, &film, "--weights", &net, "--out", &out][..],
+        &["follow", "--source", &film, "--weights", &net, "--fast"][..],
+        &["annotate", &picture, &film, "--weights", &net, "--out", &out],
         &["inspect", &net, "--image", &picture, "--out", &out],
         &["cameras"],
     ] {
@@ -215,6 +217,64 @@ fn commands_open_no_connection() {
         assert_eq!(run.network_calls(), Vec::<&str>::new(), "{arguments:?}");
         assert_eq!(run.files_left(), Vec::<PathBuf>::new(), "{arguments:?}");
     }
+}
+
+#[test]
+fn what_is_sent_goes_to_the_addresses_given_and_nowhere_else() {
+    let (json, osc) = (receiver(), receiver());
+    let ports = [&json, &osc].map(|socket| socket.local_addr().unwrap().port());
+    let [to_json, to_osc] = ["udp", "osc"].map(|kind| format!("{kind}://127.0.0.1:"));
+    let (to_json, to_osc) = (format!("{to_json}{}", ports[0]), format!("{to_osc}{}", ports[1]));
+    let net = file("weights/steady-64.pt");
+    let run = Run::of(
+        &[
+            "follow",
+            "--source",
+            "demo",
+            "--weights",
+            &net,
+            "--device",
+            "cpu",
+            "--run-for",
+            "4",
+            "--send",
+            &to_json,
+            "--send",
+            &to_osc,
+        ],
+        "",
+    );
+    assert!(run.succeeded(), "{}", run.message);
+    for socket in [json, osc] {
+        assert!(socket.recv(&mut [0; 100]).is_ok(), "{}", run.message);
+    }
+    let ports = ports.map(|port| format!("htons({port})"));
+    // A socket of its own number, before it is told whom it is for.
+    let is_own =
+        |call: &&str| call.contains(" socket(") || (call.contains("bind(") && call.contains("htons(0)"));
+    let (there, other): (Vec<&str>, Vec<&str>) = run
+        .network_calls()
+        .into_iter()
+        .filter(|call| !is_own(call))
+        .partition(|call| call.contains("\"127.0.0.1\"") && ports.iter().any(|port| call.contains(port)));
+    for port in &ports {
+        assert!(
+            there
+                .iter()
+                .any(|call| call.contains("connect(") && call.contains(port)),
+            "{}",
+            run.trace
+        );
+    }
+    assert_eq!(other, Vec::<&str>::new());
+    assert_eq!(run.files_left(), Vec::<PathBuf>::new());
+}
+
+/// A socket that something is sent to.
+fn receiver() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    socket
 }
 
 /// FFmpeg knows files that name others to fetch; a letter beyond ASCII hides that they are text.

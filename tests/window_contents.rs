@@ -198,6 +198,7 @@ fn every_command_does_by_its_keys_what_its_row_says() {
                 );
                 assert!(!has(&harness, "Why is that point there?"));
             }
+            Id::Send => wait_for(&mut harness, "Nothing is sent"),
             Id::ShowLog => wait_for(&mut harness, "No log is kept"),
             Id::StopComparing => assert_eq!(after.compared, None),
             // There is nothing to go on or back in, and the folder is the desktop's to show.

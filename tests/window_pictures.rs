@@ -16,7 +16,7 @@ use egui_kittest::{Harness, SnapshotOptions, SnapshotResults, kittest::Queryable
 use harness::{Look, Webcam, click, has, press, wait_for, wait_until};
 use image::{Rgba, RgbaImage, imageops};
 use pinkpoint::{
-    app::{Start, Window},
+    app::{SendTo, Start, Window},
     geometry::Rect,
     pipeline::Opener,
     source::SourceSpec,
@@ -221,6 +221,38 @@ fn every_panel() {
         compare(&mut results, &mut harness, &format!("dialog-{name}"));
         press(&mut harness, NONE, Key::Escape);
     }
+}
+
+#[test]
+fn what_is_sent_to_other_programs() {
+    let mut results = SnapshotResults::new();
+    let mut start = Start::default();
+    start.settings.view.settings_panel = true;
+    start.settings.saving.folder = Some("/films".into());
+    let targets = [
+        ("udp://127.0.0.1:5005", true),
+        ("osc://studio.example:9000?pixels", false),
+        ("v4l2:/dev/video987", true),
+    ];
+    start.settings.sending = targets.map(|(to, on)| SendTo { to: to.into(), on }).to_vec();
+    let (net, opener): (_, Opener) = (harness::net("steady-64.pt"), Box::new(harness::open));
+    let look = Look {
+        size: [1600.0, 1760.0],
+        ..Look::default()
+    };
+    let mut harness = harness::window_drawn(opener, SourceSpec::Demo, vec![FACE], &net, start, look);
+    for text in [
+        "320×240 px",
+        "of 62×62",
+        "last search",
+        "points of",
+        "Problem",
+        "(1 not working)",
+    ] {
+        wait_for(&mut harness, text);
+    }
+    settle(&mut harness);
+    compare(&mut results, &mut harness, "sending");
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub struct Now<'a> {
     pub settings: &'a Settings,
     /// Whether a second net is compared.
     pub comparing: bool,
+    /// What is sent to other programs, where nothing else says so.
+    pub sending: Option<String>,
 }
 
 impl MenuBar {
@@ -93,6 +95,15 @@ impl MenuBar {
                             smoothing_menu(ui, now.smoothing, &mut choice);
                         }
                     });
+                });
+            }
+            if let Some(sending) = &now.sending {
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let text = RichText::new(format!("sending {sending}")).small();
+                    ui.label(text.color(theme::colours(ui.ctx()).accent))
+                        .on_hover_text(
+                            "What is seen leaves this program; who gets it is set in the settings.",
+                        );
                 });
             }
         });

@@ -15,6 +15,7 @@ mod performance;
 mod playback_bar;
 mod prepare;
 mod saving;
+mod sending;
 mod settings;
 mod settings_panel;
 mod signs;
@@ -33,6 +34,7 @@ use eframe::glow;
 pub use commands::{Command, Id, Menu, TABLE as COMMANDS, keys_of};
 pub use display::can_open;
 pub use saving::{Saving, Table};
+pub use sending::SendTo;
 pub use settings::{Keeper, Place, Settings, set_aside};
 pub use stats_log::StatsLog;
 pub use window::{Outcome, Start, Window};
@@ -52,7 +54,7 @@ pub enum WindowError {
     /// The system gives none.
     #[error(
         "cannot open a window: {0}; run this on a desktop (DISPLAY or WAYLAND_DISPLAY has to be set, and OpenGL to \
-         work), or use `pinkpoint annotate`, which needs none"
+         work), or use `pinkpoint follow` or `pinkpoint annotate`, which need none"
     )]
     NoWindow(String),
     /// The window was there and is gone.

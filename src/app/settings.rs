@@ -11,7 +11,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{detection::Detection, saving::Saving, theme, view::View};
+use super::{
+    detection::Detection,
+    saving::Saving,
+    sending::{self, SendTo},
+    theme,
+    view::View,
+};
 use crate::{
     detect::smooth::Strength,
     files::{self, plain},
@@ -60,6 +66,8 @@ pub struct Settings {
     pub detection: Detection,
     /// Snapshots and recordings.
     pub saving: Saving,
+    /// Other programs that are sent what is seen while they are on.
+    pub sending: Vec<SendTo>,
     /// How much points are smoothed, 0 to 1.
     pub smoothing: f32,
     /// How far the contents are enlarged; 1 is what the screen suggests.
@@ -93,6 +101,7 @@ impl Default for Settings {
             cameras: CameraWishes::default(),
             detection: Detection::default(),
             saving: Saving::default(),
+            sending: Vec::new(),
             smoothing: Strength::default().value(),
             zoom: 1.0,
         }
@@ -183,6 +192,7 @@ impl Settings {
             .all(|number| number.is_finite())
         });
         self.detection = self.detection.in_range();
+        sending::in_range(&mut self.sending);
         self.recent_sources.truncate(MOST_RECENT);
         self.recent_weights.truncate(MOST_RECENT);
         self

@@ -7,6 +7,7 @@ use super::{
     commands::{self, Menu},
     detection::{Detection, MIN_SIZE, NEIGHBOURS, SCALE_FACTOR, WORKING_WIDTH},
     saving::{Saving, Table},
+    sending::Sending,
     settings::Settings,
     theme,
     view::View,
@@ -16,7 +17,7 @@ use crate::{
     detect::face_cascades,
     model::Reading,
     overlay::Which,
-    pipeline::{NetInfo, Searched, Strength},
+    pipeline::{NetInfo, Searched, SendState, Strength},
     source::SourceInfo,
 };
 
@@ -35,6 +36,8 @@ pub struct Now<'a> {
     pub net: Option<&'a NetInfo>,
     /// The source that is shown.
     pub source: Option<&'a SourceInfo>,
+    /// How it goes with the programs that are sent something.
+    pub sent: &'a [SendState],
 }
 
 /// What is wished, apart from what stands in the settings.
@@ -49,7 +52,7 @@ pub struct Wishes {
 }
 
 /// Draws the panel's contents.
-pub fn show(ui: &mut Ui, settings: &mut Settings, now: &Now<'_>) -> Wishes {
+pub fn show(ui: &mut Ui, settings: &mut Settings, sending: &mut Sending, now: &Now<'_>) -> Wishes {
     let mut wishes = Wishes::default();
     egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         if let Some((facts, info)) = now.source.and_then(|info| Some((info.camera.as_ref()?, info))) {
@@ -66,6 +69,9 @@ pub fn show(ui: &mut Ui, settings: &mut Settings, now: &Now<'_>) -> Wishes {
             detection(ui, &mut settings.detection, now.searched)
         });
         section(ui, "Saving", |ui| saving(ui, &mut settings.saving));
+        section(ui, "Other programs", |ui| {
+            sending.show(ui, &mut settings.sending, now.sent);
+        });
     });
     wishes
 }

@@ -13,6 +13,8 @@ pub struct Status {
     pub paused: bool,
     /// How long the recording has been going on.
     pub recording: Option<Duration>,
+    /// What is sent to other programs.
+    pub sending: Option<String>,
     /// The source's name.
     pub source: String,
     /// Width and height of the frames, pixels.
@@ -116,6 +118,14 @@ impl Status {
                 "What is seen is being recorded",
             );
             items.insert(0, recording);
+        }
+        if let Some(sending) = &self.sending {
+            let sending = item(
+                "sending",
+                sending.clone(),
+                "What is seen leaves this program; who gets it is set in the settings, under Other programs",
+            );
+            items.insert(0, sending);
         }
         items.push(item("net", net.to_owned(), "The net that finds the keypoints"));
         items.push(item("device", device.to_owned(), "Where the net runs"));

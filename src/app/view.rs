@@ -126,6 +126,7 @@ impl View {
             | Id::StopComparing
             | Id::Snapshot
             | Id::Record
+            | Id::Send
             | Id::ShowFolder
             | Id::ShowLog
             | Id::StepOn

@@ -3,6 +3,7 @@
 mod events;
 mod inside;
 mod perform;
+mod sending;
 mod source_state;
 mod video;
 
@@ -24,6 +25,7 @@ use super::{
     performance::{self, History, Now},
     playback_bar::{self, Playback, Wish},
     prepare::{Prepared, Preparer},
+    sending::Sending,
     settings::{Keeper, Place, Settings},
     settings_panel,
     signs::{Sign, Watch},
@@ -33,7 +35,8 @@ use super::{
     video_view::VideoView,
 };
 use crate::model::{Reading, catalogue};
-use crate::pipeline::{Event, Pipeline, Recorder, RunFacts, Scene, Stats, Studying, Wake};
+use crate::pipeline::{self, Event, Pipeline, Recorder, RunFacts, Scene, Stats, Studying, Wake};
+use crate::send::Target;
 use source_state::SourceState;
 
 /// How a window starts.
@@ -49,6 +52,8 @@ pub struct Start {
     pub log_file: Option<PathBuf>,
     /// Where figures are written down every while, if they are.
     pub stats_log: Option<StatsLog>,
+    /// Other programs that are sent what is seen in this run, besides those in the settings.
+    pub send: Vec<Target>,
     /// How long the window stays open; `None`: until it is closed.
     pub run_for: Option<Duration>,
 }
@@ -98,6 +103,10 @@ pub struct Window {
     points: Option<usize>,
     /// A net that is being loaded to be read so.
     wanted_reading: Option<(PathBuf, Option<Reading>)>,
+    /// Who is sent something in this run.
+    sending: Sending,
+    /// What the pipeline was told to send.
+    sent: pipeline::Sending,
 }
 
 /// What came of a run.
@@ -118,6 +127,7 @@ impl Window {
             notices: to_say,
             log_file,
             stats_log,
+            send,
             run_for,
         } = start;
         pipeline.look_at(settings.view.looking.clone());
@@ -159,6 +169,8 @@ impl Window {
             watch: Watch::default(),
             points: None,
             wanted_reading: None,
+            sending: Sending::new(&send),
+            sent: pipeline::Sending::default(),
         };
         match compared.map(|name| (catalogue::resolve(&name), name)) {
             Some((Ok(path), _)) => window.compare_with(path),
@@ -195,9 +207,10 @@ impl Window {
             let text = "no more pictures can be shown; start the program again";
             self.notices.say(Severity::Error, text);
         }
-        // What nobody sees costs nothing either, unless it is recorded.
+        self.send_as_wished();
+        // What nobody sees costs nothing either, unless it is recorded or sent.
         let seen = ctx.input(|input| input.viewport().visible().unwrap_or(true));
-        let pause = self.settings.view.paused || (!seen && self.recording.is_none());
+        let pause = self.settings.view.paused || (!seen && self.recording.is_none() && !self.is_sending());
         if std::mem::replace(&mut self.pipeline_paused, pause) != pause {
             self.pipeline.pause(pause);
         }
@@ -237,6 +250,7 @@ impl Window {
             view: &mut self.settings.view.clone(),
             settings: &self.settings,
             comparing: self.comparing,
+            sending: self.sending_in_short().filter(|_| !self.settings.view.status_bar),
         };
         let choice = Panel::top("menu")
             .frame(bar)
@@ -397,7 +411,13 @@ impl Window {
         };
         let (left, right) = (dressed(Panel::left("settings")), dressed(Panel::right("inside")));
         if settings {
+            let sent = self.pipeline.sending();
+            if self.is_sending() {
+                // How many were sent goes on while a picture stands still.
+                ui.ctx().request_repaint_after(sending::COUNTS_CHANGE);
+            }
             let now = settings_panel::Now {
+                sent: &sent,
                 smoothing: self.pipeline.smoothing(),
                 live: self.source.is_live(),
                 searched: self.scene.as_ref().and_then(|scene| scene.searched.as_deref()),
@@ -406,7 +426,9 @@ impl Window {
             };
             let before = self.settings.detection.clone();
             let wishes = left
-                .show(ui, |ui| settings_panel::show(ui, &mut self.settings, &now))
+                .show(ui, |ui| {
+                    settings_panel::show(ui, &mut self.settings, &mut self.sending, &now)
+                })
                 .inner;
             if self.settings.detection != before {
                 self.pipeline.search(self.settings.detection.searching());
@@ -490,6 +512,7 @@ impl Window {
         Status {
             paused: self.settings.view.paused,
             recording: self.recording.map(|since| since.elapsed()),
+            sending: self.sending_in_short(),
             source: self
                 .source
                 .info

@@ -8,17 +8,16 @@ use clap::{
     builder::{OsStringValueParser, TypedValueParser},
 };
 
+use super::following::{CameraNeverCame, above_zero, check_source, each_once, seconds};
 use crate::{
     app::{self, Settings, Start, StatsLog},
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     files, log,
     model::{DeviceChoice, Trial, catalogue},
     pipeline::{Limits, Setup, USUAL_PATIENCE},
+    send::Target,
     source::{self, SourceSpec},
 };
-
-/// Exit status when a camera asked for by name never came while `--run-for` lasted.
-pub const CAMERA_NEVER_CAME_STATUS: u8 = 3;
 
 /// What the live window shows and with which net.
 #[derive(Debug, Args)]
@@ -46,6 +45,10 @@ pub struct LiveArgs {
     /// Begin with everything as at first; the settings so far are kept under another name
     #[arg(long)]
     reset_settings: bool,
+    /// Send what is seen to another program as well: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual
+    /// camera), or - for JSON on standard output; may be given several times, and holds for this run
+    #[arg(long, value_name = "TARGET")]
+    send: Vec<Target>,
     /// Take no more than so many frames a second
     #[arg(long, value_name = "N", value_parser = above_zero)]
     max_fps: Option<f64>,
@@ -63,25 +66,6 @@ pub struct LiveArgs {
     stats_log: Option<PathBuf>,
 }
 
-/// The camera or stream asked for was not there all the time.
-#[derive(Debug, thiserror::Error)]
-#[error("no picture came while the program ran: {why}")]
-pub struct CameraNeverCame {
-    why: String,
-}
-
-fn above_zero(text: &str) -> Result<f64, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|number| number.is_finite() && *number > 0.0)
-        .ok_or_else(|| format!("'{text}' is not a number above 0"))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = above_zero(text)?;
-    Duration::try_from_secs_f64(seconds).map_err(|e| format!("{seconds} seconds are too many: {e}"))
-}
-
 /// Opens the window and runs until it is closed.
 ///
 /// # Errors
@@ -92,9 +76,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     let source = match args.source {
         Some(source) => {
             if let SourceSpec::File(path) = &source {
-                let there = path.metadata();
-                there
-                    .with_context(|| format!("cannot open the source; check its name: {}", path.display()))?;
+                check_source(path)?;
             }
             source
         }
@@ -107,6 +89,8 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     if let Some(strength) = args.smooth {
         start.settings.smoothing = Strength::new(strength).value();
     }
+    start.send = each_once(args.send);
+    super::follow::check(&start.send)?;
     if let Some(path) = &args.stats {
         files::check(path)?;
     }

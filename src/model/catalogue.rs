@@ -46,20 +46,20 @@ pub struct UnknownNet {
     known: String,
 }
 
-/// The weights file that `text` means: a path, or the name of a bundled net such as [`DEFAULT`].
+/// The weights file that `text` means: the name of a bundled net such as [`DEFAULT`], or a path. The names come first, or a
+/// program in the working directory would be taken for the net that is called as it is.
 ///
 /// # Errors
 /// When there is neither; lists the bundled nets.
 pub fn resolve(text: &str) -> Result<PathBuf, UnknownNet> {
     let path = Path::new(text);
-    if path.is_file() {
-        return Ok(path.to_path_buf());
-    }
-    if let Ok(bundled) = resources::find(Kind::Weights, &format!("{text}.{EXTENSION}")) {
+    if path.file_name() == Some(path.as_os_str())
+        && let Ok(bundled) = resources::find(Kind::Weights, &format!("{text}.{EXTENSION}"))
+    {
         return Ok(bundled);
     }
     if path.exists() {
-        // A folder: reading it says so better than this could.
+        // Of a folder, reading it says so better than this could.
         return Ok(path.to_path_buf());
     }
     let known = bundled();

@@ -40,6 +40,9 @@ const LEAST_ROUND: Duration = Duration::from_secs(1);
 /// How often the thread looks up in a pause; a command wakes it at once.
 const PATIENCE_IN_A_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether a picture was taken that the next one waits for: far less than one takes.
+const GLANCE_AT_SLOT: Duration = Duration::from_micros(500);
+
 /// What the window asks of the thread.
 pub(super) enum Command {
     Open(SourceSpec),
@@ -53,6 +56,8 @@ pub(super) enum Command {
     Speed(f64),
     /// Begin recordings again at their end.
     Repeat(bool),
+    /// Give every picture of a recording, as fast as they are taken, or keep to its own speed.
+    EveryFrame(bool),
     /// Open cameras so from now on.
     Wish(CameraWishes),
     /// Set a control of the camera that is open.
@@ -104,6 +109,8 @@ pub(super) struct Playback {
     speed: f64,
     /// They begin again at their end.
     repeats: bool,
+    /// As fast as their pictures are taken, and none is left out.
+    every_frame: bool,
     /// Where the window wants to go.
     seek: Option<Duration>,
     /// One more picture is wanted in a pause.
@@ -115,6 +122,7 @@ impl Default for Playback {
         Self {
             speed: 1.0,
             repeats: true,
+            every_frame: false,
             seek: None,
             step: false,
         }
@@ -278,7 +286,7 @@ impl Capture {
             match source.next_picture() {
                 Ok(Some(grab)) => {
                     self.tell_news();
-                    let early = if live {
+                    let early = if live || self.playback.every_frame {
                         Duration::ZERO
                     } else {
                         pace.early(grab.source_time, self.playback.speed)
@@ -292,6 +300,11 @@ impl Capture {
                             return left;
                         }
                         pace = Pace::default();
+                    }
+                    while self.playback.every_frame && !live && self.frames.is_full() {
+                        if let Some(left) = self.wait(GLANCE_AT_SLOT, true) {
+                            return left;
+                        }
                     }
                     given += 1;
                     if live && given == 1 {
@@ -387,6 +400,7 @@ impl Capture {
             Command::Step => self.playback.step = true,
             Command::Speed(times) => self.playback.speed = times,
             Command::Repeat(on) => self.playback.repeats = on,
+            Command::EveryFrame(on) => self.playback.every_frame = on,
             Command::Wish(wishes) => self.wishes = wishes,
             Command::Control(id, value) => drop(self.to_set.insert(id, value)),
             Command::ResetControls => {

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use super::scene::NetInfo;
+use crate::send::Target;
 use crate::source::{Cause, Control, SourceInfo, SourceSpec};
 
 /// More events than happen between two passes of the window, unless it hangs.
@@ -107,6 +108,15 @@ pub enum Event {
         why: String,
         /// Whether a recording ended with it.
         recording: bool,
+    },
+    /// Another program cannot be sent anything; told once until it can. It is tried again.
+    SendFailed {
+        /// Which.
+        target: Target,
+        /// What is wrong and what to do.
+        why: String,
+        /// It read standard output, and has ended.
+        nobody_reads: bool,
     },
     /// A thread is at work on one thing for longer than anything should take.
     Hangs {

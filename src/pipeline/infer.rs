@@ -17,11 +17,11 @@ use super::{
     fit::{KeypointFitter, Sight},
     follow::{Followed, Follower},
     inside::{Looking, OnScreen},
-    output::Tap,
     scene::{Compared, NetInfo, Scene, StageTimes},
     silence::Silence,
     slot::{Slot, Taken},
     study::{StudiedFace, Studying, WantedStudy},
+    tap::Tap,
     weights::LoadedNet,
 };
 use crate::{
@@ -86,8 +86,8 @@ pub(super) struct Infer {
     pub(super) scenes: Arc<Slot<Arc<Scene>>>,
     /// Frames to study.
     pub(super) to_study: Arc<Slot<WantedStudy>>,
-    /// Where scenes are recorded.
-    pub(super) tap: Tap,
+    /// Where scenes are recorded, and where they are sent to other programs.
+    pub(super) taps: [Tap; 2],
     pub(super) pulse: Pulse,
 }
 
@@ -121,7 +121,9 @@ impl Infer {
             if let Some(frame) = &last {
                 let scene = Arc::new(self.scene(state, frame));
                 self.have_studied(state, &scene);
-                self.tap.offer(&scene);
+                // Where every frame is wanted, that may wait for whoever takes them.
+                self.pulse
+                    .rests(|| self.taps.iter().for_each(|tap| tap.offer(&scene)));
                 self.scenes.put(scene);
                 self.warm_up(state);
             }
@@ -495,7 +497,7 @@ mod tests {
             loaded_to_compare: Arc::default(),
             scenes: Arc::default(),
             to_study: Arc::default(),
-            tap: Tap::channel().0,
+            taps: [Tap::channel(1).0, Tap::channel(1).0],
             pulse: Pulse::default(),
         };
         let mut detect = Detect {

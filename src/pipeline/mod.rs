@@ -5,7 +5,7 @@
 //!                          │   ^
 //!                Slot<Wanted>  Slot<Found>
 //!                          v   │
-//!                         detect     2 x weights ──Slot<LoadedNet>──> infer ──scenes──> output
+//!                         detect     2 x weights ──Slot<LoadedNet>──> infer ──scenes──> output, send
 //!
 //! infer ──Slot<WantedStudy>──> study ──Slot<Study>──> whoever shows them
 //!
@@ -29,12 +29,14 @@ mod output;
 mod pace;
 mod recycle;
 mod scene;
+mod send;
 mod silence;
 mod slot;
 #[cfg(test)]
 mod slot_tests;
 mod stats;
 mod study;
+mod tap;
 mod verify;
 mod watch;
 mod weights;
@@ -61,6 +63,7 @@ pub use inside::{Atlas, Channel, Inside, Looking, OnScreen, Pin, Strip};
 pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
 pub use scene::{Compared, Layer, NetInfo, Scene, Searched, StageTimes};
+pub use send::{SendState, Sending};
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 pub use study::{FilterId, Finding, Response, Study, Studying, Why};
@@ -83,10 +86,11 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 const COMMANDS: usize = 1024;
 /// More of what is to be saved, which holds pictures, than waits for a disk that works; further wishes are refused.
 const WAITING_TO_BE_SAVED: usize = 16;
-/// How long the end of the program waits for a source that does not answer: longer than a camera may take for a
-/// picture. Only this thread may be left behind: it knows nothing of libtorch, whose end must not come before its users'.
-const PATIENCE_WITH_SOURCE: Duration = Duration::from_secs(4);
-/// How often it is looked whether that thread has ended.
+/// How long the end of the program waits for a source that does not answer, or a program that does not read what it is sent:
+/// longer than a camera may take for a picture. Only those threads may be left behind: they know nothing of libtorch, whose end
+/// must not come before its users'.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(4);
+/// How often it is looked whether such a thread has ended.
 const GLANCE: Duration = Duration::from_millis(5);
 
 /// What a pipeline is made of.
@@ -131,9 +135,14 @@ pub struct Pipeline {
     wanted_to_compare: Arc<Slot<Option<weights::WantedNet>>>,
     reading: Arc<Slot<Reading>>,
     output: Option<Sender<output::Command>>,
+    to_send: Arc<Slot<Sending>>,
+    sending: Arc<send::Board>,
+    /// Of what is sent.
+    valve: Arc<tap::Valve>,
     events: Receiver<Event>,
     end_of_watch: Arc<Slot<()>>,
     capture_thread: Option<JoinHandle<()>>,
+    send_thread: Option<JoinHandle<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -147,7 +156,8 @@ impl Pipeline {
         let (capture, capture_commands) = crossbeam_channel::bounded(COMMANDS);
         let (infer, infer_commands) = crossbeam_channel::bounded(COMMANDS);
         let (output_sender, output_commands) = crossbeam_channel::bounded(WAITING_TO_BE_SAVED);
-        let (tap, scenes_to_record, recording) = output::Tap::channel();
+        let (tap_to_record, scenes_to_record, recording) = tap::Tap::channel(output::WAITING);
+        let (tap_to_send, scenes_to_send, valve) = tap::Tap::channel(send::WAITING);
         let (loaded, loaded_to_compare) = (Arc::new(Slot::default()), Arc::new(Slot::default()));
         let mut pipeline = Self {
             capture: Some(capture),
@@ -164,12 +174,16 @@ impl Pipeline {
             wanted_to_compare: Arc::default(),
             reading: Arc::default(),
             output: Some(output_sender),
+            to_send: Arc::default(),
+            sending: Arc::default(),
+            valve,
             events,
             end_of_watch: Arc::default(),
             capture_thread: None,
+            send_thread: None,
             threads: Vec::new(),
         };
-        let pulses: [Pulse; 7] = Default::default();
+        let pulses: [Pulse; 8] = Default::default();
         let watch = watch::Watch {
             watched: watched(&pulses),
             patience: setup.patience,
@@ -184,6 +198,7 @@ impl Pipeline {
             at_weights,
             at_compared,
             at_study,
+            at_send,
         ] = pulses;
         let mut load_weights = weights::LoadWeights {
             role: Role::Shown,
@@ -221,13 +236,21 @@ impl Pipeline {
             loaded_to_compare,
             scenes: pipeline.scenes.clone(),
             to_study: pipeline.to_study.clone(),
-            tap,
+            taps: [tap_to_record, tap_to_send],
         };
         let output = output::Output {
             pulse: at_output,
             commands: output_commands,
             scenes: scenes_to_record,
-            shared: recording,
+            valve: recording,
+            events: event_sender.clone(),
+        };
+        let send = send::SendThread {
+            pulse: at_send,
+            wishes: pipeline.to_send.clone(),
+            scenes: scenes_to_send,
+            valve: pipeline.valve.clone(),
+            board: pipeline.sending.clone(),
             events: event_sender.clone(),
         };
         let mut detect = detect::Detect {
@@ -264,7 +287,7 @@ impl Pipeline {
             news: None,
         };
         let (mut state, mut tape, mut source) = (infer::State::new(setup.smoothing), None, setup.source);
-        let mut watch = watch;
+        let (mut watch, mut lines) = (watch, send::Lines::default());
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
         let spawn = |name, run| spawn(name, event_sender.clone(), run);
         let threads: [(_, Work); 7] = [
@@ -279,6 +302,7 @@ impl Pipeline {
         for (name, work) in threads {
             pipeline.threads.push(spawn(name, work)?);
         }
+        pipeline.send_thread = Some(spawn("send", Box::new(move || send.run(&mut lines)))?);
         pipeline.capture_thread = Some(spawn("capture", Box::new(move || capture.run(&mut source)))?);
         if let Some(weights) = setup.weights {
             pipeline.load_weights(weights, setup.reading);
@@ -465,9 +489,11 @@ impl Pipeline {
         self.capture_shared.captured.load(Ordering::Relaxed)
     }
 
-    /// Ends all threads and waits for them; a source that does not answer is left behind after some seconds.
+    /// Ends all threads and waits for them; what waits to be sent is sent first. A source that does not answer is left behind
+    /// after some seconds, as is a program that does not read.
     pub fn stop(&mut self) {
         self.capture_shared.stop.store(true, Ordering::Relaxed);
+        self.valve.ended.store(true, Ordering::Relaxed);
         self.capture = None;
         self.output = None;
         self.frames.close();
@@ -476,21 +502,18 @@ impl Pipeline {
         self.to_study.close();
         self.wanted_weights.close();
         self.wanted_to_compare.close();
+        self.to_send.close();
         self.end_of_watch.close();
         for thread in self.threads.drain(..) {
             join(thread);
         }
-        if let Some(thread) = self.capture_thread.take() {
-            let deadline = Instant::now() + PATIENCE_WITH_SOURCE;
-            while !thread.is_finished() && Instant::now() < deadline {
-                std::thread::sleep(GLANCE);
-            }
-            if thread.is_finished() {
-                join(thread);
-            } else {
-                tracing::warn!("the source does not answer; it is left behind");
-            }
-        }
+        let deadline = Instant::now() + PATIENCE_WITH_OTHERS;
+        join_or_leave(
+            self.send_thread.take(),
+            deadline,
+            "a program that is sent something does not take it",
+        );
+        join_or_leave(self.capture_thread.take(), deadline, "the source does not answer");
     }
 }
 
@@ -516,7 +539,7 @@ fn spawn(name: &'static str, events: events::EventSender, work: Work) -> io::Res
 }
 
 /// What is watched of the threads whose pulses these are.
-fn watched(pulses: &[Pulse; 7]) -> Vec<watch::Watched> {
+fn watched(pulses: &[Pulse; 8]) -> Vec<watch::Watched> {
     let stages = [
         (
             "The source",
@@ -537,6 +560,11 @@ fn watched(pulses: &[Pulse; 7]) -> Vec<watch::Watched> {
         ("Loading the net", "Load another one.", 20),
         ("Loading the net to compare", "Load another one.", 20),
         ("Studying a keypoint", "Load a smaller net for that.", 4),
+        (
+            "Sending to other programs",
+            "One of them may not read what it is sent; end it, or turn it off in the settings.",
+            2,
+        ),
     ];
     let watched = stages.into_iter().zip(pulses);
     let watched = watched.map(|((stage, advice, times), pulse)| watch::Watched {
@@ -547,6 +575,19 @@ fn watched(pulses: &[Pulse; 7]) -> Vec<watch::Watched> {
         hangs: false,
     });
     watched.collect()
+}
+
+/// Waits for a thread's end until `deadline`, and leaves it behind then.
+fn join_or_leave(thread: Option<JoinHandle<()>>, deadline: Instant, why: &str) {
+    let Some(thread) = thread else { return };
+    while !thread.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(GLANCE);
+    }
+    if thread.is_finished() {
+        join(thread);
+    } else {
+        tracing::warn!("{why}; it is left behind");
+    }
 }
 
 /// Waits for a thread's end. One that panicked has said so.

@@ -4,19 +4,17 @@
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::Receiver;
 use image::RgbaImage;
 
 use super::{
     events::{Event, EventSender},
     scene::Scene,
+    tap::Valve,
 };
 use crate::{
     overlay::{Style, Trails},
@@ -25,7 +23,7 @@ use crate::{
 };
 
 /// Scenes that wait to be written: a quarter of a second, for which their frames cannot be used again.
-const WAITING: usize = 8;
+pub(super) const WAITING: usize = 8;
 /// A gap in the source is filled with the last picture for so long at most; what comes after a longer one follows at once.
 const LONGEST_GAP: Duration = Duration::from_secs(2);
 /// Rates that recordings have, frames a second; what a source announces beyond them is not believed.
@@ -80,50 +78,11 @@ pub(super) enum Command {
     Snapshot(Arc<Scene>, Snapshot),
 }
 
-/// The end that scenes are put into.
-#[derive(Debug)]
-pub(super) struct Tap {
-    scenes: Sender<Arc<Scene>>,
-    shared: Arc<Shared>,
-}
-
-/// What both ends know.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
-    /// Whether something is being recorded.
-    on: AtomicBool,
-    /// Scenes that found no room since the recording began.
-    left_out: AtomicU64,
-}
-
-impl Tap {
-    /// Both ends.
-    pub(super) fn channel() -> (Self, Receiver<Arc<Scene>>, Arc<Shared>) {
-        let (scenes, receiver) = crossbeam_channel::bounded(WAITING);
-        let shared = Arc::<Shared>::default();
-        let tap = Self {
-            scenes,
-            shared: shared.clone(),
-        };
-        (tap, receiver, shared)
-    }
-
-    /// Has the scene recorded, where there is a recording.
-    pub(super) fn offer(&self, scene: &Arc<Scene>) {
-        if !self.shared.on.load(Ordering::Relaxed) {
-            return;
-        }
-        if let Err(TrySendError::Full(_)) = self.scenes.try_send(scene.clone()) {
-            self.shared.left_out.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
 /// The thread's belongings.
 pub(super) struct Output {
     pub(super) commands: Receiver<Command>,
     pub(super) scenes: Receiver<Arc<Scene>>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) valve: Arc<Valve>,
     pub(super) events: EventSender,
     pub(super) pulse: Pulse,
 }
@@ -167,9 +126,9 @@ impl Output {
                 if tape.is_some() {
                     self.end(tape.take());
                 }
-                self.shared.left_out.store(0, Ordering::Relaxed);
+                self.valve.left_out.store(0, Ordering::Relaxed);
                 *tape = Some(Tape::new(recording));
-                self.shared.on.store(true, Ordering::Relaxed);
+                self.valve.open.store(true, Ordering::Relaxed);
             }
             Command::Stop => self.end(Some(
                 tape.take().unwrap_or_else(|| Tape::new(Recording::nothing())),
@@ -208,7 +167,7 @@ impl Output {
 
     /// Ends a recording, and tells where it is.
     fn end(&self, tape: Option<Tape>) {
-        self.shared.on.store(false, Ordering::Relaxed);
+        self.valve.open.store(false, Ordering::Relaxed);
         let Some(mut tape) = tape else { return };
         // What waits is of before the end, and is recorded; what comes later is not offered any more.
         while let Ok(scene) = self.scenes.try_recv() {
@@ -216,7 +175,7 @@ impl Output {
                 break;
             }
         }
-        let left_out = self.shared.left_out.load(Ordering::Relaxed);
+        let left_out = self.valve.left_out.load(Ordering::Relaxed);
         let event = match tape.finish() {
             Ok((files, frames)) => Event::Saved {
                 files,
@@ -391,7 +350,7 @@ impl Tape {
 }
 
 /// The scene's picture, with what `style` draws over it.
-fn drawn<'a>(
+pub(super) fn drawn<'a>(
     scene: &'a Scene,
     style: Option<&Style>,
     trails: &Trails,

@@ -2,6 +2,7 @@
 //! [`crate::overlay`] painted in. One of the rooms that know OpenCV; owned pictures come in, files come out.
 
 mod keypoint_writer;
+mod letterbox;
 mod painter;
 mod picture_writer;
 pub mod sheet;
@@ -10,6 +11,7 @@ mod video_writer;
 use std::path::PathBuf;
 
 pub use keypoint_writer::{KeypointFormat, KeypointRows, KeypointWriter};
+pub use letterbox::letterbox;
 pub use painter::paint;
 pub use picture_writer::{can_write_picture, write_picture};
 pub use video_writer::VideoFile;

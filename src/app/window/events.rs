@@ -144,6 +144,9 @@ impl Window {
                 }
                 self.notices.say(Severity::Error, why);
             }
+            Event::SendFailed { target, why, .. } => {
+                self.notices.say(Severity::Error, format!("{target}: {why}"));
+            }
             Event::Hangs {
                 stage,
                 at_work,

@@ -54,6 +54,7 @@ impl Window {
             Id::StopComparing => self.stop_comparing(),
             Id::Snapshot => self.take_snapshot(),
             Id::Record => self.start_or_stop_recording(),
+            Id::Send => self.turn_sending(),
             Id::ShowFolder => self.show_folder(),
             Id::ShowLog => self.show_log(),
             Id::StepOn | Id::StepBack => self.step(id == Id::StepOn),
