@@ -143,7 +143,9 @@ impl Settings {
     /// # Errors
     /// Says why it cannot be used.
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
-        match serde_json::from_slice::<Self>(json) {
+        // By way of a value: what is too large for a field is infinite then, and brought into range.
+        let value = serde_json::from_slice::<serde_json::Value>(json);
+        match value.and_then(serde_json::from_value::<Self>) {
             Ok(settings) if settings.schema <= SCHEMA => Ok(settings.in_range()),
             Ok(settings) => Err(format!(
                 "they are of a later version of the program (layout {})",

@@ -474,28 +474,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("net.pt");
         std::fs::write(&path, "old").unwrap();
-        let damages: [fn(&mut HashMap<String, Tensor>); 3] = [
-            |v| drop(v.remove("fc2.bias")),
-            |v| {
-                drop(v.insert(
-                    "conv3.weight".into(),
-                    Tensor::zeros([64, 30, 3, 3], (Kind::Float, Device::Cpu)),
-                ))
-            },
-            |v| {
-                drop(v.insert(
-                    "fc2.bias".into(),
-                    Tensor::full([10], f64::NAN, (Kind::Float, Device::Cpu)),
-                ))
-            },
+        type Damage = fn(&mut HashMap<String, Tensor>);
+        let damages: [(Damage, &str); 3] = [
+            (|v| drop(v.remove("fc2.bias")), "pinkpoint train"),
+            (
+                |v| {
+                    drop(v.insert(
+                        "conv3.weight".into(),
+                        Tensor::zeros([64, 30, 3, 3], (Kind::Float, Device::Cpu)),
+                    ))
+                },
+                "pinkpoint train",
+            ),
+            (
+                |v| {
+                    drop(v.insert(
+                        "fc2.bias".into(),
+                        Tensor::full([10], f64::NAN, (Kind::Float, Device::Cpu)),
+                    ))
+                },
+                "lower learning rate",
+            ),
         ];
-        for damage in damages {
+        for (damage, named) in damages {
             let mut variables = vs.variables();
             damage(&mut variables);
             let message = export(Architecture::Course, &variables, &contract, false, &path)
                 .unwrap_err()
                 .to_string();
-            assert!(message.contains("pinkpoint train"), "{message}");
+            assert!(message.contains(named), "{message}");
         }
         let other = Contract::assumed("other".into(), INPUT_SIDE, 6);
         assert!(export(Architecture::Course, &vs.variables(), &other, false, &path).is_err());
