@@ -27,7 +27,8 @@ make_tar() {
   mkdir -p "$tree"/{bin,lib/pinkpoint,share/{applications,icons/hicolor/256x256/apps,metainfo,man/man1,doc/pinkpoint}} \
     "$tree"/share/pinkpoint/{weights,assets,cascades}
   cp "$program" "$tree/bin/"
-  cp third_party/torch/lib/*.so* "$tree/lib/pinkpoint/"
+  # libtorch asks for the two of NVIDIA's even where there is no card of theirs.
+  cp third_party/torch/lib/*.so* third_party/nvidia/*/lib/lib{cudart,cupti}.so.* "$tree/lib/pinkpoint/"
   # As the program finds them: its search path leads to the folder beside it, which holds libtorch by now.
   local line library path
   LD_LIBRARY_PATH= ldd "$tree/bin/pinkpoint" >"$OUT/libraries.txt"
@@ -64,6 +65,7 @@ notice() {
   if [ -n "$package" ]; then
     echo "$1: Debian package $package $(dpkg-query -W -f '${source:Package} ${Version}' "$package"), https://sources.debian.org/copyright/license/$(dpkg-query -W -f '${source:Package}' "$package")/"
   else
+    case "$1" in libcu*) echo "$1: NVIDIA CUDA 13, https://docs.nvidia.com/cuda/eula/ (redistributable)"; return ;; esac
     echo "$1: PyTorch $(sed -n 's/^torch==\([0-9.]*\).*/\1/p' scripts/libtorch-cpu.txt), https://github.com/pytorch/pytorch/blob/main/LICENSE"
   fi
 }

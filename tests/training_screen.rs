@@ -103,6 +103,14 @@ struct Terminal {
 }
 
 impl Terminal {
+    /// Waits for the end of a program that writes to it: a terminal that nobody reads from would hold it up.
+    fn ends(&mut self, child: &mut Child) {
+        until(|| {
+            self.seen();
+            child.try_wait().unwrap()
+        });
+    }
+
     fn open(rows: u16, columns: u16) -> Self {
         let (mut master, mut slave) = (0, 0);
         let size = libc::winsize {
@@ -206,7 +214,7 @@ fn a_terminal_shows_the_curve_and_is_as_it_was_after_ctrl_c() {
     assert!(lines[..first_of_curve].join("").contains("NME"), "{seen}");
 
     interrupt(child.id());
-    until(|| child.try_wait().unwrap());
+    terminal.ends(&mut child);
     let seen = terminal.seen();
     assert!(
         !seen.contains(is_curve) && !seen.contains("images/s") && !seen.contains('│'),
@@ -236,14 +244,14 @@ fn without_colours_and_in_a_small_terminal_less_is_drawn() {
     });
     assert!(!terminal.is_coloured());
     interrupt(child.id());
-    until(|| child.try_wait().unwrap());
+    terminal.ends(&mut child);
 
     let mut terminal = Terminal::open(10, 60);
     let mut child = terminal.start(&mut endless(&data, &folder.path().join("small")));
     until(|| terminal.seen().contains("images/s").then_some(()));
     assert!(!terminal.seen().contains(is_curve));
     interrupt(child.id());
-    until(|| child.try_wait().unwrap());
+    terminal.ends(&mut child);
 }
 
 /// The processes that have this among their arguments.

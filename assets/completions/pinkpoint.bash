@@ -31,11 +31,17 @@ _pinkpoint() {
             pinkpoint,export)
                 cmd="pinkpoint__subcmd__export"
                 ;;
+            pinkpoint,follow)
+                cmd="pinkpoint__subcmd__follow"
+                ;;
             pinkpoint,help)
                 cmd="pinkpoint__subcmd__help"
                 ;;
             pinkpoint,inspect)
                 cmd="pinkpoint__subcmd__inspect"
+                ;;
+            pinkpoint,report)
+                cmd="pinkpoint__subcmd__report"
                 ;;
             pinkpoint,scheme)
                 cmd="pinkpoint__subcmd__scheme"
@@ -61,11 +67,17 @@ _pinkpoint() {
             pinkpoint__subcmd__help,export)
                 cmd="pinkpoint__subcmd__help__subcmd__export"
                 ;;
+            pinkpoint__subcmd__help,follow)
+                cmd="pinkpoint__subcmd__help__subcmd__follow"
+                ;;
             pinkpoint__subcmd__help,help)
                 cmd="pinkpoint__subcmd__help__subcmd__help"
                 ;;
             pinkpoint__subcmd__help,inspect)
                 cmd="pinkpoint__subcmd__help__subcmd__inspect"
+                ;;
+            pinkpoint__subcmd__help,report)
+                cmd="pinkpoint__subcmd__help__subcmd__report"
                 ;;
             pinkpoint__subcmd__help,scheme)
                 cmd="pinkpoint__subcmd__help__subcmd__scheme"
@@ -83,7 +95,7 @@ _pinkpoint() {
 
     case "${cmd}" in
         pinkpoint)
-            opts="-h -V --source --weights --device --cascade --smooth --settings --reset-settings --max-fps --max-cpu --run-for --stats --stats-log --help --version annotate cameras dataset evaluate export inspect scheme train try-net help"
+            opts="-h -V --source --weights --device --cascade --smooth --settings --reset-settings --send --max-fps --max-cpu --run-for --stats --stats-log --help --version annotate cameras dataset evaluate export follow inspect report scheme train try-net help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -110,6 +122,10 @@ _pinkpoint() {
                     return 0
                     ;;
                 --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -330,8 +346,50 @@ _pinkpoint() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pinkpoint__subcmd__follow)
+            opts="-h --source --send --weights --device --smooth --max-fps --fast --run-for --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --send)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weights)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --smooth)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-fps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run-for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pinkpoint__subcmd__help)
-            opts="annotate cameras dataset evaluate export inspect scheme train try-net help"
+            opts="annotate cameras dataset evaluate export follow inspect report scheme train try-net help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -414,6 +472,20 @@ _pinkpoint() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pinkpoint__subcmd__help__subcmd__follow)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pinkpoint__subcmd__help__subcmd__help)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -429,6 +501,20 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__help__subcmd__inspect)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pinkpoint__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -518,6 +604,24 @@ _pinkpoint() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pinkpoint__subcmd__report)
+            opts="-h --out --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pinkpoint__subcmd__scheme)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -533,7 +637,7 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__train)
-            opts="-h --data --out --resume --epochs --device --scheme --net --loss --optimizer --optimiser --learning-rate --schedule --warm-up --weight-decay --average --label-offsets --precision --without --batch --seed --threads --validation --leave-out --leave-out-pictures --help"
+            opts="-h --data --out --resume --epochs --device --preview --json --scheme --net --loss --optimizer --optimiser --learning-rate --schedule --warm-up --weight-decay --average --label-offsets --precision --without --batch --seed --threads --validation --leave-out --leave-out-pictures --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -556,6 +660,10 @@ _pinkpoint() {
                     return 0
                     ;;
                 --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --preview)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

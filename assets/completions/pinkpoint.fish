@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_pinkpoint_global_optspecs
-    string join \n source= weights= device= cascade= smooth= settings= reset-settings max-fps= max-cpu= run-for= stats= stats-log= h/help V/version
+    string join \n source= weights= device= cascade= smooth= settings= reset-settings send= max-fps= max-cpu= run-for= stats= stats-log= h/help V/version
 end
 
 function __fish_pinkpoint_needs_command
@@ -30,6 +30,7 @@ complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l device -d 'Where th
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l cascade -d 'The face cascade [default: the frontal one that comes with the program]' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l smooth -d 'How much the points are steadied, 0 (off) to 1 [default: as it was last, at first 0.5]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l settings -d 'Keep settings in this file, and not in the user\'s own' -r -F
+complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l send -d 'Send what is seen to another program as well: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual camera), or - for JSON on standard output; may be given several times, and holds for this run' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l max-fps -d 'Take no more than so many frames a second' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l max-cpu -d 'Use no more than about this share of one core, in percent; frames are left out to keep to it' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l run-for -d 'Close the window after so many seconds; settings are neither used nor kept then, unless --settings names a file' -r
@@ -43,7 +44,9 @@ complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "cameras" -d 'Li
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "dataset" -d 'Say what is in a data set, what looks wrong with it, and draw a contact sheet'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "evaluate" -d 'Measure a net against labelled pictures'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "export" -d 'Make a weights file (TorchScript) of a training checkpoint'
+complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "follow" -d 'Follow faces without a window, and tell other programs where they are: a line of JSON a frame on standard output, or whatever --send asks for'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "inspect" -d 'Look into a weights file'
+complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "report" -d 'Write a page about a training run'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "scheme" -d 'List the point schemes, or print one as the JSON that --scheme takes'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "train" -d 'Train a net on labelled pictures'
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -f -a "try-net" -d 'What is tried, and how'
@@ -92,18 +95,30 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l name -d '
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l half -d 'Store numbers in half precision: half the size, nearly the same points'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l json -d 'Print what was written as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -s h -l help -d 'Print help'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l source -d 'Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l send -d 'To whom, instead of standard output: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual camera), or - for standard output; may be given several times' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l weights -d 'The net: a TorchScript file, or the name of a net that comes with the program' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l device -d 'Where the net runs: auto, cpu, cuda or cuda:N' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l smooth -d 'How much the points are steadied, 0 (off) to 1' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l max-fps -d 'Take no more than so many frames a second' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l run-for -d 'End after so many seconds, counted from when the net is loaded' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l fast -d 'Take every frame of a file, as fast as they can be looked at, instead of keeping to its own speed'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l out -l pictures -d 'Write figures to this folder: every convolution\'s filters and, with --image, every layer\'s maps, what the first filters make of the picture, and what a keypoint hangs on' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l image -d 'Picture of a face to run the net on' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l box -d 'The face in the picture, from the brows to the chin, in pixels; the largest face that is found unless given' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l point -d 'Number of the keypoint of which the figures show what it hangs on; the first corner of an eye unless given' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l json -d 'Print what is known as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -s h -l help -d 'Print help'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand report" -l out -d 'Where to write the page [default: report.html in the run\'s folder]' -r -F
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand report" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand scheme" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l data -d 'Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again, and a set that is given twice counts double' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l out -d 'Folder for the run: recipe, checkpoint, metrics, loss curve, weights' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l resume -d 'Go on with this run; only --epochs, --data and --device can be given anew (another device rounds differently)' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l epochs -d 'Passes over the training pictures [default: 3; of naimish 300, of pinkpoint 90]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l device -d 'Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l preview -d 'Open the window on the net while it is trained; its net is renewed every ten seconds. SOURCE as `pinkpoint --source` takes it. Closing the window ends nothing, and the end of training leaves it open' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l scheme -d 'What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them) [default: points.json beside the labels, else by their number and the columns\' names]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l net -d 'The net' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l loss -d 'What is minimised [default: mse; of pinkpoint wing]' -r -f -a "mse\t'Mean squared error'
@@ -139,17 +154,20 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l threads -d
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l validation -d 'Share of the persons held back for validation; 0 trains on all' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l leave-out -d 'File of persons to leave out altogether, one a line; the name of a picture stands for the person on it, or for itself where names do not say who that is; what follows a comma is a note' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l leave-out-pictures -d 'File of single pictures to leave out, one name a line; what follows a comma is a note' -r -F
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l json -d 'Print a JSON object for every step, for other programs, and nothing for people'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand try-net" -l limits -d 'What it may use' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand try-net" -l reading -d 'How its numbers are read' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand try-net" -s h -l help -d 'Print help'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "annotate" -d 'Draw keypoints into photographs and videos, and write them down'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "cameras" -d 'List the cameras that can capture'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "dataset" -d 'Say what is in a data set, what looks wrong with it, and draw a contact sheet'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "evaluate" -d 'Measure a net against labelled pictures'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "export" -d 'Make a weights file (TorchScript) of a training checkpoint'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "inspect" -d 'Look into a weights file'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "scheme" -d 'List the point schemes, or print one as the JSON that --scheme takes'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "train" -d 'Train a net on labelled pictures'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "try-net" -d 'What is tried, and how'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export inspect scheme train try-net help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "annotate" -d 'Draw keypoints into photographs and videos, and write them down'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "cameras" -d 'List the cameras that can capture'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "dataset" -d 'Say what is in a data set, what looks wrong with it, and draw a contact sheet'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "evaluate" -d 'Measure a net against labelled pictures'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "export" -d 'Make a weights file (TorchScript) of a training checkpoint'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "follow" -d 'Follow faces without a window, and tell other programs where they are: a line of JSON a frame on standard output, or whatever --send asks for'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "inspect" -d 'Look into a weights file'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "report" -d 'Write a page about a training run'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "scheme" -d 'List the point schemes, or print one as the JSON that --scheme takes'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "train" -d 'Train a net on labelled pictures'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "try-net" -d 'What is tried, and how'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand help; and not __fish_seen_subcommand_from annotate cameras dataset evaluate export follow inspect report scheme train try-net help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
