@@ -62,7 +62,7 @@ make_tar() {
 # Which package of Debian's a library is from, and where its licence is to be read.
 notice() {
   local package
-  package=$(dpkg-query -S "*/$1" 2>/dev/null | sed -n '1s/:.*//p')
+  package=$(dpkg-query -S "*/$1" 2>/dev/null | sed -n '1s/:.*//p' || true)
   if [ -n "$package" ]; then
     echo "$1: Debian package $package $(dpkg-query -W -f '${source:Package} ${Version}' "$package"), https://sources.debian.org/copyright/license/$(dpkg-query -W -f '${source:Package}' "$package")/"
   else

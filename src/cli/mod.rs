@@ -34,7 +34,7 @@ pub mod dataset;
 pub mod evaluate;
 pub mod export;
 pub mod follow;
-mod following;
+pub mod following;
 pub mod inspect;
 #[cfg(feature = "window")]
 pub mod live;
