@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the packages of this version, in target/package/: a .deb for Debian 12, and a .tar.gz that runs from any folder,
+# Makes the packages of this version, in target/package/: a .deb for Debian 12, and a .tar.xz that runs from any folder,
 # without root, on any x86-64 or aarch64 Linux with glibc 2.36 or newer (Debian 12, Ubuntu 24.04, Fedora 38) and a desktop.
 #
 #   scripts/package.sh [deb] [tar]      both unless told
@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 VERSION=$(sed -n '0,/^version/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 TARGET=${CARGO_TARGET_DIR:-target}
 OUT=$TARGET/package
-# What every desktop has, and has to be its own: C library, graphics, X and Wayland, and what drivers hang on.
-SYSTEM='^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|anl)|lib(stdc\+\+|gcc_s)|lib(GL|EGL|GLX|GLdispatch|OpenGL|GLESv2|gbm|drm|vulkan)|libX.*|libxcb.*|libxkbcommon.*|libwayland.*|libasound|libfontconfig|libfreetype|libexpat|libz|libudev|libsystemd|libdbus-1|libva.*|libvdpau|libOpenCL)\.so.*'
+# What every desktop has, and has to be its own: C library, graphics, X and Wayland, fonts.
+SYSTEM='^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|anl)|lib(stdc\+\+|gcc_s)|lib(GL|EGL|GLX|GLdispatch|OpenGL|GLESv2|gbm|drm|vulkan)|lib(X11|X11-xcb|xcb|xkbcommon|xkbcommon-x11)|libwayland.*|libfontconfig|libfreetype|libexpat|libz)\.so.*'
 
 make_deb() {
   # By xz itself, on all cores: for half a gigabyte the packer takes seven minutes on one.
@@ -54,8 +54,8 @@ make_tar() {
   cp -r assets/completions "$tree/share/pinkpoint/"
   cp README.md SECURITY.md LICENSE "$tree/share/doc/pinkpoint/"
   for library in "$tree"/lib/pinkpoint/*; do notice "$(basename "$library")"; done | sort -u >"$tree/share/doc/pinkpoint/libraries.txt"
-  tar -C "$OUT" --owner=0 --group=0 --sort=name -czf "$OUT/$name.tar.gz.partial" "$name"
-  mv "$OUT/$name.tar.gz.partial" "$OUT/$name.tar.gz"
+  XZ_OPT=-T0 tar -C "$OUT" --owner=0 --group=0 --sort=name -cJf "$OUT/$name.tar.xz.partial" "$name"
+  mv "$OUT/$name.tar.xz.partial" "$OUT/$name.tar.xz"
   rm -rf "$tree"
 }
 

@@ -93,11 +93,11 @@ try_deb() {
 
 try_tar() {
   local root=$WORK/tar package folder
-  package=$(ls "$PACKAGES"/*.tar.gz)
+  package=$(ls "$PACKAGES"/*.tar.xz)
   # No OpenCV: only what a desktop has anyway.
   make_root tar xvfb xauth libgl1 libegl1 libgl1-mesa-dri libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxrandr2 libfontconfig1
-  tar -C "$root/home/visitor" -xzf "$package"
-  folder=$(basename "$package" .tar.gz)
+  tar -C "$root/home/visitor" -xJf "$package"
+  folder=$(basename "$package" .tar.xz)
   ok "unpacked $(basename "$package"), $(du -h "$package" | cut -f1), $(du -sh "$root/home/visitor/$folder" | cut -f1) unpacked"
   use "$root" "./$folder/bin/pinkpoint"
 }
