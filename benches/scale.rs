@@ -16,8 +16,8 @@ use clap::Parser;
 use image::{RgbImage, RgbaImage, imageops};
 use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings},
-    model::{DeviceChoice, catalogue},
-    pipeline::{Pipeline, Recorder, RunFacts, Setup, Stats, USUAL_PATIENCE},
+    model::catalogue,
+    pipeline::{Pipeline, Recorder, RunFacts, Setup, Stats},
     process::process_cpu_time,
     resources::{self, Kind},
     source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
@@ -142,18 +142,10 @@ fn measure(args: &Args, faces: usize, size: (u32, u32), rate: u32, what: String,
         };
         Ok(Box::new(swaying) as Box<dyn Source>)
     };
+    let detector = CascadeDetector::open(CascadeSettings::following()).unwrap();
     let setup = Setup {
-        opener: Box::new(open),
-        wishes: Default::default(),
-        source: SourceSpec::Demo,
-        detector: Box::new(CascadeDetector::open(CascadeSettings::following()).unwrap()),
         weights: Some(catalogue::resolve(&args.weights).unwrap()),
-        reading: None,
-        device: DeviceChoice::Cpu,
-        trial: None,
-        patience: USUAL_PATIENCE,
-        smoothing: Default::default(),
-        limits: Default::default(),
+        ..Setup::new(Box::new(open), SourceSpec::Demo, Box::new(detector))
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     follow(&pipeline, WARM_UP);

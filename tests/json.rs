@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use common::synthetic_set;
+use common::{synthetic_set, train};
 use serde_json::{Value, json};
 
 fn fixture(name: &str) -> PathBuf {
@@ -84,23 +84,8 @@ fn of_annotated_pictures_counts_and_times_are_printed() {
 fn scores_and_what_is_exported_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     synthetic_set(&folder.path().join("data"), 4);
-    let train = [
-        "train",
-        "--data",
-        "data",
-        "--out",
-        "run",
-        "--epochs",
-        "1",
-        "--batch",
-        "4",
-        "--threads",
-        "1",
-    ];
-    Command::cargo_bin("pinkpoint")
-        .unwrap()
-        .args(train)
-        .current_dir(folder.path())
+    let run = folder.path().join("run");
+    Command::from_std(train("--epochs 1 --batch 4", &folder.path().join("data"), &run))
         .assert()
         .success();
     let export = [

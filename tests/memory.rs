@@ -23,8 +23,7 @@ use image::GrayImage;
 use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings, DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Point, Rect},
-    model::DeviceChoice,
-    pipeline::{Pipeline, Setup, USUAL_PATIENCE},
+    pipeline::{Pipeline, Setup},
     source::{self, SourceSpec},
 };
 
@@ -110,17 +109,8 @@ fn allocates_none(detector: Box<dyn FaceDetector>) {
         .iter()
         .collect();
     let setup = Setup {
-        opener: Box::new(source::open_with),
-        wishes: Default::default(),
-        source: SourceSpec::Demo,
-        detector,
         weights: Some(net),
-        reading: None,
-        device: DeviceChoice::Cpu,
-        trial: None,
-        patience: USUAL_PATIENCE,
-        smoothing: Default::default(),
-        limits: Default::default(),
+        ..Setup::new(Box::new(source::open_with), SourceSpec::Demo, detector)
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     pipeline.look_inside(true);

@@ -2,6 +2,8 @@
 //! is wrong.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod common;
+
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -69,12 +71,9 @@ fn five(points: &[Point]) -> Vec<Point> {
 }
 
 fn train(data: &Path, run: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
-    pinkpoint(&["train", "--validation", "0", "--threads", "1", "--data"])
-        .arg(data)
-        .arg("--out")
-        .arg(run)
-        .args(arguments)
-        .assert()
+    let mut command = common::train("--validation 0", data, run);
+    command.args(arguments);
+    Command::from_std(command).assert()
 }
 
 fn contract_of(net: &Path) -> Contract {
@@ -452,24 +451,13 @@ fn sets_of_other_points_cannot_be_mixed_unless_somebody_says_what_they_are() {
         "name,a_first,a_second,tip_x,tip_y,chin_x,chin_y,brow_x,brow_y,ear_x,ear_y\n",
         five,
     );
-    let both = |arguments: &[&str]| {
-        pinkpoint(&[
-            "train",
-            "--epochs",
-            "1",
-            "--validation",
-            "0",
-            "--threads",
-            "1",
-            "--data",
-            "tests/schemes/five",
-        ])
-        .arg("--data")
-        .arg(&own)
-        .arg("--out")
-        .arg(folder.path().join("run"))
-        .args(arguments)
-        .assert()
+    let both = |scheme: &[&str]| {
+        let more = ["--epochs", "1", "--data", own.to_str().unwrap()];
+        train(
+            &here("tests/schemes/five"),
+            &folder.path().join("run"),
+            &[&more, scheme].concat(),
+        )
     };
     both(&[])
         .code(1)

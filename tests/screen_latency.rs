@@ -24,8 +24,7 @@ use image::{GrayImage, Rgba, RgbaImage};
 use pinkpoint::{
     app::{self, Start},
     detect::{DetectError, Detection, FaceDetector},
-    model::DeviceChoice,
-    pipeline::{Setup, USUAL_PATIENCE},
+    pipeline::Setup,
     source::{Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 use screen::{SIZE, Screen, ScreenPixels};
@@ -52,19 +51,11 @@ fn main() {
         let (pixels, done) = (screen.pixels(), done.clone());
         move || watch(&pixels, start, &done)
     });
-    let setup = Setup {
-        opener: Box::new(move |_, _| Ok(Box::new(ClockSource::new(start)))),
-        wishes: Default::default(),
-        source: SourceSpec::Camera(0),
-        detector: Box::new(NoFaces),
-        weights: None,
-        reading: None,
-        device: DeviceChoice::Cpu,
-        trial: None,
-        patience: USUAL_PATIENCE,
-        smoothing: Default::default(),
-        limits: Default::default(),
-    };
+    let setup = Setup::new(
+        Box::new(move |_, _| Ok(Box::new(ClockSource::new(start)))),
+        SourceSpec::Camera(0),
+        Box::new(NoFaces),
+    );
     let mut as_it_is = Start {
         run_for: Some(RUN),
         ..Start::default()

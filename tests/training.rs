@@ -231,34 +231,13 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
     std::fs::write(&list, "Person_1_02.jpg\nphoto_1_02.jpg\n").unwrap();
     let pictures = folder.path().join("pictures.csv");
     std::fs::write(&pictures, "name,why\nPerson_3_06.jpg,blurred\nphoto_3_06.jpg\n\n").unwrap();
-    assert_cmd::Command::cargo_bin("pinkpoint")
-        .unwrap()
-        .args([
-            "train",
-            "--epochs",
-            "1",
-            "--batch",
-            "16",
-            "--threads",
-            "1",
-            "--net",
-            "pinkpoint",
-        ])
-        .args(["--validation", "0", "--leave-out"])
-        .arg(&list)
-        .arg("--leave-out-pictures")
-        .arg(&pictures)
-        .arg("--data")
-        .arg(&data)
-        .arg("--data")
-        .arg(&plain)
-        .arg("--out")
-        .arg(folder.path().join("run"))
-        .assert()
-        .success()
-        .stdout(
-            predicates::str::contains("11 pictures to train on").and(predicates::str::contains("5 left out")),
-        );
+    let options = "--net pinkpoint --epochs 1 --batch 16 --validation 0";
+    let mut command = common::train(options, &data, &folder.path().join("run"));
+    command.arg("--data").arg(&plain).arg("--leave-out").arg(&list);
+    command.arg("--leave-out-pictures").arg(&pictures);
+    assert_cmd::Command::from_std(command).assert().success().stdout(
+        predicates::str::contains("11 pictures to train on").and(predicates::str::contains("5 left out")),
+    );
     let run = Run::open(&folder.path().join("run")).unwrap();
     assert_eq!(run.config().data, [data.clone(), plain.clone()]);
     assert_eq!(run.config().data_name(), "data and plain");
@@ -315,23 +294,9 @@ fn sets_in_another_order_are_no_way_to_go_on() {
 fn an_optimiser_without_weight_decay_needs_no_option_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 4);
-    assert_cmd::Command::cargo_bin("pinkpoint")
-        .unwrap()
-        .args([
-            "train",
-            "--net",
-            "pinkpoint",
-            "--optimiser",
-            "adam",
-            "--epochs",
-            "1",
-        ])
-        .args(["--threads", "1", "--validation", "0", "--data"])
-        .arg(&data)
-        .arg("--out")
-        .arg(folder.path().join("run"))
-        .assert()
-        .success();
+    let options = "--net pinkpoint --optimiser adam --epochs 1 --validation 0";
+    let command = common::train(options, &data, &folder.path().join("run"));
+    assert_cmd::Command::from_std(command).assert().success();
     let run = Run::open(&folder.path().join("run")).unwrap();
     assert_eq!(run.config().weight_decay, 0.0);
 }
@@ -485,28 +450,12 @@ fn what_does_not_match_is_reported_and_not_trained_on() {
         data.join("training/Nobody.jpg"),
     )
     .unwrap();
-    assert_cmd::Command::cargo_bin("pinkpoint")
-        .unwrap()
-        .args([
-            "train",
-            "--epochs",
-            "1",
-            "--validation",
-            "0",
-            "--threads",
-            "1",
-            "--data",
-        ])
-        .arg(&data)
-        .arg("--out")
-        .arg(folder.path().join("run"))
-        .assert()
-        .success()
-        .stdout(
-            predicates::str::contains("5 pictures to train on").and(predicates::str::contains(
-                "pictures without labels: 1; labels without pictures: 1",
-            )),
-        );
+    let command = common::train("--epochs 1 --validation 0", &data, &folder.path().join("run"));
+    assert_cmd::Command::from_std(command).assert().success().stdout(
+        predicates::str::contains("5 pictures to train on").and(predicates::str::contains(
+            "pictures without labels: 1; labels without pictures: 1",
+        )),
+    );
 }
 
 #[test]
@@ -514,20 +463,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 6);
     let run = folder.path().join("run");
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_pinkpoint"))
-        .args([
-            "train",
-            "--epochs",
-            "1000",
-            "--batch",
-            "1",
-            "--threads",
-            "1",
-            "--data",
-        ])
-        .arg(&data)
-        .arg("--out")
-        .arg(&run)
+    let mut child = common::train("--epochs 1000 --batch 1", &data, &run)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()

@@ -29,21 +29,8 @@ fn strange_set(folder: &Path) -> PathBuf {
 }
 
 fn train(data: &Path, run: &Path) -> assert_cmd::Command {
-    let mut command = pinkpoint();
-    command.args([
-        "train",
-        "--net",
-        "pinkpoint",
-        "--epochs",
-        "2",
-        "--batch",
-        "4",
-        "--threads",
-        "1",
-    ]);
-    command.args(["--validation", "0.3", "--device", "cpu"]);
-    command.arg("--data").arg(data).arg("--out").arg(run);
-    command
+    let options = "--net pinkpoint --epochs 2 --batch 4 --validation 0.3 --device cpu";
+    assert_cmd::Command::from_std(common::train(options, data, run))
 }
 
 /// The rows of metrics.csv, by the names of the columns.
@@ -325,23 +312,9 @@ fn programs_are_told_how_it_ended() {
     let folder = tempfile::tempdir().unwrap();
     let data = synthetic_set(&folder.path().join("data"), 8);
     // Steps as large as that end in infinity.
-    let output = pinkpoint()
-        .args([
-            "train",
-            "--json",
-            "--learning-rate",
-            "1e30",
-            "--epochs",
-            "50",
-            "--threads",
-            "1",
-            "--validation",
-            "0",
-        ])
-        .arg("--data")
-        .arg(&data)
-        .arg("--out")
-        .arg(folder.path().join("diverged"))
+    let options = "--json --learning-rate 1e30 --epochs 50 --validation 0";
+    let command = common::train(options, &data, &folder.path().join("diverged"));
+    let output = assert_cmd::Command::from_std(command)
         .assert()
         .code(1)
         .get_output()
@@ -351,21 +324,8 @@ fn programs_are_told_how_it_ended() {
     assert_eq!(last["event"], "failed");
     assert!(last["why"].as_str().unwrap().contains("learning rate"), "{last}");
 
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pinkpoint"))
-        .args([
-            "train",
-            "--json",
-            "--epochs",
-            "1000",
-            "--batch",
-            "1",
-            "--threads",
-            "1",
-            "--data",
-        ])
-        .arg(&data)
-        .arg("--out")
-        .arg(folder.path().join("stopped"))
+    let stopped = folder.path().join("stopped");
+    let mut child = common::train("--json --epochs 1000 --batch 1", &data, &stopped)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -44,23 +44,9 @@ fn interrupt(pid: u32) {
 
 /// A run that does not end by itself.
 fn endless(data: &Path, run: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pinkpoint"));
+    let options = "--net pinkpoint --epochs 100000 --batch 2 --device cpu";
+    let mut command = common::train(options, data, run);
     command
-        .args([
-            "train",
-            "--net",
-            "pinkpoint",
-            "--epochs",
-            "100000",
-            "--batch",
-            "2",
-            "--threads",
-            "1",
-        ])
-        .args(["--device", "cpu", "--data"])
-        .arg(data)
-        .arg("--out")
-        .arg(run)
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR")
         .env_remove("CLICOLOR_FORCE")

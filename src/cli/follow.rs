@@ -21,7 +21,7 @@ use crate::{
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     model::{DeviceChoice, Trial, catalogue},
     overlay::Style,
-    pipeline::{Event, Limits, Opener, Pipeline, Role, Sending, Setup, Taken, USUAL_PATIENCE},
+    pipeline::{Event, Limits, Opener, Pipeline, Role, Sending, Setup, Taken},
     send::{self, Target},
     source::{self, SourceInfo, SourceSpec},
 };
@@ -128,13 +128,9 @@ fn setup(args: &FollowArgs, weights: PathBuf, opens: Receiver<()>) -> anyhow::Re
         let _ = opens.recv();
         source::open_with(spec, wishes)
     });
+    let detector = CascadeDetector::open(CascadeSettings::following())?;
     Ok(Setup {
-        opener,
-        source: args.source.clone(),
-        wishes: Default::default(),
-        detector: Box::new(CascadeDetector::open(CascadeSettings::following())?),
         weights: Some(weights),
-        reading: None,
         device: args.device,
         trial: Some(Arc::new(Trial::of_this_program()?)),
         smoothing: Strength::new(args.smooth),
@@ -142,7 +138,7 @@ fn setup(args: &FollowArgs, weights: PathBuf, opens: Receiver<()>) -> anyhow::Re
             fps: args.max_fps,
             cpu: None,
         },
-        patience: USUAL_PATIENCE,
+        ..Setup::new(opener, args.source.clone(), Box::new(detector))
     })
 }
 

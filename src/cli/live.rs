@@ -14,7 +14,7 @@ use crate::{
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     files, log,
     model::{DeviceChoice, Trial, catalogue},
-    pipeline::{Limits, Setup, USUAL_PATIENCE},
+    pipeline::{Limits, Setup},
     send::Target,
     source::{self, SourceSpec},
 };
@@ -108,20 +108,17 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     })?;
     let is_file = matches!(source, SourceSpec::File(_));
     let setup = Setup {
-        opener: Box::new(source::open_with),
-        source,
         wishes: start.settings.cameras.clone(),
-        detector: Box::new(detector),
         reading: start.settings.reading(&weights),
         weights: Some(weights),
         device: args.device,
         trial: Some(Arc::new(Trial::of_this_program()?)),
-        patience: USUAL_PATIENCE,
         smoothing: Strength::new(start.settings.smoothing),
         limits: Limits {
             fps: args.max_fps,
             cpu: args.max_cpu.map(|percent| percent / 100.0),
         },
+        ..Setup::new(Box::new(source::open_with), source, Box::new(detector))
     };
     start.log_file = kept_log(args.run_for.is_some());
     let outcome = app::run(setup, start)?;

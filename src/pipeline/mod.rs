@@ -30,6 +30,7 @@ mod pace;
 mod recycle;
 mod scene;
 mod send;
+mod setup;
 mod silence;
 mod slot;
 #[cfg(test)]
@@ -64,6 +65,7 @@ pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
 pub use scene::{Compared, Layer, NetInfo, Scene, Searched, StageTimes};
 pub use send::{SendState, Sending};
+pub use setup::Setup;
 pub use slot::{Slot, Taken};
 pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
 pub use study::{FilterId, Finding, Response, Study, Studying, Why};
@@ -71,10 +73,9 @@ pub use verify::verified;
 pub use watch::USUAL_PATIENCE;
 
 use crate::{
-    detect::FaceDetector,
     frame::Frame,
     geometry::Point,
-    model::{DeviceChoice, Reading, Trial},
+    model::Reading,
     source::{CameraWishes, SourceSpec},
     worker::{self, Pulse},
 };
@@ -92,32 +93,6 @@ const WAITING_TO_BE_SAVED: usize = 16;
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(4);
 /// How often it is looked whether such a thread has ended.
 const GLANCE: Duration = Duration::from_millis(5);
-
-/// What a pipeline is made of.
-pub struct Setup {
-    /// Opens sources.
-    pub opener: Opener,
-    /// The first source.
-    pub source: SourceSpec,
-    /// What is asked of cameras.
-    pub wishes: CameraWishes,
-    /// Finds faces.
-    pub detector: Box<dyn FaceDetector>,
-    /// The first net; without one there are boxes and no points.
-    pub weights: Option<PathBuf>,
-    /// How its numbers are read, where its file does not say so; `None` is as the course's.
-    pub reading: Option<Reading>,
-    /// Where nets run.
-    pub device: DeviceChoice,
-    /// What nets have to pass before they run; without it, they just run.
-    pub trial: Option<Arc<Trial>>,
-    /// How much points are smoothed at first.
-    pub smoothing: Strength,
-    /// What it may use.
-    pub limits: Limits,
-    /// How long a stage may take for one thing before it is told to hang; [`USUAL_PATIENCE`] in the program.
-    pub patience: Duration,
-}
 
 /// The running threads. Dropping it stops and joins them.
 pub struct Pipeline {

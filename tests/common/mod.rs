@@ -1,10 +1,14 @@
-//! Data sets made up for tests: no faces, but pictures whose keypoints can be learnt from them.
+//! Data sets made up for tests, whose keypoints can be learnt from pictures without faces; and the command that trains on them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use image::{Rgb, RgbImage};
 
 /// Writes a set of `count` training pictures (two per person) and two test pictures into `folder`, and gives it back.
+#[allow(dead_code, reason = "one test has sets of its own")]
 pub fn synthetic_set(folder: &Path, count: usize) -> PathBuf {
     for (labels, pictures, count) in [
         ("training_frames_keypoints.csv", "training", count),
@@ -44,4 +48,17 @@ pub fn synthetic_set(folder: &Path, count: usize) -> PathBuf {
         std::fs::write(folder.join(labels), csv).unwrap();
     }
     folder.to_path_buf()
+}
+
+/// `pinkpoint train` of `data` into the folder `run`, in one thread, with options as one writes them.
+#[allow(dead_code, reason = "not every test trains")]
+pub fn train(options: &str, data: &Path, run: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pinkpoint"));
+    command
+        .args(["train", "--threads", "1", "--data"])
+        .arg(data)
+        .arg("--out")
+        .arg(run)
+        .args(options.split_whitespace());
+    command
 }

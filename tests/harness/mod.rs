@@ -15,8 +15,8 @@ use pinkpoint::{
     app::{Start, Window},
     detect::{CascadeDetector, CascadeSettings, DetectError, Detection, FaceDetector},
     geometry::{FaceBox, Rect},
-    model::{DeviceChoice, catalogue},
-    pipeline::{Opener, Pipeline, Setup, USUAL_PATIENCE},
+    model::catalogue,
+    pipeline::{Opener, Pipeline, Setup},
     source::{
         self, CameraFacts, CameraWish, CameraWishes, Control, ControlKind, Grab, PixelFormat, Source,
         SourceError, SourceInfo, SourceSpec,
@@ -294,17 +294,9 @@ pub fn window_drawn(
     look: Look,
 ) -> Harness<'static, Window> {
     let setup = Setup {
-        opener,
         wishes: start.settings.cameras.clone(),
-        source,
-        detector: Box::new(Faces(faces)),
         weights: Some(net.to_path_buf()),
-        reading: None,
-        device: DeviceChoice::Cpu,
-        trial: None,
-        patience: USUAL_PATIENCE,
-        smoothing: Default::default(),
-        limits: Default::default(),
+        ..Setup::new(opener, source, Box::new(Faces(faces)))
     };
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     let show = |ui: &mut egui::Ui, window: &mut Window| {

@@ -14,8 +14,7 @@ use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
     face::Face,
     geometry::{FaceBox, Rect},
-    model::DeviceChoice,
-    pipeline::{Pipeline, Setup, USUAL_PATIENCE},
+    pipeline::{Pipeline, Setup},
     source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 
@@ -154,19 +153,7 @@ impl Script {
             let (script, given) = (script.clone(), 0);
             Ok(Box::new(ScriptedSource { script, info, given }) as Box<dyn Source>)
         };
-        Setup {
-            opener: Box::new(open),
-            wishes: Default::default(),
-            source: SourceSpec::Camera(0),
-            detector: Box::new(detector),
-            weights: None,
-            reading: None,
-            device: DeviceChoice::Cpu,
-            trial: None,
-            patience: USUAL_PATIENCE,
-            smoothing: Default::default(),
-            limits: Default::default(),
-        }
+        Setup::new(Box::new(open), SourceSpec::Camera(0), Box::new(detector))
     }
 
     #[allow(dead_code, reason = "not every test begins so")]
