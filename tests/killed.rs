@@ -20,7 +20,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, atomic::AtomicBool},
+    sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
 
@@ -30,13 +30,13 @@ use pinkpoint::{
     keypoints::PointScheme,
     model::{Contract, archive},
     network::{Architecture, export},
-    pipeline::{Event, Pipeline, Recording, Setup},
+    pipeline::{Event, Recording},
     source::{self, SourceSpec},
     train::{Run, TrainConfig},
 };
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use script::{OneFace, Script, until};
+use script::{OneFace, Script, start, until};
 use tch::{Device, Tensor, nn};
 
 /// Names the work that this process is to do until it is killed.
@@ -100,10 +100,6 @@ fn kill(mut child: Child, random: &mut Pcg64) -> bool {
 fn say_that_it_writes() {
     println!("writes");
     std::io::stdout().flush().unwrap();
-}
-
-fn start(setup: Setup) -> Pipeline {
-    Pipeline::start(setup, Arc::new(|| ())).unwrap()
 }
 
 /// Records short films and tables over and over.

@@ -8,17 +8,13 @@
 
 mod script;
 
-use std::{collections::BTreeMap, net::UdpSocket, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::UdpSocket, path::PathBuf, time::Duration};
 
 use pinkpoint::{
-    pipeline::{Event, Pipeline, SendState, Sending, Setup},
+    pipeline::{Event, Pipeline, SendState, Sending},
     send::{FrameMessage, Target},
 };
-use script::{OneFace, Script, until};
-
-fn start(setup: Setup) -> Pipeline {
-    Pipeline::start(setup, Arc::new(|| ())).unwrap()
-}
+use script::{OneFace, Script, start, until};
 
 /// What runs `script` with a net that sees a face wherever it looks.
 fn with_net(script: &Script) -> Pipeline {

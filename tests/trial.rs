@@ -14,13 +14,13 @@ use pinkpoint::{
         Archive, ModelError, Trial, archive, catalogue,
         trial::{Limits, SUBCOMMAND},
     },
-    pipeline::{Event, Pipeline, Setup},
+    pipeline::{Event, Pipeline},
 };
 use tempfile::TempDir;
 mod nets;
 mod script;
 use nets::{entries, steady, zipped};
-use script::{OneFace, Script, until};
+use script::{OneFace, Script, start, until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pinkpoint");
 
@@ -48,10 +48,6 @@ fn hostile(folder: &TempDir, lines: &str) -> PathBuf {
 
 fn try_net(path: &Path, limits: Limits) -> Result<(), ModelError> {
     Trial::new(PROGRAM.into(), None, limits).pass(path, &whole(path), None)
-}
-
-fn start(setup: Setup) -> Pipeline {
-    Pipeline::start(setup, Arc::new(|| {})).unwrap()
 }
 
 fn whole(path: &Path) -> Archive {

@@ -19,11 +19,7 @@ use pinkpoint::{
     pipeline::{Event, Pipeline, Recording, Setup, Wake},
     source::{CameraWishes, Source, SourceError, SourceSpec},
 };
-use script::{OneFace, Script, until};
-
-fn start(setup: Setup) -> Pipeline {
-    Pipeline::start(setup, Arc::new(|| ())).unwrap()
-}
+use script::{OneFace, Script, next_event, start, until};
 
 fn net() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/steady-64.pt")
@@ -33,10 +29,6 @@ fn setup(script: &Script) -> Setup {
     let mut setup = script.setup(OneFace::default());
     setup.weights = Some(net());
     setup
-}
-
-fn next_event<T>(pipeline: &Pipeline, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
-    until(|| pipeline.events().find_map(&mut wanted))
 }
 
 /// Waits for a scene with a face.
@@ -85,7 +77,7 @@ fn a_detector_that_panics_searches_the_next_picture() {
     let mut setup = setup(&Script::camera());
     setup.detector = Box::new(PanicsAtFirst(AtomicU64::new(0), OneFace::default()));
     let pipeline = start(setup);
-    restarted(&pipeline, "detect");
+    restarted(&pipeline, "Finding faces");
     face(&pipeline);
 }
 
@@ -102,7 +94,7 @@ fn a_source_that_panics_is_opened_again() {
         },
     );
     let pipeline = start(setup);
-    restarted(&pipeline, "capture");
+    restarted(&pipeline, "The source");
     face(&pipeline);
     assert_eq!(opened.load(Ordering::Relaxed), 2);
 }
@@ -123,7 +115,7 @@ fn the_net_and_what_is_recorded_outlive_a_panic_beside_them() {
     // It wakes the window when it takes over a net.
     armed.store(true, Ordering::Relaxed);
     pipeline.load_weights(net(), None);
-    restarted(&pipeline, "infer");
+    restarted(&pipeline, "Finding keypoints");
     face(&pipeline);
     assert!(pipeline.stop_recording());
     let files = next_event(&pipeline, |event| match event {

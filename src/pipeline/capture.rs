@@ -148,6 +148,7 @@ impl Capture {
     pub(super) fn run(&mut self, spec: &mut SourceSpec) {
         // What to go back to when a file that was asked for cannot be used.
         let mut played = None;
+        self.pulse.works();
         loop {
             match self.serve(spec, &mut played) {
                 Left::Stop => return,
@@ -301,17 +302,28 @@ impl Capture {
                         }
                         pace = Pace::default();
                     }
-                    while self.playback.every_frame && !live && self.frames.is_full() {
+                    while self.playback.every_frame
+                        && !live
+                        && self.playback.seek.is_none()
+                        && self.frames.is_full()
+                    {
                         if let Some(left) = self.wait(GLANCE_AT_SLOT, true) {
                             return left;
                         }
+                    }
+                    if self.playback.seek.is_some() {
+                        // Another place is wanted by now.
+                        source.take_back(grab.picture);
+                        continue;
                     }
                     given += 1;
                     if live && given == 1 {
                         tracing::debug!(opening = self.openings, "first picture");
                     }
-                    self.playback.step = false;
-                    if live || self.is_granted() {
+                    // Limits are no reason not to show what was asked for, or the only picture that there is.
+                    let must_be_shown =
+                        std::mem::take(&mut self.playback.step) || source.info().frame_count == Some(1);
+                    if live || self.is_granted() || must_be_shown {
                         self.give(grab.picture, grab.source_time);
                     } else {
                         source.take_back(grab.picture);
@@ -360,7 +372,7 @@ impl Capture {
                 // Told once, though it is met in every round.
                 Err(SourceError::Picture(error)) if told.insert(error.to_string()) => {
                     self.events.send(Event::StageFailed {
-                        stage: "reading a picture",
+                        stage: "Reading a picture",
                         why: error.to_string(),
                     });
                 }

@@ -14,7 +14,7 @@ use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
     face::Face,
     geometry::{FaceBox, Rect},
-    pipeline::{Pipeline, Setup},
+    pipeline::{Event, Pipeline, Scene, Setup},
     source::{CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec},
 };
 
@@ -34,6 +34,22 @@ pub fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "nothing came");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+#[allow(dead_code, reason = "one test watches how it is woken")]
+pub fn start(setup: Setup) -> Pipeline {
+    Pipeline::start(setup, Arc::new(|| ())).unwrap()
+}
+
+#[allow(dead_code, reason = "not every test looks at scenes")]
+pub fn next_scene(pipeline: &Pipeline) -> Arc<Scene> {
+    until(|| pipeline.newest_scene())
+}
+
+/// What `wanted` makes of the next event of which it makes something.
+#[allow(dead_code, reason = "not every test looks at events")]
+pub fn next_event<T>(pipeline: &Pipeline, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
+    until(|| pipeline.events().find_map(&mut wanted))
 }
 
 /// A picture that carries `number` in its first row, one bit a pixel, and is evenly grey below, as [`grey_of`] says.
@@ -158,7 +174,7 @@ impl Script {
 
     #[allow(dead_code, reason = "not every test begins so")]
     pub fn start(&self) -> Pipeline {
-        super::start(self.setup(OneFace::default()))
+        start(self.setup(OneFace::default()))
     }
 }
 
