@@ -17,15 +17,11 @@ use std::{
 use pinkpoint::{
     overlay::Style,
     picture,
-    pipeline::{Event, Pipeline, Recording, Scene, Setup, Snapshot},
+    pipeline::{Event, Pipeline, Recording, Scene, Snapshot},
     record::VideoFile,
     source::{self, SourceSpec},
 };
-use script::{OneFace, Script, number_in, picture_of, until};
-
-fn start(setup: Setup) -> Pipeline {
-    Pipeline::start(setup, Arc::new(|| ())).unwrap()
-}
+use script::{OneFace, Script, number_in, picture_of, start, until};
 
 /// A recording of the test's own pictures, looked at by a net that sees a face wherever it looks.
 fn watched(pictures: u64) -> Pipeline {
@@ -212,4 +208,44 @@ fn a_snapshot_is_the_picture_the_drawing_and_the_points() {
     };
     pipeline.snapshot(scene, nowhere);
     assert!(saved(&pipeline).unwrap_err().contains("folder.png"));
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let pipeline = watched(1000);
+    let scene = with_a_face(&pipeline);
+    assert!(pipeline.record(Recording {
+        video: Some((file("seen.mkv"), None)),
+        fps: None,
+        keypoints: Some(file("no/such/folder.csv")),
+        source: String::new(),
+    }));
+    // Ended before or after the first of its frames is written.
+    assert!(pipeline.stop_recording());
+    assert!(pipeline.snapshot(
+        scene,
+        Snapshot {
+            plain: file("a.png"),
+            drawn: file("a.points.png"),
+            keypoints: file("a.jsonl"),
+            style: Style::default(),
+            source: String::new(),
+        }
+    ));
+    let (files, about) = match saved(&pipeline) {
+        Err(why) => {
+            assert!(why.contains("folder.csv"), "{why}");
+            saved(&pipeline).unwrap()
+        }
+        // No frame came in time.
+        Ok((files, _)) if files.is_empty() => saved(&pipeline).unwrap(),
+        Ok(other) => other,
+    };
+    assert_eq!(
+        (files.len(), &about[..]),
+        (3, "Snapshot"),
+        "nothing is told twice"
+    );
 }

@@ -34,7 +34,7 @@ const USUAL_RATE: f64 = 30.0;
 /// What is to be recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
-    /// A video, `.mkv` or `.mp4`, with what is drawn over it; its rate, where the source announces one.
+    /// A video, `.mkv` or `.mp4`, with what is drawn over it.
     pub video: Option<(PathBuf, Option<Style>)>,
     /// The rate that the source announces.
     pub fps: Option<f64>,
@@ -42,18 +42,6 @@ pub struct Recording {
     pub keypoints: Option<PathBuf>,
     /// What rows of keypoints name as their source.
     pub source: String,
-}
-
-impl Recording {
-    /// One of nothing.
-    fn nothing() -> Self {
-        Self {
-            video: None,
-            fps: None,
-            keypoints: None,
-            source: String::new(),
-        }
-    }
 }
 
 /// Where the parts of a snapshot go: pictures `.png`, keypoints `.csv` or `.jsonl`.
@@ -91,12 +79,10 @@ impl Output {
     /// Runs until nobody can ask for anything any more; a recording is ended then.
     pub(super) fn run(&self, tape: &mut Option<Tape>) {
         if let Some(broken) = tape.take() {
-            self.events.send(Event::SaveFailed {
-                why: "the recording was ended by an error in the program; what was written before is kept"
-                    .into(),
-                recording: true,
-            });
-            self.end(Some(broken));
+            self.end(
+                broken,
+                Some("the recording was ended by an error in the program".into()),
+            );
         }
         enum Next {
             Command(Command),
@@ -117,22 +103,27 @@ impl Output {
                 Next::End => break,
             }
         }
-        self.end(tape.take());
+        if let Some(tape) = tape.take() {
+            self.end(tape, None);
+        }
     }
 
     fn obey(&self, command: Command, tape: &mut Option<Tape>) {
         match command {
             Command::Record(recording) => {
-                if tape.is_some() {
-                    self.end(tape.take());
+                if let Some(before) = tape.take() {
+                    self.end(before, None);
                 }
                 self.valve.left_out.store(0, Ordering::Relaxed);
                 *tape = Some(Tape::new(recording));
                 self.valve.open.store(true, Ordering::Relaxed);
             }
-            Command::Stop => self.end(Some(
-                tape.take().unwrap_or_else(|| Tape::new(Recording::nothing())),
-            )),
+            // Where there is none any more, it was told how it ended.
+            Command::Stop => {
+                if let Some(tape) = tape.take() {
+                    self.end(tape, None);
+                }
+            }
             Command::Snapshot(scene, snapshot) => {
                 let files = vec![
                     snapshot.plain.clone(),
@@ -156,42 +147,65 @@ impl Output {
     }
 
     fn write(&self, tape: &mut Option<Tape>, scene: &Arc<Scene>) {
-        if let Some(Err(error)) = tape.as_mut().map(|tape| tape.write(scene)) {
-            self.events.send(Event::SaveFailed {
-                why: error.to_string(),
-                recording: true,
-            });
-            self.end(tape.take());
+        if let Some(mut under_way) = tape.take() {
+            match under_way.write(scene) {
+                Ok(()) => *tape = Some(under_way),
+                Err(error) => self.end(under_way, Some(error.to_string())),
+            }
         }
     }
 
-    /// Ends a recording, and tells where it is.
-    fn end(&self, tape: Option<Tape>) {
+    /// Ends a recording, for the reason why it cannot go on where there is one, and tells where it is or what went wrong: once.
+    fn end(&self, mut tape: Tape, mut failed: Option<String>) {
         self.valve.open.store(false, Ordering::Relaxed);
-        let Some(mut tape) = tape else { return };
         // What waits is of before the end, and is recorded; what comes later is not offered any more.
-        while let Ok(scene) = self.scenes.try_recv() {
-            if tape.write(&scene).is_err() {
-                break;
+        for scene in self.scenes.try_iter() {
+            if failed.is_none() {
+                failed = tape.write(&scene).err().map(|error| error.to_string());
             }
         }
         let left_out = self.valve.left_out.load(Ordering::Relaxed);
-        let event = match tape.finish() {
-            Ok((files, frames)) => Event::Saved {
+        let Finished {
+            files,
+            frames,
+            troubles,
+        } = tape.finish();
+        let mut troubles: Vec<String> = failed.into_iter().chain(troubles).collect();
+        // A full disk is the reason for both.
+        troubles.dedup();
+        self.events.send(if troubles.is_empty() {
+            Event::Saved {
                 files,
                 about: match left_out {
                     0 => format!("Recording of {frames} frames"),
                     _ => format!("Recording of {frames} frames; {left_out} more came too fast to be written"),
                 },
                 recording: true,
-            },
-            Err(error) => Event::SaveFailed {
-                why: error.to_string(),
+            }
+        } else {
+            let kept: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let kept = match &kept[..] {
+                [] => String::new(),
+                kept => format!(
+                    "; {frames} frames were written before, and are kept: {}",
+                    kept.join(", ")
+                ),
+            };
+            Event::SaveFailed {
+                why: troubles.join("; ") + &kept,
                 recording: true,
-            },
-        };
-        self.events.send(event);
+            }
+        });
     }
+}
+
+/// What is left of a recording.
+struct Finished {
+    /// Files that can be read.
+    files: Vec<PathBuf>,
+    frames: u64,
+    /// What is wrong with others.
+    troubles: Vec<String>,
 }
 
 /// A recording under way. Its files begin with the first scene, whose size and points they take.
@@ -199,7 +213,7 @@ pub(super) struct Tape {
     recording: Recording,
     video: Option<VideoFile>,
     keypoints: Option<(KeypointRows, KeypointWriter)>,
-    /// Position in the source of the first scene, and which opening of a source it is of.
+    /// Which opening of a source the last scenes are of, and the position in it that is at `offset` of the recording.
     began: Option<(u64, Duration)>,
     /// Position at which the scenes of this opening begin in the recording.
     offset: Duration,
@@ -331,21 +345,24 @@ impl Tape {
         Ok(())
     }
 
-    /// Ends the files; which they are, and how many frames are in them.
-    fn finish(self) -> Result<(Vec<PathBuf>, u64), RecordError> {
-        let mut files = Vec::new();
-        // What is wrong with one of them does not spoil the other.
-        let mut outcome = Ok(());
-        if let (Some(video), Some((path, _))) = (self.video, self.recording.video) {
-            outcome = video.finish();
-            files.push(path);
+    /// Ends the files. What is wrong with one of them does not spoil the other.
+    fn finish(self) -> Finished {
+        let video = self.video.zip(self.recording.video);
+        let video = video.map(|(video, (path, _))| (path, video.finish()));
+        let keypoints = self.keypoints.zip(self.recording.keypoints);
+        let keypoints = keypoints.map(|((_, writer), path)| (path, writer.finish()));
+        let mut finished = Finished {
+            files: Vec::new(),
+            frames: self.frames,
+            troubles: Vec::new(),
+        };
+        for (path, outcome) in video.into_iter().chain(keypoints) {
+            match outcome {
+                Ok(()) => finished.files.push(path),
+                Err(error) => finished.troubles.push(error.to_string()),
+            }
         }
-        if let (Some((_, writer)), Some(path)) = (self.keypoints, self.recording.keypoints) {
-            let finished = writer.finish();
-            outcome = outcome.and(finished);
-            files.push(path);
-        }
-        outcome.map(|()| (files, self.frames))
+        finished
     }
 }
 
