@@ -13,7 +13,7 @@ pub struct Frame {
     pub sequence: u64,
     /// Which opening of a source it is from, counted from 1: pictures of different ones have nothing to do with each other.
     pub opening: u64,
-    /// When the picture reached this program; ages and latencies count from here.
+    /// When the picture was given to the other stages: decoded, and of a recording, when it was due. Ages and latencies count from here.
     pub captured_at: Instant,
     /// Position in the source: presentation time of a video, time since opening of a camera.
     pub source_time: Duration,

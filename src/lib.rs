@@ -36,7 +36,7 @@
 //! train ──> { dataset, transform, network, model, evaluate, look, record }        network ──> { model, transform }
 //! { detect, dataset } ──> transform        look ──> model        record ──> evaluate        cli ──> anything
 //! report ──> { train, evaluate, model, look, record }
-//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process, text, worker }
+//! everything ──> { geometry, keypoints, face, frame, overlay, picture, files, font, resources, process, text, log, worker }
 //! ```
 //!
 //! Arrows are all the arrows there are. `app` is the only room that knows egui; `source`, `detect`, `transform` and

@@ -24,7 +24,10 @@ static FILE: OnceLock<Mutex<File>> = OnceLock::new();
 
 /// Begins to log; to be called once, at the start.
 pub fn start() {
-    let wanted = |usual: &str| EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let asked_for = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let misread = asked_for.as_ref().and_then(|text| EnvFilter::try_new(text).err());
+    let asked_for = asked_for.filter(|_| misread.is_none());
+    let wanted = |usual: &str| EnvFilter::new(asked_for.as_deref().unwrap_or(usual));
     let on_stderr = fmt::layer()
         .with_writer(io::stderr)
         .with_filter(wanted(ON_STDERR));
@@ -36,6 +39,9 @@ pub fn start() {
         .with(on_stderr)
         .with(in_file)
         .init();
+    if let Some(error) = misread {
+        tracing::warn!("{} is left out: {error}", EnvFilter::DEFAULT_ENV);
+    }
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         // A file that cannot be written to any more is no reason to say nothing at all.

@@ -27,6 +27,11 @@ impl Beside {
         }
     }
 
+    /// Gives the net up; another one may come.
+    pub(super) fn let_go(&mut self) -> Option<Arc<NetInfo>> {
+        self.net.take().map(|(_, net)| net)
+    }
+
     /// See [`Self::want`].
     pub(super) fn is_wanted(&self) -> bool {
         self.wanted

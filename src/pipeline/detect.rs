@@ -7,10 +7,11 @@ use std::{
 
 use image::GrayImage;
 
-use super::scene::Searched;
 use super::{
     events::{Event, EventSender},
+    scene::Searched,
     slot::{Slot, Taken},
+    stages::DETECT,
 };
 use crate::{
     detect::{CascadeDetector, CascadeSettings, DetectError, Detection, EyeFinder, FaceDetector, Search},
@@ -51,7 +52,6 @@ pub(super) struct Found {
 }
 
 /// What is used in place of the usual detector, and beside it.
-#[derive(Default)]
 struct Chosen {
     by_hand: Option<CascadeDetector>,
     eyes: Option<EyeFinder>,
@@ -68,6 +68,8 @@ pub(super) struct Detect {
     pub(super) pulse: Pulse,
     /// The search that is being done.
     pub(super) under_way: Option<u64>,
+    /// How to search.
+    pub(super) how: Searching,
 }
 
 /// However the thread ends, nobody waits for it any more.
@@ -85,23 +87,23 @@ impl Detect {
             self.give(number, Vec::new(), Vec::new(), Duration::ZERO);
         }
         let mut failing = false;
-        let mut chosen = Chosen::default();
+        let mut chosen = self.chosen();
         loop {
             let Wanted { grey, search, number } = match self.pulse.rests(|| self.wanted.take(PATIENCE)) {
                 Taken::Value(wanted) => wanted,
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             };
-            if let Some(searching) = self.searching.take_now() {
-                chosen = self.chosen(&searching);
-            }
             self.under_way = Some(number);
+            if let Some(how) = self.searching.take_now() {
+                self.how = how;
+                chosen = self.chosen();
+            }
             let start = Instant::now();
             let searched = match &mut chosen.by_hand {
                 Some(detector) => detector.detect(&grey),
                 None => self.detector.search(&grey, &search),
             };
-            let cost = start.elapsed();
             let looked = searched.and_then(|faces| {
                 let eyes = match &mut chosen.eyes {
                     Some(finder) => finder.eyes(&grey, &faces)?,
@@ -109,6 +111,7 @@ impl Detect {
                 };
                 Ok((faces, eyes))
             });
+            let cost = start.elapsed();
             let (faces, eyes) = match looked {
                 Ok(looked) => {
                     failing = false;
@@ -143,10 +146,10 @@ impl Detect {
     }
 
     /// The detectors that the user wishes for; without one that cannot be loaded it goes on as usual.
-    fn chosen(&self, searching: &Searching) -> Chosen {
+    fn chosen(&self) -> Chosen {
         let told = |error| self.fail(&error);
-        let by_hand = searching.by_hand.clone().map(CascadeDetector::open);
-        let eyes = searching.eyes.then(EyeFinder::open);
+        let by_hand = self.how.by_hand.clone().map(CascadeDetector::open);
+        let eyes = self.how.eyes.then(EyeFinder::open);
         Chosen {
             by_hand: by_hand.and_then(|opened| opened.map_err(told).ok()),
             eyes: eyes.and_then(|opened| opened.map_err(told).ok()),
@@ -155,7 +158,7 @@ impl Detect {
 
     fn fail(&self, error: &DetectError) {
         self.events.send(Event::StageFailed {
-            stage: "finding faces",
+            stage: DETECT.what,
             why: error.to_string(),
         });
     }

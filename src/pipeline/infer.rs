@@ -20,12 +20,13 @@ use super::{
     scene::{Compared, NetInfo, Scene, StageTimes},
     silence::Silence,
     slot::{Slot, Taken},
+    stages::INFER,
     study::{StudiedFace, Studying, WantedStudy},
     tap::Tap,
     weights::LoadedNet,
 };
 use crate::{
-    detect::{Planner, Search, smooth::Strength, track::Need},
+    detect::{Search, smooth::Strength, track::Need},
     frame::Frame,
     geometry::Point,
     model::{KeypointModel, Reading},
@@ -96,30 +97,29 @@ impl Infer {
     pub(super) fn run(&self, state: &mut State) {
         // No gradients are needed, and recording them costs time and memory.
         let _no_grad = tch::no_grad_guard();
-        if let Some(net) = state.begin_work(Instant::now()) {
+        for (net, role) in state.begin_work(Instant::now()) {
             self.events.send(Event::WeightsFailed {
                 path: net.path.clone(),
                 why: format!(
                     "the net made the program fail again and again; load another one: {}",
                     net.path.display()
                 ),
-                role: Role::Shown,
+                role,
             });
         }
-        let mut last: Option<Arc<Frame>> = None;
         loop {
             let mut changed = self.obey(state);
             changed |= self.swap_net(state);
             changed |= self.swap_compared(state);
             match self.pulse.rests(|| self.frames.take(PATIENCE)) {
-                Taken::Value(frame) => last = Some(frame),
+                Taken::Value(frame) => state.last = Some(frame),
                 // A still picture is looked at again when something was found in it, and for a while when nobody was.
-                Taken::Nothing if changed || self.found.is_full() || state.keeps_looking() => {}
+                Taken::Nothing if changed || self.has_found(state) || state.keeps_looking() => {}
                 Taken::Nothing => continue,
                 Taken::Closed => return,
             }
-            if let Some(frame) = &last {
-                let scene = Arc::new(self.scene(state, frame));
+            if let Some(frame) = state.last.clone() {
+                let scene = Arc::new(self.scene(state, &frame));
                 self.have_studied(state, &scene);
                 // Where every frame is wanted, that may wait for whoever takes them.
                 self.pulse
@@ -128,6 +128,11 @@ impl Infer {
                 self.warm_up(state);
             }
         }
+    }
+
+    /// Whether a search has found something that the net can look at.
+    fn has_found(&self, state: &State) -> bool {
+        state.net.is_some() && self.found.is_full()
     }
 
     /// Has a scene studied, as far as anything is.
@@ -182,7 +187,7 @@ impl Infer {
                         follower.set_strength(strength);
                     }
                 }
-                Command::SearchAnew => (state.planner, state.started) = (Planner::default(), Instant::now()),
+                Command::SearchAnew => state.search_anew(),
                 Command::ReadAs(reading) => self.read_as(state, reading),
                 Command::Compare(on) => state.beside.want(on),
                 Command::ChooseFace(id) => state.chosen = Some(id),
@@ -217,7 +222,7 @@ impl Infer {
                 });
             }
             Err(error) => self.events.send(Event::StageFailed {
-                stage: "reading the net",
+                stage: "Reading the net",
                 why: error.to_string(),
             }),
         }
@@ -303,6 +308,10 @@ impl Infer {
                 sight
             }
             Err(why) => {
+                if let Some((follower, _)) = &mut state.net {
+                    // Not to be counted with the next frame.
+                    follower.fitter().take_times();
+                }
                 self.fail(state, why);
                 None
             }
@@ -438,7 +447,7 @@ impl Infer {
     fn fail(&self, state: &mut State, why: String) {
         if !std::mem::replace(&mut state.failing, true) {
             self.events.send(Event::StageFailed {
-                stage: "finding keypoints",
+                stage: INFER.what,
                 why,
             });
         }
@@ -463,7 +472,7 @@ mod tests {
         detect::{DetectError, Detection, FaceDetector},
         geometry::{FaceBox, Rect},
         model::{DeviceChoice, KeypointModel, archive},
-        pipeline::detect::Detect,
+        pipeline::detect::{Detect, Searching},
     };
     use image::RgbaImage;
     use std::{path::PathBuf, thread::JoinHandle};
@@ -504,6 +513,7 @@ mod tests {
             detector: Box::new(OneFace),
             pulse: Pulse::default(),
             under_way: None,
+            how: Searching::default(),
             searching: Arc::default(),
             events,
             wanted: infer.wanted.clone(),
@@ -551,5 +561,21 @@ mod tests {
         }
         infer.wanted.close();
         detector.join().unwrap();
+    }
+    #[test]
+    fn a_net_is_let_go_with_the_third_panic_in_a_row() {
+        let (infer, mut state, detector) = with_detector();
+        infer.wanted.close();
+        detector.join().unwrap();
+        let start = Instant::now();
+        let begins =
+            |state: &mut State, seconds| state.begin_work(start + Duration::from_secs(seconds)).len();
+        assert_eq!(begins(&mut state, 0), 0);
+        // However many there are, far apart they are not its fault.
+        for panic in 1..6 {
+            assert_eq!(begins(&mut state, panic * 20), 0);
+        }
+        assert_eq!([101, 102].map(|seconds| begins(&mut state, seconds)), [0, 1]);
+        assert!(state.net.is_none());
     }
 }

@@ -169,6 +169,12 @@ impl Channel {
         }
     }
 
+    /// All of a layer.
+    fn all(maps: &LayerMaps) -> Vec<Self> {
+        let of = |number| Self::of(number, channel_of(maps, number));
+        (0..maps.shape[0]).map(of).collect()
+    }
+
     /// The range of all of them.
     fn range(channels: &[Self]) -> Range {
         let known = channels.iter().filter(|channel| channel.least <= channel.most);
@@ -184,7 +190,11 @@ impl Channel {
         self.least == 0.0 && self.most == 0.0
     }
 
+    /// Zero where it has no finite value.
     fn magnitude(&self) -> f32 {
+        if self.least > self.most {
+            return 0.0;
+        }
         self.most.abs().max(self.least.abs())
     }
 }
@@ -205,9 +215,7 @@ const STRIP_CELL_PX: u32 = 112;
 impl Atlas {
     /// Draws the `rows` of a layer's maps that are wanted, in the memory of an older picture where there is one.
     pub fn of(maps: &LayerMaps, looking: &Looking, rows: (usize, usize), old: Option<Self>) -> Self {
-        let mut channels: Vec<Channel> = (0..maps.shape[0])
-            .map(|number| Channel::of(number, channel_of(maps, number)))
-            .collect();
+        let mut channels = Channel::all(maps);
         if looking.strongest_first {
             channels.sort_by(|a, b| b.magnitude().total_cmp(&a.magnitude()));
         }
@@ -218,9 +226,7 @@ impl Atlas {
 
     /// Draws a convolution's filters, with zero in the middle of the colours; those of the largest norm first where that is wished.
     pub fn of_kernels(kernels: &Kernels, each_by_itself: bool, by_norm: bool) -> Self {
-        let mut channels: Vec<Channel> = (0..kernels.maps.shape[0])
-            .map(|number| Channel::of(number, channel_of(&kernels.maps, number)))
-            .collect();
+        let mut channels = Channel::all(&kernels.maps);
         if by_norm {
             let norm = |channel: &Channel| kernels.norms.get(channel.number).copied().unwrap_or_default();
             channels.sort_by(|a, b| norm(b).total_cmp(&norm(a)));

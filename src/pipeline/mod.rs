@@ -1,4 +1,5 @@
-//! The stages of a frame's life and the live threads that run them. Knows every room but `app`, and no egui.
+//! The stages of a frame's life and the live threads that run them. Knows `source`, `detect`, `transform`, `model`, `look`,
+//! `record` and `send`, and no egui.
 //!
 //! ```text
 //! capture ──Slot<Frame>──> infer ──Slot<Scene>──> whoever shows them
@@ -35,6 +36,7 @@ mod silence;
 mod slot;
 #[cfg(test)]
 mod slot_tests;
+mod stages;
 mod stats;
 mod study;
 mod tap;
@@ -67,10 +69,12 @@ pub use scene::{Compared, Layer, NetInfo, Scene, Searched, StageTimes};
 pub use send::{SendState, Sending};
 pub use setup::Setup;
 pub use slot::{Slot, Taken};
-pub use stats::{Distribution, Percentiles, Rate, Recent, Recorder, RunFacts, Stats};
+pub use stats::{Percentiles, Recent, Recorder, RunFacts, Stats};
 pub use study::{FilterId, Finding, Response, Study, Studying, Why};
 pub use verify::verified;
 pub use watch::USUAL_PATIENCE;
+
+use stages::Stage;
 
 use crate::{
     frame::Frame,
@@ -158,28 +162,17 @@ impl Pipeline {
             send_thread: None,
             threads: Vec::new(),
         };
-        let pulses: [Pulse; 8] = Default::default();
-        let watch = watch::Watch {
-            watched: watched(&pulses),
-            patience: setup.patience,
-            events: event_sender.clone(),
-            end: pipeline.end_of_watch.clone(),
+        let mut watched = Vec::new();
+        let mut pulse_of = |stage: &'static Stage| {
+            let pulse = Pulse::default();
+            watched.push(watch::Watched::new(stage, pulse.clone()));
+            pulse
         };
-        let [
-            at_capture,
-            at_infer,
-            at_detect,
-            at_output,
-            at_weights,
-            at_compared,
-            at_study,
-            at_send,
-        ] = pulses;
         let mut load_weights = weights::LoadWeights {
             role: Role::Shown,
             device: setup.device,
             trial: setup.trial.clone(),
-            pulse: at_weights,
+            pulse: pulse_of(&stages::WEIGHTS),
             current: None,
             under_way: None,
             events: event_sender.clone(),
@@ -191,7 +184,7 @@ impl Pipeline {
             role: Role::Compared,
             device: setup.device,
             trial: setup.trial,
-            pulse: at_compared,
+            pulse: pulse_of(&stages::COMPARED),
             current: None,
             under_way: None,
             events: event_sender.clone(),
@@ -201,7 +194,7 @@ impl Pipeline {
         };
         let found = Arc::new(Slot::default());
         let infer = infer::Infer {
-            pulse: at_infer,
+            pulse: pulse_of(&stages::INFER),
             commands: infer_commands,
             events: event_sender.clone(),
             frames: pipeline.frames.clone(),
@@ -214,14 +207,14 @@ impl Pipeline {
             taps: [tap_to_record, tap_to_send],
         };
         let output = output::Output {
-            pulse: at_output,
+            pulse: pulse_of(&stages::OUTPUT),
             commands: output_commands,
             scenes: scenes_to_record,
             valve: recording,
             events: event_sender.clone(),
         };
         let send = send::SendThread {
-            pulse: at_send,
+            pulse: pulse_of(&stages::SEND),
             wishes: pipeline.to_send.clone(),
             scenes: scenes_to_send,
             valve: pipeline.valve.clone(),
@@ -230,22 +223,23 @@ impl Pipeline {
         };
         let mut detect = detect::Detect {
             detector: setup.detector,
-            pulse: at_detect,
+            pulse: pulse_of(&stages::DETECT),
             under_way: None,
+            how: Searching::default(),
             searching: pipeline.searching.clone(),
             events: event_sender.clone(),
             wanted: pipeline.wanted.clone(),
             found,
         };
         let study = study::StudyThread {
-            pulse: at_study,
+            pulse: pulse_of(&stages::STUDY),
             device: setup.device,
             events: event_sender.clone(),
             wanted: pipeline.to_study.clone(),
             studies: pipeline.studies.clone(),
         };
         let mut capture = capture::Capture {
-            pulse: at_capture,
+            pulse: pulse_of(&stages::CAPTURE),
             opener: setup.opener,
             commands: capture_commands,
             events: event_sender.clone(),
@@ -262,23 +256,32 @@ impl Pipeline {
             news: None,
         };
         let (mut state, mut tape, mut source) = (infer::State::new(setup.smoothing), None, setup.source);
-        let (mut watch, mut lines) = (watch, send::Lines::default());
+        let mut lines = send::Lines::default();
+        let mut watch = watch::Watch {
+            watched,
+            patience: setup.patience,
+            events: event_sender.clone(),
+            end: pipeline.end_of_watch.clone(),
+        };
         // Dropped on the way out of a failure, the pipeline stops the threads that were started.
-        let spawn = |name, run| spawn(name, event_sender.clone(), run);
-        let threads: [(_, Work); 7] = [
-            ("output", Box::new(move || output.run(&mut tape))),
-            ("weights", Box::new(move || load_weights.run())),
-            ("compared", Box::new(move || load_to_compare.run())),
-            ("infer", Box::new(move || infer.run(&mut state))),
-            ("detect", Box::new(move || detect.run())),
-            ("study", Box::new(move || study.run())),
-            ("watch", Box::new(move || watch.run())),
+        let spawn = |stage, run| spawn(stage, event_sender.clone(), run);
+        let threads: [(&Stage, Work); 7] = [
+            (&stages::OUTPUT, Box::new(move || output.run(&mut tape))),
+            (&stages::WEIGHTS, Box::new(move || load_weights.run())),
+            (&stages::COMPARED, Box::new(move || load_to_compare.run())),
+            (&stages::INFER, Box::new(move || infer.run(&mut state))),
+            (&stages::DETECT, Box::new(move || detect.run())),
+            (&stages::STUDY, Box::new(move || study.run())),
+            (&stages::WATCH, Box::new(move || watch.run())),
         ];
-        for (name, work) in threads {
-            pipeline.threads.push(spawn(name, work)?);
+        for (stage, work) in threads {
+            pipeline.threads.push(spawn(stage, work)?);
         }
-        pipeline.send_thread = Some(spawn("send", Box::new(move || send.run(&mut lines)))?);
-        pipeline.capture_thread = Some(spawn("capture", Box::new(move || capture.run(&mut source)))?);
+        pipeline.send_thread = Some(spawn(&stages::SEND, Box::new(move || send.run(&mut lines)))?);
+        pipeline.capture_thread = Some(spawn(
+            &stages::CAPTURE,
+            Box::new(move || capture.run(&mut source)),
+        )?);
         if let Some(weights) = setup.weights {
             pipeline.load_weights(weights, setup.reading);
         }
@@ -502,54 +505,15 @@ impl Drop for Pipeline {
 type Work = Box<dyn FnMut() + Send>;
 
 /// Starts a thread; after a panic the window is told, and it begins anew.
-fn spawn(name: &'static str, events: events::EventSender, work: Work) -> io::Result<JoinHandle<()>> {
-    worker::spawn(name, work, move |message| {
+fn spawn(stage: &'static Stage, events: events::EventSender, work: Work) -> io::Result<JoinHandle<()>> {
+    worker::spawn(stage.thread, work, move |message| {
         events.send(Event::StageFailed {
-            stage: name,
+            stage: stage.what,
             why: format!(
                 "an error in the program, after which this part began anew; please report it ({message})"
             ),
         });
     })
-}
-
-/// What is watched of the threads whose pulses these are.
-fn watched(pulses: &[Pulse; 8]) -> Vec<watch::Watched> {
-    let stages = [
-        (
-            "The source",
-            "Unplug it and plug it in again, or choose another one.",
-            2,
-        ),
-        (
-            "Finding keypoints",
-            "If it stays so, start the program again with another net.",
-            1,
-        ),
-        ("Finding faces", "If it stays so, start the program again.", 1),
-        (
-            "Recording",
-            "The disk may be full, slow or gone; what was written so far is in its file.",
-            2,
-        ),
-        ("Loading the net", "Load another one.", 20),
-        ("Loading the net to compare", "Load another one.", 20),
-        ("Studying a keypoint", "Load a smaller net for that.", 4),
-        (
-            "Sending to other programs",
-            "One of them may not read what it is sent; end it, or turn it off in the settings.",
-            2,
-        ),
-    ];
-    let watched = stages.into_iter().zip(pulses);
-    let watched = watched.map(|((stage, advice, times), pulse)| watch::Watched {
-        stage,
-        advice,
-        pulse: pulse.clone(),
-        times,
-        hangs: false,
-    });
-    watched.collect()
 }
 
 /// Waits for a thread's end until `deadline`, and leaves it behind then.

@@ -170,7 +170,7 @@ pub struct Layer {
 pub struct StageTimes {
     /// Making the luma.
     pub grey: Duration,
-    /// A search for faces that ended before this frame; it ran beside, and no frame waited for it.
+    /// A search for faces that ended before this frame; it ran beside; only where frames take very long has this one waited for it.
     pub detect: Duration,
     /// Cutting crops.
     pub crop: Duration,

@@ -200,7 +200,7 @@ impl SendThread {
         }
     }
 
-    /// Sends a scene, unless it is one more of the frame that was sent last, with nobody else in it.
+    /// Sends a scene, unless it is one more of the frame that was sent last, with the same net and nobody else in it.
     fn send(&self, lines: &mut Lines, scene: &Arc<Scene>) {
         let came_too_fast = self.valve.left_out.swap(0, Ordering::Relaxed);
         for line in lines.lines.iter().filter(|_| came_too_fast > 0) {
@@ -209,7 +209,8 @@ impl SendThread {
         }
         let seen = |scene: &Scene| {
             let ids: Vec<u32> = scene.faces.iter().map(|face| face.id).collect();
-            (scene.frame.opening, scene.frame.sequence, ids)
+            let net = scene.net.as_ref().map(Arc::as_ptr);
+            (scene.frame.opening, scene.frame.sequence, net, ids)
         };
         if lines
             .last

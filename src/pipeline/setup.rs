@@ -19,7 +19,7 @@ pub struct Setup {
     pub wishes: CameraWishes,
     /// Finds faces.
     pub detector: Box<dyn FaceDetector>,
-    /// The first net; without one there are boxes and no points.
+    /// The first net; without one nobody looks for faces.
     pub weights: Option<PathBuf>,
     /// How its numbers are read, where its file does not say so; `None` is as the course's.
     pub reading: Option<Reading>,

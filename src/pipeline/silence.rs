@@ -6,18 +6,23 @@ use super::inside::Atlas;
 
 /// A map that is zero everywhere for so long is marked as dead.
 const SILENCE_OF_THE_DEAD: Duration = Duration::from_secs(3);
+/// Who has not looked for so long cannot say what was there meanwhile.
+const LONGEST_LAPSE: Duration = Duration::from_secs(1);
 
 /// When each map of a layer gave something last.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     layer: String,
     alive: Vec<Instant>,
+    last_look: Option<Instant>,
 }
 
 impl Silence {
     /// Marks the maps that have given nothing but zeros for a while, as it is at `now`.
     pub(super) fn mark(&mut self, atlas: &mut Atlas, now: Instant) {
-        if self.layer != atlas.layer || self.alive.len() != atlas.shape[0] {
+        let last = self.last_look.replace(now);
+        let looked_away = last.is_some_and(|last| now.saturating_duration_since(last) > LONGEST_LAPSE);
+        if looked_away || self.layer != atlas.layer || self.alive.len() != atlas.shape[0] {
             (self.layer, self.alive) = (atlas.layer.clone(), vec![now; atlas.shape[0]]);
         }
         for channel in &mut atlas.channels {
@@ -49,10 +54,14 @@ mod tests {
             silence.mark(&mut atlas, start + after);
             [atlas.channels[0].is_dead, atlas.channels[1].is_dead]
         };
-        assert_eq!(dead([0.0, 1.0], Duration::ZERO), [false, false]);
-        assert_eq!(dead([0.0, 1.0], SILENCE_OF_THE_DEAD), [false, false]);
-        let later = SILENCE_OF_THE_DEAD * 2;
+        for tenths in 0..=30 {
+            let time = Duration::from_millis(100) * tenths;
+            assert_eq!(dead([0.0, 1.0], time), [false, false], "{time:?}");
+        }
+        let later = SILENCE_OF_THE_DEAD + Duration::from_millis(200);
         assert_eq!(dead([0.0, 1.0], later), [true, false]);
         assert_eq!(dead([-0.5, 0.0], later), [false, false]);
+        // Nobody has looked for long: that it is zero now says nothing of the time between.
+        assert_eq!(dead([0.0, 0.0], later * 3), [false, false]);
     }
 }

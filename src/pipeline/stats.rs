@@ -60,6 +60,10 @@ impl Distribution {
     }
 }
 
+/// A gap that is so long, and so many times as long as usual, is a pause.
+const LEAST_PAUSE: Duration = Duration::from_secs(2);
+const TIMES_USUAL: u32 = 10;
+
 /// Events per second over the last few of them.
 #[derive(Debug, Clone, Default)]
 pub struct Rate {
@@ -70,18 +74,25 @@ pub struct Rate {
 impl Rate {
     /// Notes that there had been `count` events at `moment`.
     pub fn note(&mut self, moment: Instant, count: u64) {
-        // Moments run backwards when a new source begins: what was known of the old one is of no use.
-        if self
-            .recent
-            .back()
-            .is_some_and(|last| last.0 > moment || last.1 > count)
-        {
+        if self.is_after_a_pause(moment) {
             self.recent.clear();
         }
         self.recent.push_back((moment, count));
         if self.recent.len() > RECENT_FRAMES {
             self.recent.pop_front();
         }
+    }
+
+    /// Whether nothing came for far longer than usual: a rate over that time would say nothing of what comes now.
+    fn is_after_a_pause(&self, moment: Instant) -> bool {
+        let (Some(first), Some(last)) = (self.recent.front(), self.recent.back()) else {
+            return false;
+        };
+        let Some(gaps) = u32::try_from(self.recent.len() - 1).ok().filter(|&gaps| gaps > 0) else {
+            return false;
+        };
+        let usual = (last.0 - first.0) / gaps;
+        moment.saturating_duration_since(last.0) > LEAST_PAUSE.max(usual * TIMES_USUAL)
     }
 
     /// Events per second; `None` when too little is known.
@@ -266,7 +277,7 @@ pub struct Stats {
     pub frames_dropped: u64,
     /// Frames painted per second, from the first to the last.
     pub shown_fps: f64,
-    /// From capture to the end of the paint pass that showed the frame.
+    /// From capture (see [`Frame::captured_at`](crate::frame::Frame::captured_at)) to the end of the paint pass that showed the frame.
     pub latency_ms: Percentiles,
     /// From capture until the window is laid out: what remains is the graphics card's work, or that of software in its place.
     pub latency_before_painting_ms: Percentiles,
@@ -318,14 +329,16 @@ mod tests {
             let found = times.percentile_ms(share);
             assert!((found / ms - 1.0).abs() < 0.01, "{share}: {found} for {ms}");
         }
-        let memory = times.bins.capacity();
+        // What is shorter or longer than all of them counts at the ends.
+        let ends = |times: &Distribution| (times.bins[0], *times.bins.last().unwrap());
+        let before = ends(&times);
         times.add(Duration::from_secs(1_000_000));
         times.add(Duration::ZERO);
-        assert_eq!(times.bins.capacity(), memory);
+        assert_eq!(ends(&times), (before.0 + 1, before.1 + 1));
     }
 
     #[test]
-    fn a_rate_follows_its_last_events_and_begins_anew_with_a_new_count() {
+    fn a_rate_follows_its_last_events_and_begins_anew_after_a_pause() {
         let start = Instant::now();
         let mut rate = Rate::default();
         assert_eq!(rate.per_second(), None);
@@ -334,7 +347,13 @@ mod tests {
         }
         assert!((rate.per_second().unwrap() - 100.0).abs() < 1e-6);
         assert_eq!(rate.recent.len(), RECENT_FRAMES);
-        rate.note(start, 0);
+        let after = start + Duration::from_secs(60);
+        rate.note(after, 400);
         assert_eq!(rate.per_second(), None);
+        // Rare events are no pause.
+        for i in 1..4_u32 {
+            rate.note(after + Duration::from_secs(5) * i, 400 + u64::from(i));
+        }
+        assert!((rate.per_second().unwrap() - 0.2).abs() < 1e-6);
     }
 }

@@ -207,7 +207,7 @@ impl Desk {
     fn take(&mut self, wanted: WantedStudy) -> bool {
         self.study.response = wanted.what.filter.and_then(|filter| response(&wanted, filter));
         self.begin(&wanted);
-        self.frame = Some(wanted);
+        self.frame = wanted.what.is_some().then_some(wanted);
         self.look();
         true
     }
@@ -246,7 +246,10 @@ impl Desk {
             ..
         } = &*wanted.net;
         // The same file, whose numbers are read in another way.
-        let again = self.net.take().filter(|(net, _)| net.path == *path);
+        let again = self
+            .net
+            .take()
+            .filter(|(net, _)| Arc::ptr_eq(&net.archive, archive));
         let read_anew = again.and_then(|(_, model)| {
             let mut model = model.ok()?;
             model.read_as((*assumed)?).ok()?;

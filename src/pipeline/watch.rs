@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     events::{Event, EventSender},
     slot::{Slot, Taken},
+    stages::Stage,
 };
 use crate::worker::Pulse;
 
@@ -16,14 +17,19 @@ const LOOKS: u32 = 20;
 
 /// A thread that is watched.
 pub(super) struct Watched {
-    /// What it does, for people.
-    pub(super) stage: &'static str,
-    /// What to do where it hangs.
-    pub(super) advice: &'static str,
-    pub(super) pulse: Pulse,
-    /// Times the usual patience that it may take.
-    pub(super) times: u32,
-    pub(super) hangs: bool,
+    stage: &'static Stage,
+    pulse: Pulse,
+    hangs: bool,
+}
+
+impl Watched {
+    pub(super) fn new(stage: &'static Stage, pulse: Pulse) -> Self {
+        Self {
+            stage,
+            pulse,
+            hangs: false,
+        }
+    }
 }
 
 /// The thread's belongings.
@@ -41,20 +47,21 @@ impl Watch {
         while self.end.take(self.patience / LOOKS) != Taken::Closed {
             for watched in &mut self.watched {
                 let at_work = watched.pulse.at_work_for();
-                let hangs = at_work > self.patience * watched.times;
+                let stage = watched.stage;
+                let hangs = at_work > self.patience * stage.times;
                 if hangs == std::mem::replace(&mut watched.hangs, hangs) {
                     continue;
                 }
-                let stage = watched.stage;
+                let what = stage.what;
                 self.events.send(if hangs {
-                    tracing::warn!("{stage}: nothing for {at_work:?}");
+                    tracing::warn!("{what}: nothing for {at_work:?}");
                     Event::Hangs {
-                        stage,
+                        stage: what,
                         at_work,
-                        advice: watched.advice,
+                        advice: stage.advice,
                     }
                 } else {
-                    Event::GoesOn { stage }
+                    Event::GoesOn { stage: what }
                 });
             }
         }

@@ -10,6 +10,7 @@ use image::GrayImage;
 use super::super::{
     beside::Beside,
     detect::Found,
+    events::Role,
     fit::Sight,
     follow::Follower,
     inside::{Atlas, Inside, Looking, OnScreen, Strip},
@@ -23,6 +24,7 @@ use super::STILL_SEARCHED;
 use crate::{
     detect::{Planner, smooth::Strength},
     face::Face,
+    frame::Frame,
 };
 
 /// A net under which the thread panics so often within [`UNBEARABLE_WITHIN`] is let go.
@@ -31,8 +33,11 @@ const UNBEARABLE_WITHIN: Duration = Duration::from_secs(10);
 
 /// What lasts from frame to frame, and over a panic of the thread.
 pub(in crate::pipeline) struct State {
-    /// When the thread began to work: once, and again after every panic.
-    began: Vec<Instant>,
+    has_begun: bool,
+    /// When it panicked lately.
+    panics: Vec<Instant>,
+    /// The newest frame.
+    pub(super) last: Option<Arc<Frame>>,
     pub(super) net: Option<(Follower, Arc<NetInfo>)>,
     /// The net that is compared with it.
     pub(super) beside: Beside,
@@ -43,7 +48,7 @@ pub(in crate::pipeline) struct State {
     pub(super) started: Instant,
     /// Searches begun so far: the number of the last one.
     pub(super) searches: u64,
-    /// What searches up to this one find is of no use: of another source.
+    /// What searches up to this one find is of no use: of another source, or searched in another way.
     pub(super) outdated: u64,
     /// The last search is under way.
     pub(super) searching: bool,
@@ -76,7 +81,9 @@ pub(in crate::pipeline) struct State {
 impl State {
     pub(in crate::pipeline) fn new(strength: Strength) -> Self {
         Self {
-            began: Vec::new(),
+            has_begun: false,
+            panics: Vec::new(),
+            last: None,
             net: None,
             beside: Beside::default(),
             cold: [].iter(),
@@ -103,34 +110,43 @@ impl State {
         }
     }
 
-    /// To be called when the thread begins, also after a panic: then nobody is known any more. The net that is let go, where it
-    /// seems to be its fault.
-    pub(super) fn begin_work(&mut self, now: Instant) -> Option<Arc<NetInfo>> {
-        if !self.began.is_empty() {
-            self.begin_anew(self.opening);
-            self.greys = Recycled::default();
-            self.insides = Recycled::default();
+    /// To be called when the thread begins, also after a panic: then nobody is known any more. The nets that are let go, where it
+    /// seems to be their fault.
+    pub(super) fn begin_work(&mut self, now: Instant) -> Vec<(Arc<NetInfo>, Role)> {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            return Vec::new();
         }
-        self.began
-            .retain(|began| now.saturating_duration_since(*began) < UNBEARABLE_WITHIN);
-        self.began.push(now);
-        let (_, net) = self.net.take_if(|_| self.began.len() > UNBEARABLE)?;
-        self.beside.want(false);
-        Some(net)
+        self.begin_anew(self.opening);
+        self.greys = Recycled::default();
+        self.insides = Recycled::default();
+        self.panics
+            .retain(|panic| now.saturating_duration_since(*panic) < UNBEARABLE_WITHIN);
+        self.panics.push(now);
+        if self.panics.len() < UNBEARABLE {
+            return Vec::new();
+        }
+        let shown = self.net.take().map(|(_, net)| (net, Role::Shown));
+        let compared = self.beside.let_go().map(|net| (net, Role::Compared));
+        shown.into_iter().chain(compared).collect()
     }
 
     /// The pictures are of something else: nobody is known there.
     pub(super) fn begin_anew(&mut self, opening: u64) {
         self.opening = opening;
-        self.planner = Planner::default();
-        self.started = Instant::now();
-        self.outdated = self.searches;
+        self.search_anew();
         self.searching = false;
         self.faces.clear();
         self.searched = None;
         if let Some((follower, _)) = &mut self.net {
             follower.forget();
         }
+    }
+
+    /// What was searched up to now is of no use any more.
+    pub(super) fn search_anew(&mut self) {
+        self.planner = Planner::default();
+        self.started = Instant::now();
+        self.outdated = self.searches;
     }
 
     /// Whether the picture that stays is still worth searching.
