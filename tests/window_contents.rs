@@ -243,7 +243,7 @@ fn settings_are_kept_until_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
     let start = || {
-        let (settings, trouble) = Settings::load(&file);
+        let (settings, trouble) = Settings::load(&file).unwrap();
         assert_eq!(trouble, None);
         Start {
             settings,

@@ -38,7 +38,7 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
     let file = folder.path().join("settings.json");
     let webcam = Webcam::default();
     let start = || Start {
-        settings: Settings::load(&file).0,
+        settings: Settings::load(&file).unwrap().0,
         settings_file: Some(file.clone()),
         ..Start::default()
     };

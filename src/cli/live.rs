@@ -169,9 +169,16 @@ fn remembered(args: &LiveArgs) -> anyhow::Result<Start> {
         );
         start.notices.push(text);
     }
-    let (settings, trouble) = Settings::load(&file);
-    start.settings = settings;
-    start.notices.extend(trouble);
+    match Settings::load(&file) {
+        Ok((settings, trouble)) => {
+            start.settings = settings;
+            start.notices.extend(trouble);
+        }
+        Err(why) => {
+            start.settings_file = None;
+            start.notices.push(why);
+        }
+    }
     Ok(start)
 }
 
