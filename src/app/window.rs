@@ -116,6 +116,8 @@ pub struct Outcome {
     pub stats: Stats,
     /// Why no picture ever came, when that is so.
     pub never_came: Option<String>,
+    /// What was still being saved at the end and could not be, and why.
+    pub not_saved: Vec<String>,
 }
 
 impl Window {
@@ -317,7 +319,25 @@ impl Window {
         Outcome {
             stats: self.stats(),
             never_came: trouble.filter(|_| no_picture),
+            not_saved: self.not_saved(),
         }
+    }
+
+    /// What became of that which was being saved when the window closed, which is not there to tell it any more: into the
+    /// log; what could not be saved is given back.
+    fn not_saved(&self) -> Vec<String> {
+        let failed = self.pipeline.events().filter_map(|event| match event {
+            Event::Saved { files, about, .. } => {
+                tracing::info!(?files, "{about}");
+                None
+            }
+            Event::SaveFailed { why, .. } => {
+                tracing::error!("{why}");
+                Some(why)
+            }
+            _ => None,
+        });
+        failed.collect()
     }
 
     /// The run so far in numbers.

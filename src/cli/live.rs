@@ -69,8 +69,8 @@ pub struct LiveArgs {
 /// Opens the window and runs until it is closed.
 ///
 /// # Errors
-/// When a file named in the arguments is missing, there is no display, or the statistics cannot be written;
-/// [`CameraNeverCame`] when that is so.
+/// When a file named in the arguments is missing, there is no display, or the statistics or what was recorded cannot be
+/// written; [`CameraNeverCame`] when that is so.
 pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     let mut start = remembered(&args)?;
     let source = match args.source {
@@ -124,6 +124,9 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     let outcome = app::run(setup, start)?;
     if let Some(path) = &args.stats {
         files::replace_json(path, &outcome.stats)?;
+    }
+    if !outcome.not_saved.is_empty() {
+        bail!("not all could be saved: {}", outcome.not_saved.join("; "));
     }
     match outcome.never_came {
         Some(why) if args.run_for.is_some() && is_file => bail!(why),
