@@ -240,7 +240,7 @@ impl Window {
     /// Draws the window.
     pub fn show(&mut self, ui: &mut Ui) {
         self.open_dropped_files(ui);
-        if let Some(id) = commands::pressed(ui.ctx()) {
+        for id in commands::pressed(ui.ctx()) {
             self.perform(ui.ctx(), id);
         }
         let colours = theme::colours(ui.ctx());
