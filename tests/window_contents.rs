@@ -87,6 +87,19 @@ fn a_camera_that_is_not_there_is_said_in_the_window() {
     let mut harness = window(SourceSpec::Camera(7), Vec::new(), "steady-64.pt");
     wait_for(&mut harness, "Trying camera:7 again");
     assert!(has(&harness, "No camera") && has(&harness, "camera 7 is not there"));
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Space);
+    assert!(has(&harness, "No camera") && has(&harness, "Space goes on"));
+}
+
+#[test]
+fn a_file_that_is_called_like_something_else_is_remembered_as_a_file() {
+    let source = SourceSpec::File("/dev/shm/film.mp4".into());
+    let mut harness = window(source.clone(), Vec::new(), "steady-64.pt");
+    wait_for(&mut harness, "320×240 px");
+    let settings = harness.state().settings();
+    let kept = settings.source.clone().unwrap();
+    assert_eq!(kept.parse(), Ok(source));
+    assert_eq!(settings.recent_sources, [kept]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
 
 use super::{
     commands,
-    dialogs::Dialogs,
+    dialogs::{Answer, Dialogs},
     menu::{self, MenuBar},
     notices::{Notices, Severity},
     palette::Palette,
@@ -299,8 +299,10 @@ impl Window {
         if let Some(id) = self.palette.show(ui.ctx(), &mut self.settings.view.palette) {
             self.perform(ui.ctx(), id);
         }
-        if let Some((purpose, path)) = self.dialogs.show(ui.ctx()) {
-            self.open_path(purpose, &path);
+        match self.dialogs.show(ui.ctx()) {
+            Some((purpose, Answer::Typed(text))) => self.open_path(purpose, &text),
+            Some((purpose, Answer::Chosen(path))) => self.open_file(purpose, path),
+            None => {}
         }
         self.notices.show(ui.ctx(), area);
         self.note_when_painted(ui.ctx());

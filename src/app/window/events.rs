@@ -199,8 +199,8 @@ impl Window {
     /// The source is shown again the next time, and files and streams are offered again.
     fn remember_source(&mut self, spec: &SourceSpec) {
         let text = match spec {
-            // From another folder the next time, perhaps.
-            SourceSpec::File(path) => absolute(path),
+            // From another folder the next time, perhaps; and also where it is called like something else.
+            SourceSpec::File(path) => SourceSpec::File(absolute(path).into()).to_string(),
             _ => spec.to_string(),
         };
         if matches!(spec, SourceSpec::File(_) | SourceSpec::Url(_)) {

@@ -325,11 +325,19 @@ impl Window {
         let net = || catalogue::resolve(path).map_err(|error| error.to_string());
         let done = match purpose {
             Purpose::Source => path.parse().map(|spec| self.open(spec)),
-            Purpose::Weights => net().map(|path| self.load_weights(path)),
-            Purpose::Compared => net().map(|path| self.compare_with(path)),
+            Purpose::Weights | Purpose::Compared => net().map(|path| self.open_file(purpose, path)),
         };
         if let Err(problem) = done {
             self.notices.say(Severity::Error, problem);
+        }
+    }
+
+    /// Takes a file for what it was chosen for, whatever it is called.
+    pub(super) fn open_file(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Source => self.open(SourceSpec::File(path)),
+            Purpose::Weights => self.load_weights(path),
+            Purpose::Compared => self.compare_with(path),
         }
     }
 
@@ -340,11 +348,8 @@ impl Window {
             files.map(|file| file.path().to_path_buf()).collect()
         });
         for path in paths {
-            if path.extension().is_some_and(|e| e == "pt" || e == "pth") {
-                self.load_weights(path);
-            } else {
-                self.open(SourceSpec::File(path));
-            }
+            let is_net = path.extension().is_some_and(|e| e == "pt" || e == "pth");
+            self.open_file(if is_net { Purpose::Weights } else { Purpose::Source }, path);
         }
     }
 }
