@@ -112,6 +112,7 @@ impl Window {
                 ..
             } => {
                 self.loading_weights = None;
+                self.wanted_reading = None;
                 self.notices.say(Severity::Error, why);
             }
             Event::Saved {
@@ -185,10 +186,21 @@ impl Window {
         self.notices.say(Severity::Hint, text);
     }
 
-    /// Keeps how the net is read, once it has proved to work so; what was kept and did not work is forgotten.
+    /// Keeps how the net is read, once it has proved to work so. One that does not work as was wished is read as usual by now:
+    /// it is told, and the net read as before. What was kept and does not work any more is forgotten.
     fn remember_reading(&mut self, net: &NetInfo) {
         if let Some((path, reading)) = self.wanted_reading.take_if(|(path, _)| *path == net.path) {
-            self.settings.read_as(&path, reading);
+            match reading.filter(|wanted| net.assumed != Some(*wanted)) {
+                Some(wanted) => {
+                    let text = format!(
+                        "{} does not work with squares of {} px, so it is read as before.",
+                        net.name, wanted.input_side
+                    );
+                    self.notices.say(Severity::Error, text);
+                    return self.load_weights(path);
+                }
+                None => self.settings.read_as(&path, reading),
+            }
         }
         let kept = self.settings.reading(&net.path);
         if kept.is_some_and(|kept| net.assumed.is_none_or(|now| now.input_side != kept.input_side)) {

@@ -105,7 +105,8 @@ impl Window {
     }
 
     /// Loads a net, to be read as it was last.
-    pub(super) fn load_weights(&self, path: PathBuf) {
+    pub(super) fn load_weights(&mut self, path: PathBuf) {
+        self.wanted_reading = None;
         let reading = self.settings.reading(&path);
         self.pipeline.load_weights(path, reading);
     }
