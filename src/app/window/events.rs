@@ -166,8 +166,8 @@ impl Window {
 
     /// A table of keypoints has one number of them: a net with another number ends it.
     fn end_recording_before(&mut self, points: usize) {
-        if self.recording.is_some() && self.points.is_some_and(|before| before != points) {
-            self.stop_recording();
+        let other = self.points.is_some_and(|before| before != points);
+        if self.recording.is_some() && other && self.stop_recording() {
             let text = "The recording ends here, since this net gives another number of keypoints.";
             self.notices.say(Severity::Hint, text);
         }

@@ -258,7 +258,8 @@ impl Window {
 
     fn start_or_stop_recording(&mut self) {
         if self.recording.is_some() {
-            return self.stop_recording();
+            self.stop_recording();
+            return;
         }
         let (saving, style) = (&self.settings.saving, &self.settings.view.overlay);
         let fps = self.source.info.as_ref().and_then(|info| info.fps);
@@ -278,10 +279,13 @@ impl Window {
         }
     }
 
-    pub(super) fn stop_recording(&mut self) {
-        if !self.pipeline.stop_recording() {
+    /// Whether the recording ends; what was said if not.
+    pub(super) fn stop_recording(&mut self) -> bool {
+        let ends = self.pipeline.stop_recording();
+        if !ends {
             self.notices.say(Severity::Error, STILL_WRITING);
         }
+        ends
     }
 
     fn show_folder(&mut self) {
@@ -310,15 +314,18 @@ impl Window {
         ctx.set_zoom_factor(factor.clamp(*range.start(), *range.end()));
     }
 
-    /// Shows another source; whoever asks for one wants to see it, so a pause ends.
+    /// Shows another source; whoever asks for one wants to see it, so a pause ends. The one before goes on where a recording of
+    /// it cannot be ended.
     pub(super) fn open(&mut self, source: SourceSpec) {
-        self.settings.view.paused = false;
         if self.recording.is_some() {
             // Rows of keypoints name one source.
-            self.stop_recording();
+            if !self.stop_recording() {
+                return;
+            }
             self.notices
                 .say(Severity::Hint, "The recording ends with its source.");
         }
+        self.settings.view.paused = false;
         self.pipeline.open(source);
     }
 
