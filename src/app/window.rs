@@ -484,9 +484,14 @@ impl Window {
 
     /// What stands over the video.
     fn signs(&mut self, ctx: &egui::Context) -> Vec<Sign> {
+        let paused = self.settings.view.paused.then(|| {
+            let keys = commands::keys_of(ctx, commands::row_of(commands::Id::Pause));
+            Sign::paused(&keys)
+        });
         if let Some(sign) = &self.source.waiting {
             self.watch = Watch::default();
-            return vec![sign.clone()];
+            // No picture comes as long as it is paused.
+            return std::iter::once(sign.clone()).chain(paused).collect();
         }
         let Some(scene) = &self.scene else {
             let trouble = self.source.trouble.as_deref();
@@ -496,9 +501,8 @@ impl Window {
         if let Some(path) = self.loading_weights.as_ref().or(self.loading_compared.as_ref()) {
             let name = path.file_name().unwrap_or(path.as_os_str());
             signs.push(Sign::loading(&name.to_string_lossy()));
-        } else if self.settings.view.paused {
-            let keys = commands::keys_of(ctx, commands::row_of(commands::Id::Pause));
-            signs.push(Sign::paused(&keys));
+        } else {
+            signs.extend(paused);
         }
         match self.watch.look(scene, self.source.is_live(), Instant::now()) {
             Ok(sign) => signs.extend(sign),
