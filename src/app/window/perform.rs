@@ -21,13 +21,11 @@ use crate::{
     },
     model::{Reading, catalogue},
     pipeline::{Strength, Studying},
-    source::{CameraWish, SourceSpec},
+    source::{CameraWish, SourceInfo, SourceSpec},
 };
 
 /// How far the arrow keys go.
 const SKIP: Duration = Duration::from_secs(5);
-/// How long a picture of a folder is shown.
-const PICTURE: Duration = Duration::from_secs(2);
 /// Why something cannot be saved now.
 const STILL_WRITING: &str = "the disk is still busy with what was saved before; try again in a moment";
 
@@ -218,8 +216,8 @@ impl Window {
         if on {
             self.pipeline.step();
         } else {
-            let fps = self.source.info.as_ref().and_then(|info| info.fps);
-            let frame = fps.map_or(PICTURE, |fps| Duration::from_secs_f64(1.0 / fps));
+            let frame = self.source.info.as_ref().map(SourceInfo::frame_time);
+            let frame = frame.unwrap_or_default();
             self.pipeline.seek(playback.position.saturating_sub(frame));
         }
     }
