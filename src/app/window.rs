@@ -375,6 +375,8 @@ impl Window {
     fn dress(&mut self, ctx: &egui::Context) {
         let theme = self.settings.view.theme;
         if self.dressed.is_none() {
+            // Its keys are commands of ours, with a range of ours.
+            ctx.options_mut(|options| options.zoom_with_keyboard = false);
             ctx.set_zoom_factor(self.settings.zoom);
         }
         if self.dressed.replace(theme) != Some(theme) {
@@ -384,8 +386,8 @@ impl Window {
 
     /// Notes where the window is, and has everything kept that is remembered.
     fn keep_settings(&mut self, ctx: &egui::Context) {
+        // What this pass is laid out by; a new one counts from the next.
         let zoom = ctx.zoom_factor();
-        self.settings.zoom = zoom;
         let (full_screen, place) = ctx.input(|input| {
             let viewport = input.viewport();
             let maximised = viewport.maximized.unwrap_or_default();

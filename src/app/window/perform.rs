@@ -63,8 +63,8 @@ impl Window {
             Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             Id::NextPoints => self.settings.view.next_points(),
             Id::NextTheme => self.settings.view.next_theme(),
-            Id::Enlarge => self.zoom(ctx, ctx.zoom_factor() + theme::ZOOM_STEP),
-            Id::Shrink => self.zoom(ctx, ctx.zoom_factor() - theme::ZOOM_STEP),
+            Id::Enlarge => self.zoom(ctx, self.settings.zoom + theme::ZOOM_STEP),
+            Id::Shrink => self.zoom(ctx, self.settings.zoom - theme::ZOOM_STEP),
             Id::UsualSize => self.zoom(ctx, 1.0),
             Id::UsualView => {
                 self.settings.view.reset();
@@ -309,7 +309,8 @@ impl Window {
 
     fn zoom(&mut self, ctx: &egui::Context, factor: f32) {
         let range = theme::ZOOM;
-        ctx.set_zoom_factor(factor.clamp(*range.start(), *range.end()));
+        self.settings.zoom = factor.clamp(*range.start(), *range.end());
+        ctx.set_zoom_factor(self.settings.zoom);
     }
 
     /// Shows another source; whoever asks for one wants to see it, so a pause ends. The one before goes on where a recording of
