@@ -249,14 +249,13 @@ impl Window {
             live: self.source.is_live(),
             camera: self.source.camera().map(|facts| &facts.camera),
             smoothing: self.pipeline.smoothing(),
-            view: &mut self.settings.view.clone(),
             settings: &self.settings,
             comparing: self.comparing,
             sending: self.sending_in_short().filter(|_| !self.settings.view.status_bar),
         };
         let choice = Panel::top("menu")
             .frame(bar)
-            .show(ui, |ui| self.menu.show(ui, now))
+            .show(ui, |ui| self.menu.show(ui, &now))
             .inner;
         if let Some(choice) = choice {
             self.choose(ui.ctx(), choice);
