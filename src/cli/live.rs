@@ -215,3 +215,33 @@ fn last_weights(start: &mut Start) -> anyhow::Result<PathBuf> {
     }
     Ok(catalogue::resolve(catalogue::DEFAULT)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        live: LiveArgs,
+    }
+
+    #[test]
+    fn in_what_cannot_be_read_as_settings_nothing_is_kept_and_it_stays_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().to_str().unwrap();
+        let parse = |more: &[&str]| {
+            let all = ["live", "--settings", place]
+                .into_iter()
+                .chain(more.iter().copied());
+            Arguments::try_parse_from(all).unwrap().live
+        };
+        let start = remembered(&parse(&[])).unwrap();
+        assert_eq!(start.settings_file, None);
+        assert!(start.notices[0].contains("it is a folder"), "{:?}", start.notices);
+        let why = remembered(&parse(&["--reset-settings"])).unwrap_err();
+        assert!(format!("{why:#}").contains("it is no file"), "{why:#}");
+        assert!(folder.path().is_dir());
+    }
+}
