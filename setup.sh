@@ -42,6 +42,7 @@ for argument in "$@"; do
     *) die "unknown option $argument" "use --cuda, --cpu or no option" ;;
   esac
 done
+asked=$flavour
 if [ "$flavour" = auto ]; then
   if [ -e /proc/driver/nvidia/version ] || command -v nvidia-smi >/dev/null 2>&1; then flavour=cuda; else flavour=cpu; fi
 fi
@@ -85,7 +86,7 @@ install_packages() {
 fetch_libtorch() {
   local stamp="third_party/torch/.pinkpoint-$TORCH_VERSION-$flavour" partial=third_party.partial
   # The CUDA set serves a CPU as well: never replace it unasked.
-  if [ -e "$stamp" ] || { [ "$flavour" = cpu ] && [ -e "third_party/torch/.pinkpoint-$TORCH_VERSION-cuda" ]; }; then
+  if [ -e "$stamp" ] || { [ "$asked $flavour" = "auto cpu" ] && [ -e "third_party/torch/.pinkpoint-$TORCH_VERSION-cuda" ]; }; then
     say "libtorch $TORCH_VERSION: there"
     return
   fi

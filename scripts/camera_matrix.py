@@ -29,7 +29,8 @@ import time
 from pathlib import Path
 
 from camera_parts import PARTS, offers_a_format, tried
-from camera_window import PATIENCE, Hang, Screen, Window
+from camera_window import PATIENCE, Hang, Window
+from screen import Screen
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (640, 480)

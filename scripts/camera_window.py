@@ -1,7 +1,6 @@
 """The window of the program on a virtual screen, its log, and what it takes of the machine: for scripts/camera_matrix.py."""
 import datetime
 import json
-import os
 import re
 import subprocess
 import time
@@ -14,19 +13,6 @@ PATIENCE = 240
 
 class Hang(Exception):
     """Something that was waited for did not come."""
-
-
-class Screen:
-    """A virtual screen."""
-
-    def __init__(self, width, height):
-        command = ["Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", f"{width}x{height}x24"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.display = f":{self.process.stdout.readline().strip()}"
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 class Entry:
@@ -49,10 +35,7 @@ class Window:
         self.log_file = home / "state/pinkpoint/pinkpoint.log"
         self.stats_file.unlink(missing_ok=True)
         self.settings_file.write_text(json.dumps(settings))
-        self.environment = {**os.environ, "DISPLAY": screen.display, "HOME": str(home), "XDG_STATE_HOME": f"{home}/state",
-                            "XDG_CONFIG_HOME": f"{home}/config", "RUST_LOG": "pinkpoint=debug"}
-        for session in ("WAYLAND_DISPLAY", "WAYLAND_SOCKET"):
-            self.environment.pop(session, None)
+        self.environment = {**screen.environment(home), "RUST_LOG": "pinkpoint=debug"}
         self.began = time.time()
         self.read_to, self.entries = self.log_file.stat().st_size if self.log_file.exists() else 0, []
         command = [program, "--source", source, "--settings", self.settings_file, "--stats", self.stats_file, *arguments]

@@ -4,7 +4,7 @@
 #
 #   scripts/package.sh [deb] [tar]      both unless told
 #
-# Needs ./setup.sh, and for the .deb cargo-deb (cargo install --locked cargo-deb), as `cargo deb` itself does.
+# Needs ./setup.sh --cpu (packages hold CPU libtorch), and for the .deb cargo-deb (cargo install --locked cargo-deb), as `cargo deb` itself does.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,6 +15,10 @@ OUT=$TARGET/package
 SYSTEM='^(ld-linux.*|lib(c|m|dl|rt|pthread|resolv|util|anl)|lib(stdc\+\+|gcc_s)|lib(GL|EGL|GLX|GLdispatch|OpenGL|GLESv2|gbm|drm|vulkan)|lib(X11|X11-xcb|xcb|xkbcommon|xkbcommon-x11)|libwayland.*|libfontconfig|libfreetype|libexpat|libz)\.so.*'
 
 make_deb() {
+  if [ "$(uname -m)" != x86_64 ]; then
+    echo "package.sh: the .deb is for x86-64 only: Cargo.toml does not name what libtorch computes with here; make the tar" >&2
+    exit 1
+  fi
   # By xz itself, on all cores: for half a gigabyte the packer takes seven minutes on one.
   XZ_OPT=-T0 cargo deb --locked --compress-system --output "$OUT/"
 }
@@ -30,11 +34,13 @@ make_tar() {
   cp "$program" "$tree/bin/"
   # libtorch asks for the two of NVIDIA's even where there is no card of theirs.
   cp third_party/torch/lib/*.so* third_party/nvidia/*/lib/lib{cudart,cupti}.so.* "$tree/lib/pinkpoint/"
+  local notices=$tree/share/doc/pinkpoint/libraries.txt
+  for library in "$tree"/lib/pinkpoint/*; do notice_of_wheel "$(basename "$library")"; done >"$notices"
   # As the program finds them: its search path leads to the folder beside it, which holds libtorch by now.
   local line library path
   LD_LIBRARY_PATH= ldd "$tree/bin/pinkpoint" >"$OUT/libraries.txt"
   if grep 'not found' "$OUT/libraries.txt" >&2; then
-    echo "package.sh: libraries are missing; run ./setup.sh" >&2
+    echo "package.sh: libraries are missing; run ./setup.sh --cpu" >&2
     exit 1
   fi
   while read -r line; do
@@ -42,6 +48,7 @@ make_tar() {
     path=$(sed -n 's/.* => \(\/[^ ]*\).*/\1/p' <<<"$line")
     [[ -n "$path" && ! "$library" =~ $SYSTEM && ! -e "$tree/lib/pinkpoint/$library" ]] || continue
     cp -L "$path" "$tree/lib/pinkpoint/$library"
+    notice_of_system "$library" "$path" >>"$notices"
   done <"$OUT/libraries.txt"
   rm "$OUT/libraries.txt"
   cp weights/*.pt weights/*.md weights/nets.json "$tree/share/pinkpoint/weights/"
@@ -53,22 +60,28 @@ make_tar() {
   cp assets/man/*.1 "$tree/share/man/man1/"
   cp -r assets/completions "$tree/share/pinkpoint/"
   cp README.md SECURITY.md LICENSE "$tree/share/doc/pinkpoint/"
-  for library in "$tree"/lib/pinkpoint/*; do notice "$(basename "$library")"; done | sort -u >"$tree/share/doc/pinkpoint/libraries.txt"
+  sort -o "$notices" "$notices"
   XZ_OPT=-T0 tar -C "$OUT" --owner=0 --group=0 --sort=name -cJf "$OUT/$name.tar.xz.partial" "$name"
   mv "$OUT/$name.tar.xz.partial" "$OUT/$name.tar.xz"
   rm -rf "$tree"
 }
 
-# Which package of Debian's a library is from, and where its licence is to be read.
-notice() {
-  local package
-  package=$(dpkg-query -S "*/$1" 2>/dev/null | sed -n '1s/:.*//p' || true)
-  if [ -n "$package" ]; then
-    echo "$1: Debian package $package $(dpkg-query -W -f '${source:Package} ${Version}' "$package"), https://sources.debian.org/copyright/license/$(dpkg-query -W -f '${source:Package}' "$package")/"
-  else
-    case "$1" in libcu*) echo "$1: NVIDIA CUDA 13, https://docs.nvidia.com/cuda/eula/ (redistributable)"; return ;; esac
-    echo "$1: PyTorch $(sed -n 's/^torch==\([0-9.]*\).*/\1/p' scripts/libtorch-cpu.txt), https://github.com/pytorch/pytorch/blob/main/LICENSE"
-  fi
+# Where a library that PyTorch's wheels brought is from, and where its licence is to be read.
+notice_of_wheel() {
+  case "$1" in
+    libcu*) echo "$1: NVIDIA CUDA 13, https://docs.nvidia.com/cuda/eula/ (redistributable)" ;;
+    *) echo "$1: PyTorch $(sed -n 's/^torch==\([0-9.]*\).*/\1/p' scripts/libtorch-cpu.txt), https://github.com/pytorch/pytorch/blob/main/LICENSE" ;;
+  esac
+}
+
+# The same of one of the system's, which was found at $2.
+notice_of_system() {
+  local package source
+  # Where /lib is a link to /usr/lib, packages may know a file by either name.
+  package=$(dpkg-query -S "$2" "$(readlink -f "$2")" "/usr$2" 2>/dev/null | sed -n '1s/:.*//p' || true)
+  if [ -z "$package" ]; then echo "$1: from the system that this was packed on, $2"; return; fi
+  source=$(dpkg-query -W -f '${source:Package}\n' "$package" | head -n 1)
+  echo "$1: Debian package $package $source $(dpkg-query -W -f '${Version}\n' "$package" | head -n 1), https://sources.debian.org/copyright/license/$source/"
 }
 
 mkdir -p "$OUT"

@@ -40,15 +40,13 @@ def pinned(name, version):
     with urllib.request.urlopen(asked) as answer:
         files = json.load(answer)["files"]
     start = f"{name.replace('-', '_')}-{version}-"
-    hashes = [
-        file["hashes"]["sha256"]
-        for file in files
-        if file["filename"].startswith(start)
-        and "manylinux" in file["filename"]
-        and file["filename"].endswith(tuple(f"_{processor}.whl" for processor in PROCESSORS))
-    ]
-    if len(hashes) < len(PROCESSORS):
-        sys.exit(f"{name} {version}: not there for {' and '.join(PROCESSORS)}")
+    wheels = [file for file in files if file["filename"].startswith(start) and "manylinux" in file["filename"]]
+    hashes = []
+    for processor in PROCESSORS:
+        found = [file["hashes"]["sha256"] for file in wheels if file["filename"].endswith(f"_{processor}.whl")]
+        if not found:
+            sys.exit(f"{name} {version}: not there for {processor}")
+        hashes += found
     return " \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{digest}" for digest in sorted(hashes))])
 
 

@@ -13,6 +13,8 @@ import math
 import sys
 from pathlib import Path
 
+from folds import persons_by_fold
+
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 # The outer eye corners.
 LEFT, RIGHT = 36, 45
@@ -30,8 +32,7 @@ def main():
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     labels = points_in(sys.argv[1])
-    with open(WEIGHTS / "folds.csv", newline="") as file:
-        folds = {row["person"]: int(row["fold"]) for row in csv.DictReader(file)}
+    folds = persons_by_fold()
     for boxes in ("labels", "detector"):
         predictions = points_in(WEIGHTS / f"folds-{boxes}.csv")
         fold = {name: folds[name.rsplit("_", 1)[0]] for name in predictions}

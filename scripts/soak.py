@@ -18,7 +18,6 @@ import csv
 import json
 import os
 import random
-import signal
 import statistics
 import subprocess
 import sys
@@ -26,30 +25,22 @@ import tempfile
 import time
 from pathlib import Path
 
+from screen import Screen
+
 ROOT = Path(__file__).resolve().parent.parent
 EVERY = 10.0
 WARM_UP = 0.25  # of the time: caches fill, every net and panel has been there
 SIZES = [(640, 400), (800, 600), (1024, 700), (1280, 800), (1600, 900)]
 TOGGLES = "p l n b i t u r o f m z g w s h x".split()
-# Worded as in the menu; the time that it takes to be done with.
+# The keys that open them.
 DIALOGS = {"source": "ctrl+o", "weights": "ctrl+l", "compare": "ctrl+k"}
 
 
-class Screen:
+class Desk(Screen):
     """A screen of its own, and keys and clicks on it."""
 
-    def __init__(self):
-        read, write = os.pipe()
-        self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x900x24", "-nolisten", "tcp"],
-            pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )
-        os.close(write)
-        with os.fdopen(read) as said:
-            self.name = ":" + said.readline().strip()
-
     def do(self, *words):
-        environment = dict(os.environ, DISPLAY=self.name)
+        environment = dict(os.environ, DISPLAY=self.display)
         done = subprocess.run(["xdotool", *map(str, words)], env=environment, capture_output=True, text=True, timeout=60)
         return done.stdout.split()
 
@@ -125,12 +116,12 @@ def usage(process):
 
 def run(args):
     chance = random.Random(args.seed)
-    screen = Screen()
+    screen = Desk(*SIZES[-1])
     home = Path(tempfile.mkdtemp(prefix="pinkpoint-soak-"))
     figures = home / "figures.jsonl"
-    environment = dict(os.environ, DISPLAY=screen.name, HOME=str(home), XDG_STATE_HOME=str(home / "state"))
     command = [args.program, "--source", args.clip[0], "--settings", str(home / "settings.json"), "--stats-log", str(figures)]
-    program = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=home)
+    program = subprocess.Popen(command, env=screen.environment(home), stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, cwd=home)
     rows, player = [], Player(screen, args.clip, chance)
     try:
         deadline = time.monotonic() + 60
@@ -141,23 +132,31 @@ def run(args):
         screen.do("windowfocus", screen.window())
         began = time.monotonic()
         end, sample = began + args.hours * 3600, began
-        while time.monotonic() < end and program.poll() is None:
-            player.next()
-            if time.monotonic() >= sample:
-                sample = time.monotonic() + EVERY
-                rows.append([time.monotonic() - began, *usage(program.pid)])
-            time.sleep(chance.uniform(0.2, 1.5))
-        alive = program.poll() is None
-        program.send_signal(signal.SIGTERM)
-        status = program.wait(timeout=60)
+        # Whatever goes wrong in between, what was seen until then is written down and judged.
+        try:
+            while time.monotonic() < end and program.poll() is None:
+                player.next()
+                if time.monotonic() >= sample:
+                    sample = time.monotonic() + EVERY
+                    rows.append([time.monotonic() - began, *usage(program.pid)])
+                time.sleep(chance.uniform(0.2, 1.5))
+            ending = "ended before its time" if program.poll() is not None else None
+            program.terminate()
+            status = program.wait(timeout=60)
+            if status != 0:
+                ending = f"{ending or 'ended when told to'}, exit status {status}"
+        except (KeyError, OSError) as error:
+            ending = f"is gone: {error!r}"
+        except subprocess.TimeoutExpired as error:
+            ending = f"does not answer: {error}"
     finally:
         if program.poll() is None:
             program.kill()
-        screen.server.terminate()
-    lines = [json.loads(line) for line in figures.read_text().splitlines()]
-    log = (home / "state/pinkpoint/pinkpoint.log").read_text()
-    bad = [line for line in log.splitlines() if "panicked" in line or "nothing for" in line]
-    return rows, lines, player.done, alive, status, bad
+        screen.close()
+    read = lambda path: path.read_text().splitlines() if path.exists() else []
+    lines = [json.loads(line) for line in read(figures)]
+    bad = [line for line in read(home / "state/pinkpoint/pinkpoint.log") if "panicked" in line or "nothing for" in line]
+    return rows, lines, player.done, ending, bad
 
 
 def halves(values):
@@ -166,17 +165,21 @@ def halves(values):
     return kept[: len(kept) // 2], kept[len(kept) // 2:]
 
 
-def verdict(rows, lines, alive, status, bad):
+def flat(name, values, allowed):
+    """Whether values stay about as they are: the median of the second half is at most so many times that of the first."""
+    first, second = map(lambda half: statistics.median(half) if half else None, halves(values))
+    if first is None or second is None:
+        return f"{name}: flat", False, f"{len(values)} figures are too few"
+    return f"{name}: flat", second <= first * allowed, f"median {first:.1f}, then {second:.1f}; most {max(values):.1f}"
+
+
+def verdict(rows, lines, ending, bad):
     """What was found, each with whether it is well."""
-    median = statistics.median
-    yield "alive to the end, and ended when told to", alive and status == 0, f"exit status {status}"
+    yield "alive to the end, and ended when told to", ending is None, ending or "exit status 0"
     yield "nothing said of panics or hangs", not bad, "; ".join(bad[:3]) or "nothing"
     for name, column, allowed in [("memory, MB", 1, 1.05), ("open files", 2, 1.0), ("threads", 3, 1.0)]:
-        first, second = halves([row[column] for row in rows])
-        grown = median(second) <= median(first) * allowed
-        yield f"{name}: flat", grown, f"median {median(first):.0f}, then {median(second):.0f}; most {max(row[column] for row in rows):.0f}"
-    first, second = halves([line["latency_ms"]["p95"] for line in lines if line["frames_shown"] > 0])
-    yield "delay (p95 of ten seconds), ms: flat", median(second) <= 1.5 * median(first), f"median {median(first):.1f}, then {median(second):.1f}"
+        yield flat(name, [row[column] for row in rows], allowed)
+    yield flat("delay (p95 of ten seconds), ms", [line["latency_ms"]["p95"] for line in lines if line["frames_shown"] > 0], 1.5)
 
 
 def plot(path, rows, lines):
@@ -208,12 +211,13 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("soak"), help="writes OUT.csv and OUT.png")
     args = parser.parse_args()
     args.clip = [str(Path(clip).resolve(strict=True)) for clip in args.clip]
-    rows, lines, done, alive, status, bad = run(args)
+    rows, lines, done, ending, bad = run(args)
     with args.out.with_suffix(".csv").open("w", newline="") as out:
         csv.writer(out).writerows([["seconds", "memory_mb", "open_files", "threads"], *rows])
-    print(f"seed {args.seed}, {rows[-1][0] / 60:.0f} minutes: " + ", ".join(f"{count} {name}" for name, count in sorted(done.items())))
+    minutes = rows[-1][0] / 60 if rows else 0
+    print(f"seed {args.seed}, {minutes:.0f} minutes: " + ", ".join(f"{count} {name}" for name, count in sorted(done.items())))
     well = True
-    for what, ok, found in verdict(rows, lines, alive, status, bad):
+    for what, ok, found in verdict(rows, lines, ending, bad):
         print(f"{'ok    ' if ok else 'NOT OK'} {what} ({found})")
         well &= ok
     try:

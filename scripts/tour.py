@@ -10,11 +10,12 @@ pictures before they are committed: a busy machine may not have come to rest.
 import argparse
 import contextlib
 import json
-import os
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+from screen import Screen
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (1280, 800)
@@ -45,13 +46,6 @@ def arguments():
     return parser.parse_args()
 
 
-def open_screen():
-    width, height = SIZE
-    screen = subprocess.Popen(["Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", f"{width}x{height}x24"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return screen, f":{screen.stdout.readline().strip()}"
-
-
 def do(step, environment):
     if step.replace(".", "").isdigit():
         time.sleep(float(step))
@@ -65,11 +59,9 @@ def do(step, environment):
 @contextlib.contextmanager
 def window(args, given, settings):
     """The window on a screen of its own, at rest; gives the environment of that screen."""
-    screen, display = open_screen()
+    screen = Screen(*SIZE)
     with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "DISPLAY": display, "HOME": home, "XDG_STATE_HOME": f"{home}/state"}
-        for session in ("WAYLAND_DISPLAY", "WAYLAND_SOCKET"):
-            environment.pop(session, None)
+        environment = screen.environment(home)
         file = Path(home) / "settings.json"
         width, height = SIZE
         file.write_text(json.dumps({"window": {"width": width, "height": height}, **settings}))
@@ -84,8 +76,7 @@ def window(args, given, settings):
         finally:
             program.terminate()
             program.wait()
-            screen.terminate()
-            screen.wait()
+            screen.close()
 
 
 def take(args, name):

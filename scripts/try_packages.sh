@@ -62,7 +62,8 @@ use() {
   expect "its libraries are all there" as_visitor "$root" "! ldd \$(command -v $program) | grep 'not found'"
   as_visitor "$root" "xvfb-run -a -s '-screen 0 1280x800x24' $program --source demo --run-for 5 --stats stats.json" ||
     fail "the window"
-  shown=$(as_visitor "$root" "grep -o '\"frames_shown\": *[0-9]*' stats.json" | grep -o '[0-9]*$')
+  shown=$(as_visitor "$root" "grep -o '\"frames_shown\": *[0-9]*' stats.json" | grep -o '[0-9]*$') ||
+    fail "the window wrote no figures: stats.json"
   expect "the window showed pictures: $shown" test "$shown" -gt 10
   expect "faces were found in them" as_visitor "$root" "grep -q '\"faces_mean\": 0.[3-9]\\|\"faces_mean\": 1' stats.json"
   cp assets/demo.jpg "$root/home/visitor/photo.jpg"

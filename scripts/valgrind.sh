@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v valgrind >/dev/null || { echo "valgrind is not installed: apt-get install valgrind" >&2; exit 1; }
 filters=("$@")
 [ ${#filters[@]} -gt 0 ] || filters=(pipeline:: worker:: geometry:: keypoints:: detect::track detect::smooth model::operators model::trial look::)
-program=$(cargo test --lib --no-run --message-format=json 2>/dev/null |
+program=$(cargo test --lib --no-run --message-format=json-render-diagnostics |
   sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 export ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=1
 exec valgrind --error-exitcode=1 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \

@@ -1,4 +1,4 @@
-//! The font of figures. Plain data.
+//! The font of figures, given to plotters once for the whole process. Knows no other room.
 
 use plotters::style::{FontStyle, register_font};
 

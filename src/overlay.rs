@@ -112,6 +112,16 @@ pub enum Which {
     Both,
 }
 
+impl Which {
+    /// The points of a face that are drawn so; where both are, the smoothed ones, which lie above the others.
+    pub fn of(self, face: &Face) -> &[Point] {
+        match self {
+            Self::Smoothed | Self::Both => &face.points,
+            Self::Raw => &face.raw_points,
+        }
+    }
+}
+
 /// What of a face is drawn, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

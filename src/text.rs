@@ -8,6 +8,14 @@ pub fn shortened(text: &str, most: usize) -> String {
     }
 }
 
+/// The end of the text, where it is longer than `most` characters: that of a path tells more than its beginning.
+pub fn shortened_to_end(text: &str, most: usize) -> String {
+    match text.chars().count().checked_sub(most) {
+        None | Some(0) => text.to_owned(),
+        Some(cut) => format!("…{}", text.chars().skip(cut).collect::<String>()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -17,5 +25,8 @@ mod tests {
         assert_eq!(shortened("größer", 3), "grö…");
         assert_eq!(shortened("größer", 6), "größer");
         assert_eq!(shortened("", 0), "");
+        assert_eq!(shortened_to_end("größer", 3), "…ßer");
+        assert_eq!(shortened_to_end("größer", 6), "größer");
+        assert_eq!(shortened_to_end("", 0), "");
     }
 }

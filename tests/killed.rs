@@ -246,7 +246,7 @@ fn training_outlives_kills(kills: u32, random: &mut Pcg64) {
 /// Keeps settings that change all the time.
 fn keep_settings(folder: &Path) {
     let file = folder.join("settings.json");
-    let mut settings = Settings::load(&file).0;
+    let mut settings = Settings::load(&file).unwrap().0;
     let mut keeper = Keeper::start(Some(file), settings.clone());
     say_that_it_writes();
     // A clock that runs fast: settings are written once they have been calm for a while.
@@ -265,7 +265,7 @@ fn settings_outlive_kills(kills: u32, random: &mut Pcg64) {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..kills {
         assert!(!kill(begin("settings", folder.path()), random));
-        let (settings, trouble) = Settings::load(&folder.path().join("settings.json"));
+        let (settings, trouble) = Settings::load(&folder.path().join("settings.json")).unwrap();
         assert_eq!(trouble, None, "round {round}");
         assert!(round == 0 || !settings.recent_sources.is_empty());
     }

@@ -159,7 +159,11 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(&ending) && (extension.contains("partial") || !name.contains(".partial.")) {
+        // What begins with a point is still being written.
+        if name.ends_with(&ending)
+            && !name.starts_with('.')
+            && (extension.contains("partial") || !name.contains(".partial."))
+        {
             found.push(path);
         }
     }

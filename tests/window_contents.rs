@@ -83,10 +83,23 @@ fn an_error_stays_until_it_is_put_away() {
 }
 
 #[test]
-fn a_camera_that_is_not_there_is_said_in_the_window() {
+fn a_camera_that_is_not_there_is_said_in_the_window_also_in_a_pause() {
     let mut harness = window(SourceSpec::Camera(7), Vec::new(), "steady-64.pt");
     wait_for(&mut harness, "Trying camera:7 again");
     assert!(has(&harness, "No camera") && has(&harness, "camera 7 is not there"));
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Space);
+    assert!(has(&harness, "No camera") && has(&harness, "Space goes on"));
+}
+
+#[test]
+fn a_file_that_is_called_like_something_else_is_remembered_as_a_file() {
+    let source = SourceSpec::File("/dev/shm/film.mp4".into());
+    let mut harness = window(source.clone(), Vec::new(), "steady-64.pt");
+    wait_for(&mut harness, "320×240 px");
+    let settings = harness.state().settings();
+    let kept = settings.source.clone().unwrap();
+    assert_eq!(kept.parse(), Ok(source));
+    assert_eq!(settings.recent_sources, [kept]);
 }
 
 #[test]
@@ -138,10 +151,7 @@ fn every_command_does_by_its_keys_what_its_row_says() {
     wait_for(&mut harness, "320×240 px");
     for command in COMMANDS {
         let before = harness.state().settings().clone();
-        let switch = |settings: &Settings| {
-            let mut view = settings.view.clone();
-            view.switch(command.id, false).map(|on| *on)
-        };
+        let switch = |settings: &Settings| settings.view.is_on(command.id, false);
         // Elsewhere: the window's end; what the screen does; what holds only as long as the key.
         if matches!(command.id, Id::Quit | Id::FullScreen | Id::Compared) {
             continue;
@@ -243,7 +253,7 @@ fn settings_are_kept_until_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
     let start = || {
-        let (settings, trouble) = Settings::load(&file);
+        let (settings, trouble) = Settings::load(&file).unwrap();
         assert_eq!(trouble, None);
         Start {
             settings,
@@ -262,6 +272,66 @@ fn settings_are_kept_until_the_next_start() {
     press(&mut harness, egui::Modifiers::COMMAND, egui::Key::Backspace);
     wait_for(&mut harness, "latency");
     assert!(!has(&harness, "Finding faces"));
+}
+
+#[test]
+fn how_far_the_window_is_enlarged_is_kept_by_the_first_pass_and_changed_by_our_commands_alone() {
+    let mut start = Start::default();
+    start.settings.zoom = 1.5;
+    let net = harness::net("steady-64.pt");
+    let opener = Box::new(harness::open);
+    let mut window = harness::window_itself(opener, SourceSpec::Demo, Vec::new(), &net, start);
+    let ctx = egui::Context::default();
+    let mut pass = |events: Vec<egui::Event>| {
+        let input = egui::RawInput {
+            events,
+            ..Default::default()
+        };
+        let mut output = ctx.run_ui(input, |ui| {
+            window.update(ui.ctx());
+            window.show(ui);
+        });
+        // Nothing is drawn.
+        output.textures_delta.clear();
+        (window.settings().zoom, ctx.zoom_factor())
+    };
+    assert_eq!(pass(Vec::new()).0, 1.5);
+    // Our range ends before egui's does.
+    let enlarge = egui::Event::Key {
+        key: egui::Key::Plus,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers: egui::Modifiers::COMMAND,
+    };
+    pass(vec![enlarge; 40]);
+    let (kept, seen) = pass(Vec::new());
+    assert_eq!(kept, seen);
+    assert!((1.6..=3.0).contains(&kept), "{kept}");
+}
+
+#[test]
+fn the_folder_for_what_is_saved_can_be_typed() {
+    let mut start = Start::default();
+    start.settings.saving.folder = Some("/at/first".into());
+    let mut harness = window_with(SourceSpec::Demo, Vec::new(), "steady-64.pt", start);
+    harness.set_size(egui::vec2(1000.0, 1800.0));
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::O);
+    wait_for(&mut harness, "JSON lines");
+    harness.run_steps(10);
+    let fields = harness.query_all_by_role(egui::accesskit::Role::TextInput);
+    let mut fields = fields.filter(|field| field.value().as_deref() == Some("/at/first"));
+    fields.next().unwrap().focus();
+    drop(fields);
+    harness.run_steps(2);
+    press(&mut harness, egui::Modifiers::COMMAND, egui::Key::A);
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Backspace);
+    for text in ["/my", " ", "films"] {
+        type_in(&mut harness, text);
+    }
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Enter);
+    let folder = harness.state().settings().saving.folder.clone();
+    assert_eq!(folder, Some("/my films".into()));
 }
 
 #[test]

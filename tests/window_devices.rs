@@ -8,14 +8,26 @@
 
 mod harness;
 
-use egui_kittest::{Harness, kittest::Queryable};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use egui_kittest::{
+    Harness,
+    kittest::{NodeT, Queryable},
+};
 use harness::{
     AUTO_EXPOSURE, BRIGHTNESS, Webcam, click, has, press, type_in, wait_for, wait_until, window, window_onto,
+    window_with,
 };
+use image::RgbaImage;
 use pinkpoint::{
     app::{Settings, Start, Window},
     geometry::Rect,
-    source::{CameraWishes, SourceSpec, Turn},
+    model::{DeviceChoice, KeypointModel},
+    pipeline::Opener,
+    source::{self, ASSUMED_FPS, CameraWishes, Grab, Source, SourceError, SourceInfo, SourceSpec, Turn},
 };
 
 const FACE: Rect = Rect::new(100.0, 60.0, 80.0, 90.0);
@@ -38,7 +50,7 @@ fn what_a_camera_offers_is_set_in_the_window_and_remembered_for_it() {
     let file = folder.path().join("settings.json");
     let webcam = Webcam::default();
     let start = || Start {
-        settings: Settings::load(&file).0,
+        settings: Settings::load(&file).unwrap().0,
         settings_file: Some(file.clone()),
         ..Start::default()
     };
@@ -211,4 +223,109 @@ fn a_part_of_the_program_that_panics_is_told_of_and_the_video_goes_on() {
     );
     wait_for(&mut harness, "this part began anew");
     wait_for(&mut harness, "640×480 px");
+}
+
+#[test]
+fn a_recording_that_cannot_be_finished_when_the_window_closes_is_told() {
+    for goes_well in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("recordings");
+        let mut start = Start::default();
+        start.settings.saving.folder = Some(place.clone());
+        let opener = Webcam::default().opener();
+        let mut harness = window_onto(opener, SourceSpec::Camera(0), vec![FACE], "steady-64.pt", start);
+        wait_for(&mut harness, "steady 64");
+        press(&mut harness, CTRL, egui::Key::R);
+        let files = || place.read_dir().map_or(0, Iterator::count);
+        wait_until(&mut harness, |_| files() == 2);
+        if !goes_well {
+            std::fs::remove_dir_all(&place).unwrap();
+        }
+        let not_saved = harness.state_mut().finish().not_saved;
+        assert_eq!(not_saved.is_empty(), goes_well, "{not_saved:?}");
+    }
+}
+
+/// A net of 224 pixels that does not say how its numbers are read, and can be shown no other squares.
+const UNSAID: &str = "scripted.pt";
+
+#[test]
+fn a_reading_that_does_not_work_is_told_and_the_one_before_stays() {
+    let net = harness::net(UNSAID);
+    let model = KeypointModel::load(&net, DeviceChoice::Cpu).unwrap();
+    let mut kept = model.contract().reading();
+    kept.output.scale = 40.0;
+    let mut start = Start::default();
+    start.settings.read_as(&net, Some(kept));
+    let mut harness = window_with(SourceSpec::Demo, vec![FACE], UNSAID, start);
+    harness.set_size(egui::vec2(1000.0, 1800.0));
+    press(&mut harness, NONE, egui::Key::O);
+    wait_for(&mut harness, "does not say how its numbers are read:");
+    harness.run_steps(10);
+    let shows = |harness: &Harness<'_, Window>, number: f64| {
+        let fields = harness.query_all_by_role(egui::accesskit::Role::SpinButton);
+        let mut fields = fields.filter(|field| field.accesskit_node().numeric_value() == Some(number));
+        fields.next().map(|field| field.focus()).is_some()
+    };
+    assert!(shows(&harness, 224.0), "the side of its squares");
+    harness.run_steps(2);
+    type_in(&mut harness, "100");
+    press(&mut harness, NONE, egui::Key::Enter);
+    wait_for(&mut harness, "does not work with squares of 100 px");
+    wait_until(&mut harness, |harness| shows(harness, 40.0));
+    assert_eq!(harness.state().settings().reading(&net), Some(kept));
+}
+
+/// A recording that ends at its second picture, at 5 s, and notes where it is sent.
+struct Film {
+    still: Box<dyn Source>,
+    given: u64,
+    sent_to: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Source for Film {
+    fn info(&self) -> &SourceInfo {
+        self.still.info()
+    }
+
+    fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
+        self.given += 1;
+        let source_time = Duration::from_millis(4800 + 100 * self.given);
+        Ok((self.given <= 2).then(|| Grab {
+            picture: RgbaImage::new(320, 240),
+            source_time,
+            origin: "film".into(),
+            index: self.given - 1,
+        }))
+    }
+
+    fn seek(&mut self, time: Duration) -> Result<bool, SourceError> {
+        self.sent_to.lock().unwrap().push(time);
+        Ok(true)
+    }
+}
+
+#[test]
+fn a_frame_back_is_as_long_as_the_source_says() {
+    let sent_to = Arc::<Mutex<Vec<Duration>>>::default();
+    let noted = sent_to.clone();
+    let opener: Opener = Box::new(move |_, _| {
+        Ok(Box::new(Film {
+            still: Box::new(harness::film(Duration::from_secs(10))),
+            given: 0,
+            sent_to: noted.clone(),
+        }))
+    });
+    let mut start = Start::default();
+    start.settings.view.repeats = false;
+    let mut harness = window_onto(opener, SourceSpec::Demo, Vec::new(), "steady-64.pt", start);
+    wait_for(&mut harness, "0:05.0");
+    press(&mut harness, NONE, egui::Key::Comma);
+    wait_until(&mut harness, |_| !sent_to.lock().unwrap().is_empty());
+    // It announces no rate.
+    let frame = Duration::from_secs_f64(1.0 / ASSUMED_FPS);
+    assert_eq!(*sent_to.lock().unwrap(), [Duration::from_secs(5) - frame]);
+    let pictures = format!("{}/tests/media", env!("CARGO_MANIFEST_DIR"));
+    let pictures = source::open(&SourceSpec::File(pictures.into())).unwrap();
+    assert_eq!(pictures.info().frame_time(), Duration::from_secs(2));
 }

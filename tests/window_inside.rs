@@ -125,11 +125,13 @@ fn a_map_is_enlarged_pinned_and_held() {
     click(&mut harness, "look at stem");
     wait_for(&mut harness, "stem · 16 of 56×56");
     assert!(!harness.state().settings().view.held);
-    // A click in the graph shows the maps where they were put away.
-    press(&mut harness, NONE, Key::M);
-    assert!(!has(&harness, "stem · 16 of 56×56"));
-    click(&mut harness, "look at relu");
-    wait_for(&mut harness, "relu · 16 of 56×56");
+    // A click in the graph shows the maps where they were put away, also of the layer that is looked at.
+    for layer in ["stem", "relu"] {
+        press(&mut harness, NONE, Key::M);
+        assert!(!has(&harness, "stem · 16 of 56×56"));
+        click(&mut harness, &format!("look at {layer}"));
+        wait_for(&mut harness, &format!("{layer} · 16 of 56×56"));
+    }
     click(&mut harness, "unpin stem 0");
     assert!(!has(&harness, "unpin stem 0"));
     assert!(harness.state().settings().view.looking.pins.is_empty());

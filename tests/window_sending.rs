@@ -112,7 +112,7 @@ fn what_is_added_is_remembered_and_what_cannot_be_used_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("settings.json");
     let start = || Start {
-        settings: Settings::load(&file).0,
+        settings: Settings::load(&file).unwrap().0,
         settings_file: Some(file.clone()),
         ..Start::default()
     };
@@ -163,7 +163,7 @@ fn what_the_command_line_asks_for_holds_for_one_run() {
     wait_until(&mut harness, |_| newest(&socket).is_some());
     press(&mut harness, NONE, egui::Key::O);
     drop(harness);
-    let (settings, _) = Settings::load(&file);
+    let (settings, _) = Settings::load(&file).unwrap();
     assert!(settings.view.settings_panel, "they were kept");
     assert_eq!(settings.sending, []);
 }

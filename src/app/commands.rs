@@ -213,9 +213,12 @@ pub const TABLE: &[Command] = &[
         "Opens the folder of the log, which a bug report should bring along."),
 ];
 
+// No two rows are of one command, which a test sees to: so every command has one.
+const _: () = assert!(TABLE.len() == Id::ShowLog as usize + 1);
+
 /// The row of a command.
 pub fn row_of(id: Id) -> &'static Command {
-    // Every command has a row, which a test sees to.
+    // Every command has a row, and none of them two.
     TABLE.iter().find(|command| command.id == id).unwrap_or(&TABLE[0])
 }
 
@@ -239,35 +242,64 @@ pub fn keys_of(ctx: &egui::Context, command: &Command) -> String {
     }
 }
 
-/// The command whose keys were pressed. While a text field has the keyboard, only keys that it has no use for count.
-pub fn pressed(ctx: &egui::Context) -> Option<Id> {
-    let typing = ctx.egui_wants_keyboard_input();
-    let held = ctx.input(|input| {
-        let again = |event: &egui::Event| matches!(event, egui::Event::Key { repeat: true, .. });
-        input.events.iter().any(again)
-    });
-    let meant = |command: &&Command| {
+/// The commands whose keys were pressed, in that order. While a text field has the keyboard, only keys that it has no use for
+/// count; another widget that has it keeps those that it is used by.
+pub fn pressed(ctx: &egui::Context) -> Vec<Id> {
+    let mut typing = ctx.text_edit_focused();
+    let focused = ctx.memory(|memory| memory.focused().is_some());
+    let mut done = Vec::new();
+    let mut take = |event: &egui::Event| {
+        let &egui::Event::Key {
+            key,
+            pressed: true,
+            repeat,
+            modifiers,
+            ..
+        } = event
+        else {
+            return false;
+        };
+        let Some(command) = meant(modifiers, key) else {
+            return false;
+        };
+        let elsewhere = (typing && goes_into_text(&command.shortcut))
+            || (focused && moves_a_widget(&command.shortcut))
+            || (repeat && !goes_on(command.id));
+        if elsewhere {
+            return false;
+        }
+        // What follows is for the field that it opens.
+        typing |= asks(command.id);
+        done.push(command.id);
+        true
+    };
+    ctx.input_mut(|input| input.events.retain(|event| !take(event)));
+    done
+}
+
+/// The command that these keys mean when they are pressed, if any.
+fn meant(modifiers: Modifiers, key: Key) -> Option<&'static Command> {
+    // One key on many keyboards.
+    let key = if key == Key::Equals { Key::Plus } else { key };
+    let fits = TABLE.iter().filter(|command| {
+        let keys = &command.shortcut;
         // Its key does something as long as it is held.
-        command.id != Id::Compared
-            && (!typing || !goes_into_text(&command.shortcut))
-            && (!held || goes_on(command.id))
-    };
-    let hit = |command: &&Command| ctx.input_mut(|input| input.consume_shortcut(&command.shortcut));
-    // Keys with Shift first: those without it would take them as theirs.
-    let by_shift = |shift: bool| {
-        TABLE
-            .iter()
-            .filter(move |command| command.shortcut.modifiers.shift == shift)
-    };
-    let mut commands = by_shift(true).chain(by_shift(false)).filter(meant);
-    commands.find(hit).map(|command| command.id)
+        command.id != Id::Compared && keys.logical_key == key && modifiers.matches_logically(keys.modifiers)
+    });
+    // Those without Shift fit as well where it is held.
+    fits.max_by_key(|command| command.shortcut.modifiers.shift)
 }
 
 /// Whether the keys of a command are held down, and not into a text field.
 pub fn is_held(ctx: &egui::Context, id: Id) -> bool {
     let keys = &row_of(id).shortcut;
-    let typing = ctx.egui_wants_keyboard_input() && goes_into_text(keys);
+    let typing = ctx.text_edit_focused() && goes_into_text(keys);
     !typing && ctx.input(|input| input.key_down(keys.logical_key) && input.modifiers == keys.modifiers)
+}
+
+/// Whether a command opens a field to type into.
+fn asks(id: Id) -> bool {
+    matches!(id, Id::OpenFile | Id::LoadWeights | Id::Compare | Id::Palette)
 }
 
 /// Whether a command is done again and again while its keys are held.
@@ -285,9 +317,79 @@ fn goes_into_text(keys: &KeyboardShortcut) -> bool {
     edits || (keys.modifiers.is_none() && !is_function_key)
 }
 
+/// Whether buttons, sliders and the like have a use for these keys.
+fn moves_a_widget(keys: &KeyboardShortcut) -> bool {
+    let moves = [Key::Space, Key::ArrowLeft, Key::ArrowRight];
+    keys.modifiers.is_none() && moves.contains(&keys.logical_key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is done when these keys are pressed in one pass, after others that are held down.
+    fn done(focused: bool, held: &[Key], keys: &[(Modifiers, Key)]) -> Vec<Id> {
+        let ctx = egui::Context::default();
+        let pass = |keys: &[(Modifiers, Key)]| {
+            let event = |&(modifiers, key)| egui::Event::Key {
+                key,
+                physical_key: None,
+                pressed: true,
+                repeat: false,
+                modifiers,
+            };
+            let input = egui::RawInput {
+                events: keys.iter().map(event).collect(),
+                ..Default::default()
+            };
+            let mut done = Vec::new();
+            let mut output = ctx.run_ui(input, |ui| {
+                done = pressed(ui.ctx());
+                let button = ui.button("button");
+                if focused {
+                    button.request_focus();
+                }
+            });
+            // Nothing is drawn.
+            output.textures_delta.clear();
+            done
+        };
+        pass(&held.iter().map(|&key| (NONE, key)).collect::<Vec<_>>());
+        pass(keys)
+    }
+
+    #[test]
+    fn every_key_of_a_pass_counts_also_beside_one_that_is_held() {
+        let keys = [
+            (NONE, Key::ArrowRight),
+            (NONE, Key::P),
+            (NONE, Key::L),
+            (CTRL, Key::S),
+            (CTRL_SHIFT, Key::K),
+            (CTRL_SHIFT, Key::Plus),
+            (CTRL, Key::Equals),
+        ];
+        let all = [
+            Id::Forwards,
+            Id::Points,
+            Id::Snapshot,
+            Id::StopComparing,
+            Id::Enlarge,
+            Id::Enlarge,
+        ];
+        assert_eq!(done(false, &[Key::ArrowRight, Key::L], &keys), all);
+        // Behind a command that asks for a path, letters are of the path.
+        let keys = [(CTRL, Key::O), (NONE, Key::C), (CTRL, Key::Q)];
+        assert_eq!(done(false, &[], &keys), [Id::OpenFile, Id::Quit]);
+    }
+
+    #[test]
+    fn a_button_that_has_the_keyboard_keeps_what_it_is_used_by_and_no_more() {
+        let keys = [Key::Space, Key::ArrowLeft, Key::P, Key::Period].map(|key| (NONE, key));
+        assert_eq!(done(true, &[], &keys), [Id::Points, Id::StepOn]);
+        let all = [Id::Pause, Id::Backwards, Id::Points, Id::StepOn];
+        assert_eq!(done(false, &[], &keys), all);
+    }
 
     #[test]
     fn no_keys_do_two_things_and_no_command_lacks_help() {

@@ -54,14 +54,14 @@ unsafe extern "C" fn end(_display: *mut Display) -> c_int {
     unsafe { libc::_exit(STATUS) }
 }
 
-/// Ends recordings and keeps the settings; whether that could be done: not while the window is being laid out.
+/// Ends recordings and keeps the settings; whether all of that could be done: not while the window is being laid out.
 fn save(window: &SharedWindow) -> bool {
     let Some(mut window) = window.try_borrow_mut().ok().and_then(|mut window| window.take()) else {
         return false;
     };
-    window.finish();
+    let outcome = window.finish();
     drop(window);
-    true
+    outcome.not_saved.is_empty()
 }
 
 #[cfg(test)]

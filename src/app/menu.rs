@@ -9,12 +9,12 @@ use super::{
     commands::{self, Command, Id, Menu},
     settings::Settings,
     theme,
-    view::View,
 };
 use crate::{
     model::catalogue::{self, BundledNet},
     pipeline::{Strength, Wake},
     source::{SourceSpec, cameras::Camera},
+    text::shortened_to_end,
 };
 
 /// What was chosen in the menu.
@@ -34,6 +34,9 @@ pub enum Choice {
     Smoothing(Strength),
 }
 
+/// Most of a path that a menu shows, characters: it would be too wide else.
+const LONGEST_PATH: usize = 48;
+
 /// What the menu offers for it.
 const SMOOTHING: [(&str, f32, &str); 4] = [
     ("Off", 0.0, "Every frame's points as the net gives them."),
@@ -51,8 +54,6 @@ pub struct MenuBar {
 
 /// What the menus show as it is now.
 pub struct Now<'a> {
-    /// What is seen.
-    pub view: &'a mut View,
     /// Whether a live source is shown.
     pub live: bool,
     /// The camera that is shown.
@@ -77,7 +78,7 @@ impl MenuBar {
     }
 
     /// Draws the bar; what was chosen, if anything.
-    pub fn show(&mut self, ui: &mut Ui, mut now: Now<'_>) -> Option<Choice> {
+    pub fn show(&mut self, ui: &mut Ui, now: &Now<'_>) -> Option<Choice> {
         let mut choice = None;
         egui::MenuBar::new().ui(ui, |ui| {
             for menu in Menu::ALL {
@@ -88,7 +89,7 @@ impl MenuBar {
                     let most = ui.ctx().content_rect().height() - theme::MENU_LEAVES;
                     egui::ScrollArea::vertical().max_height(most).show(ui, |ui| {
                         for command in commands::TABLE.iter().filter(|command| command.menu == menu) {
-                            self.entry(ui, command, &mut now, &mut choice);
+                            self.entry(ui, command, now, &mut choice);
                         }
                         if menu == Menu::Overlay {
                             ui.separator();
@@ -111,12 +112,12 @@ impl MenuBar {
     }
 
     /// A command, and what belongs below it.
-    fn entry(&mut self, ui: &mut Ui, command: &Command, now: &mut Now<'_>, choice: &mut Option<Choice>) {
+    fn entry(&mut self, ui: &mut Ui, command: &Command, now: &Now<'_>, choice: &mut Option<Choice>) {
         if command.id == Id::Quit {
             ui.separator();
         }
         let button = Button::new(command.name)
-            .selected(now.view.switch(command.id, now.live).is_some_and(|on| *on))
+            .selected(now.settings.view.is_on(command.id, now.live) == Some(true))
             .shortcut_text(commands::keys_of(ui.ctx(), command));
         let of_use = now.comparing || !matches!(command.id, Id::StopComparing | Id::Compared);
         if ui
@@ -222,24 +223,13 @@ fn recent_menu(
         ui.menu_button(title, |ui| {
             for path in recent {
                 // The end of a path tells more than its beginning.
-                if ui.button(shortened(path)).on_hover_text(path).clicked() {
+                let short = shortened_to_end(path, LONGEST_PATH);
+                if ui.button(short).on_hover_text(path).clicked() {
                     *choice = Some(chosen(path.clone()));
                 }
             }
         });
     });
-}
-
-/// The end of a path that would make a menu too wide.
-fn shortened(path: &str) -> String {
-    /// Characters.
-    const LONGEST: usize = 48;
-    let count = path.chars().count();
-    if count <= LONGEST {
-        return path.to_owned();
-    }
-    let end: String = path.chars().skip(count - LONGEST).collect();
-    format!("…{end}")
 }
 
 fn smoothing_menu(ui: &mut Ui, now: Strength, choice: &mut Option<Choice>) {
@@ -305,13 +295,5 @@ mod tests {
         let spec = |index: usize| spec_among(&all[index], &all);
         assert_eq!(spec(1), SourceSpec::Device("/dev/video2".into()));
         assert_eq!(spec(2), SourceSpec::CameraNamed("Single".into()));
-    }
-
-    #[test]
-    fn long_paths_keep_their_end() {
-        assert_eq!(shortened("film.mp4"), "film.mp4");
-        let long = format!("/{}/ü.mp4", "folder".repeat(30));
-        let short = shortened(&long);
-        assert!(short.starts_with('…') && short.ends_with("/ü.mp4") && short.chars().count() == 49);
     }
 }

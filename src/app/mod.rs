@@ -27,7 +27,7 @@ mod view;
 mod widgets;
 mod window;
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, io, rc::Rc, sync::Arc};
 
 use eframe::glow;
 
@@ -57,6 +57,11 @@ pub enum WindowError {
          work), or use `pinkpoint follow` or `pinkpoint annotate`, which need none"
     )]
     NoWindow(String),
+    /// The system gives no threads for what lies behind it.
+    #[error(
+        "the program cannot start its threads ({0}); close other programs, or have more allowed (ulimit -u)"
+    )]
+    NoThreads(#[source] io::Error),
     /// The window was there and is gone.
     #[error("the window was closed before anything came of it")]
     NoOutcome,
@@ -74,9 +79,9 @@ pub enum WindowError {
 /// Opens the window, runs the pipeline in it until it is closed, and joins all threads.
 ///
 /// # Errors
-/// When there is no display or it cannot draw.
+/// When there is no display or it cannot draw, or the system gives no more threads.
 pub fn run(setup: Setup, start: Start) -> Result<Outcome, WindowError> {
-    let mut outcome = None;
+    let (mut outcome, mut no_threads) = (None, None);
     let place = start.settings.window;
     let mut viewport = egui::ViewportBuilder::default()
         .with_app_id(APP_ID)
@@ -98,7 +103,12 @@ pub fn run(setup: Setup, start: Start) -> Result<Outcome, WindowError> {
         let ctx = context.egui_ctx.clone();
         close_on_interrupt(ctx.clone());
         let wake: Wake = Arc::new(move || ctx.request_repaint());
-        let window = Window::new(Pipeline::start(setup, wake.clone())?, wake, start);
+        let pipeline = Pipeline::start(setup, wake.clone()).map_err(|error| {
+            let text = error.to_string();
+            no_threads = Some(error);
+            text
+        })?;
+        let window = Window::new(pipeline, wake, start);
         let window = Rc::new(RefCell::new(Some(window)));
         lost_display::prepare(&window);
         let app: Box<dyn eframe::App + '_> = Box::new(App {
@@ -109,7 +119,7 @@ pub fn run(setup: Setup, start: Start) -> Result<Outcome, WindowError> {
     };
     let run = eframe::run_native(APP_ID, options, Box::new(create));
     lost_display::forget();
-    run.map_err(|error| no_window(&error))?;
+    run.map_err(|error| no_threads.map_or_else(|| no_window(&error), WindowError::NoThreads))?;
     outcome.ok_or(WindowError::NoOutcome)
 }
 

@@ -12,7 +12,7 @@ use crate::text::shortened;
 
 /// Long enough to read two lines.
 const HINT_LASTS: Duration = Duration::from_secs(7);
-/// More than these would hide the video; the oldest goes.
+/// More than these would hide the video; the oldest hint goes, an error only for another one.
 const MOST_NOTICES: usize = 4;
 /// Most of a text that is shown, characters: it fits the window, with names of files as long as they may be.
 const LONGEST_TEXT: usize = 1000;
@@ -55,15 +55,17 @@ impl Notices {
     fn add(&mut self, severity: Severity, text: String, folder: Option<PathBuf>) {
         let text = shortened(&text, LONGEST_TEXT);
         self.notices.retain(|notice| notice.text != text);
-        if self.notices.len() >= MOST_NOTICES {
-            self.notices.remove(0);
-        }
         self.notices.push(Notice {
             severity,
             text,
             since: Instant::now(),
             folder,
         });
+        if self.notices.len() > MOST_NOTICES {
+            let is_hint = |notice: &Notice| notice.severity == Severity::Hint;
+            let goes = self.notices.iter().position(is_hint).unwrap_or(0);
+            self.notices.remove(goes);
+        }
     }
 
     /// Draws the notices in the lower right corner of `area`, where they hide least of a face.
@@ -153,16 +155,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_is_not_said_twice_and_the_oldest_goes() {
+    fn the_same_is_not_said_twice_and_hints_push_no_error_off_the_screen() {
         let mut notices = Notices::default();
         for _ in 0..3 {
             notices.say(Severity::Error, "again");
         }
-        assert_eq!(notices.notices.len(), 1);
+        let texts = |notices: &Notices| -> Vec<String> {
+            let notices = notices.notices.iter();
+            notices.map(|notice| notice.text.clone()).collect()
+        };
+        assert_eq!(texts(&notices), ["again"]);
         for number in 0..MOST_NOTICES {
             notices.say(Severity::Hint, number.to_string());
         }
-        assert_eq!(notices.notices.len(), MOST_NOTICES);
-        assert_eq!(notices.notices[0].text, "0");
+        assert_eq!(texts(&notices), ["again", "1", "2", "3"]);
+        for error in ["a", "b", "c", "d"] {
+            notices.say(Severity::Error, error);
+        }
+        assert_eq!(texts(&notices), ["a", "b", "c", "d"]);
+        notices.say(Severity::Hint, "in vain");
+        assert_eq!(texts(&notices), ["a", "b", "c", "d"]);
     }
 }

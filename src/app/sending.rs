@@ -111,12 +111,15 @@ impl Sending {
             self.turned_off.clone_from(&on);
             (on, false)
         };
+        let mut any = false;
         for one in self.given.iter_mut().chain(kept) {
+            // It may have been removed since.
             if turned.contains(&one.to) {
                 one.on = now;
+                any = true;
             }
         }
-        !turned.is_empty()
+        any
     }
 
     /// Draws the section.
@@ -177,12 +180,15 @@ impl Sending {
         };
         match target {
             Err(why) => self.wrong = Some(why),
-            Ok(_) if kept.len() >= MOST => self.wrong = Some("there are enough; remove one first".into()),
             Ok(target) => {
-                let one = SendTo::to(&target);
+                let (one, full) = (SendTo::to(&target), kept.len() >= MOST);
                 let mut there = self.given.iter_mut().chain(kept.iter_mut());
                 match there.find(|other| other.to == one.to) {
                     Some(there) => there.on = true,
+                    None if full => {
+                        self.wrong = Some("there are enough; remove one first".into());
+                        return;
+                    }
                     None => kept.push(one),
                 }
                 self.typed.clear();
@@ -291,6 +297,10 @@ mod tests {
         assert!(sending.turn(&mut kept));
         assert_eq!(sending.on(&kept).len(), 2);
         assert!(!kept[1].on, "what was off stays off");
+        // What was turned off and removed since cannot be turned on.
+        sending = Sending::default();
+        assert!(sending.turn(&mut [to("osc://127.0.0.1:9000", true)]));
+        assert!(!sending.turn(&mut [to("v4l2:/dev/video9", false)]));
         // Nothing was turned off in this run: nothing begins to be sent by itself.
         assert!(!Sending::default().turn(&mut [to("v4l2:/dev/video9", false)]));
     }
@@ -312,6 +322,14 @@ mod tests {
         sending.typed = "udp://127.0.0.1:5005".into();
         sending.add(&mut kept);
         assert_eq!(kept, [to("udp://127.0.0.1:5005", true)]);
+        // Where there are enough, one of them can be turned on all the same.
+        kept.extend((1..MOST).map(|port| to(&format!("udp://127.0.0.1:{port}"), false)));
+        for (typed, wrong) in [("udp://127.0.0.1:7", false), ("udp://127.0.0.1:6000", true)] {
+            sending.typed = typed.into();
+            sending.add(&mut kept);
+            assert_eq!((sending.wrong.is_some(), kept.len()), (wrong, MOST), "{typed}");
+        }
+        assert!(kept[7].on);
     }
 
     #[test]

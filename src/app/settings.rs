@@ -114,16 +114,25 @@ impl Settings {
         Some(resources::users_folders()?.config_dir().join("settings.json"))
     }
 
-    /// What the file holds, brought into range; what is usual where there is no file. One that cannot be used is set aside
-    /// under another name, and the second value says so.
-    pub fn load(file: &Path) -> (Self, Option<String>) {
-        let why = match plain::read(file, LARGEST_FILE) {
-            Ok(json) => match Self::from_json(&json) {
-                Ok(settings) => return (settings, None),
-                Err(why) => why,
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return (Self::default(), None),
-            Err(error) => format!("the file cannot be read: {error}"),
+    /// What the file holds, brought into range; what is usual where there is no file. One that was read and cannot be
+    /// used is set aside under another name, and the second value says so.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no file. It is left as it is then, and nothing can be kept in it.
+    pub fn load(file: &Path) -> Result<(Self, Option<String>), String> {
+        let json = match plain::read(file, LARGEST_FILE) {
+            Ok(json) => json,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Self::default(), None)),
+            Err(error) => {
+                return Err(format!(
+                    "the settings cannot be read ({error}); everything is as at first, and nothing is kept in this run: {}",
+                    file.display()
+                ));
+            }
+        };
+        let why = match Self::from_json(&json) {
+            Ok(settings) => return Ok((settings, None)),
+            Err(why) => why,
         };
         let text = match set_aside(file) {
             Ok(aside) => format!(
@@ -135,7 +144,7 @@ impl Settings {
                 file.display()
             ),
         };
-        (Self::default(), Some(text))
+        Ok((Self::default(), Some(text)))
     }
 
     /// What was kept as JSON, brought into range.
@@ -237,11 +246,14 @@ fn put_first(list: &mut Vec<String>, newest: &str) {
     list.truncate(MOST_RECENT);
 }
 
-/// Gives a file another name beside its own, one that is free.
+/// Gives a file, or a link to one, another name beside its own, one that is free.
 ///
 /// # Errors
-/// When the folder cannot be written to.
+/// When it is none, or the folder cannot be written to.
 pub fn set_aside(file: &Path) -> io::Result<PathBuf> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     let mut number = 1;
     loop {
         let aside = file.with_extension(format!("old-{number}.json"));
@@ -395,21 +407,21 @@ mod tests {
         last.zoom = 2.0;
         keeper.keep(last.clone(), start + CALM);
         drop(keeper);
-        assert_eq!(Settings::load(&file), (last, None));
+        assert_eq!(Settings::load(&file), Ok((last, None)));
     }
 
     #[test]
     fn files_that_cannot_be_used_are_set_aside_and_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("settings.json");
-        assert_eq!(Settings::load(&file), (Settings::default(), None));
+        assert_eq!(Settings::load(&file), Ok((Settings::default(), None)));
         for (content, named) in [
             ("{ \"zoom\": ", "damaged"),
             ("[1, 2]", "damaged"),
             ("{ \"schema\": 99 }", "later version"),
         ] {
             std::fs::write(&file, content).unwrap();
-            let (settings, message) = Settings::load(&file);
+            let (settings, message) = Settings::load(&file).unwrap();
             let message = message.unwrap();
             assert_eq!(settings, Settings::default());
             assert!(message.contains(named), "{message}");
@@ -425,7 +437,7 @@ mod tests {
         let text = r#"{ "zoom": 1e9, "smoothing": -3, "window": { "width": 1, "height": 5 },
             "view": { "overlay": { "size": 900 }, "map_opacity": 1e39, "theme": "light" }, "of_a_later_day": true }"#;
         std::fs::write(&file, text).unwrap();
-        let (settings, message) = Settings::load(&file);
+        let (settings, message) = Settings::load(&file).unwrap();
         assert_eq!(message, None);
         assert_eq!(settings.zoom, *theme::ZOOM.end());
         assert_eq!((settings.smoothing, settings.window), (0.0, None));
@@ -433,7 +445,26 @@ mod tests {
         assert_eq!(settings.view.theme, theme::Theme::Light);
         // What was kept of them can be read again.
         write(&file, &settings).unwrap();
-        assert_eq!(Settings::load(&file), (settings, None));
+        assert_eq!(Settings::load(&file), Ok((settings, None)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_and_left_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("long.json");
+        std::fs::File::create(&long)
+            .and_then(|file| file.set_len(LARGEST_FILE + 1))
+            .unwrap();
+        for (path, named) in [(folder.path(), "it is a folder"), (&long, "longer than")] {
+            let why = Settings::load(path).unwrap_err();
+            assert!(why.contains(named) && why.contains("nothing is kept"), "{why}");
+            assert!(path.exists());
+        }
+        assert!(set_aside(folder.path()).is_err() && folder.path().is_dir());
+        // A link is put aside, and not what it leads to.
+        let link = folder.path().join("link.json");
+        std::os::unix::fs::symlink("long.json", &link).unwrap();
+        assert!(set_aside(&link).unwrap().is_symlink() && long.is_file());
     }
 
     #[test]

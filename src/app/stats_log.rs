@@ -27,7 +27,7 @@ pub struct StatsLog {
     next: Instant,
 }
 
-/// A line: all but the first is of the time since the line before.
+/// A line. Frames and delays are of the time since the line before, or the beginning; memory and threads of this moment.
 #[derive(Debug, Serialize)]
 struct Line {
     seconds: f64,

@@ -1,4 +1,4 @@
-//! Every colour, size and distance of the window. Nothing else in `app` names one.
+//! The colours, sizes and distances of the window. Those of a single drawing, such as the graph, stand where it is drawn.
 
 use egui::{Color32, Context, CornerRadius, FontId, Id, Label, Margin, Rect, Stroke, TextStyle, Ui, Vec2};
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct Colours {
     pub warning: Color32,
     /// Something that does not work.
     pub error: Color32,
-    /// Laid over the video behind a message, and the message's text.
+    /// Laid over the video behind a message.
     pub veil: Color32,
 }
 

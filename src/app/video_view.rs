@@ -11,7 +11,7 @@ use super::theme;
 use crate::{
     face::Face,
     geometry::{self, Point},
-    overlay::{self, Shape, Style, Trails},
+    overlay::{self, Shape, Style, Trails, Which},
     pipeline::Scene,
 };
 
@@ -115,8 +115,8 @@ impl VideoView {
         if let Some(texture) = &self.texture {
             painter.image(texture.id(), placement.rect, placement.part(), Color32::WHITE);
         }
+        self.follow(scene, shown.style.trails);
         if shown.style.trails {
-            self.follow(scene);
             let scheme = scene.net.as_ref().map(|net| &net.scheme);
             for shape in self.trails.shapes(scheme, shown.style) {
                 paint(&painter, &placement, &shape);
@@ -143,16 +143,17 @@ impl VideoView {
         if let Some(point) = shown
             .studied
             .zip(chosen)
-            .and_then(|(at, face)| face.points.get(at))
+            .and_then(|(at, face)| shown.style.which.of(face).get(at))
         {
             let stroke = Stroke::new(theme::CHOSEN_BOX_WIDTH, theme::colours(ui.ctx()).accent);
             painter.circle_stroke(placement.on_screen(*point), theme::RING, stroke);
         }
         if shown.style.points {
-            point_out(ui, &painter, &placement, scene, &response);
+            point_out(ui, &painter, &placement, (scene, shown.style.which), &response);
         }
         let position = response.interact_pointer_pos().filter(|_| response.clicked())?;
-        let keypoint = keypoint_at(&placement, scene, position).filter(|_| shown.style.points);
+        let keypoint =
+            keypoint_at(&placement, scene, shown.style.which, position).filter(|_| shown.style.points);
         Some(match keypoint {
             Some((face, number, _)) => Clicked::Keypoint(number, face.id),
             None => Clicked::Place(placement.in_frame(position)),
@@ -177,8 +178,14 @@ impl VideoView {
         placement.rect
     }
 
-    /// Takes the scene's faces into the trails, once.
-    fn follow(&mut self, scene: &Scene) {
+    /// Takes the scene's faces into the trails, once; while those are off nothing is remembered, since what lies between would be
+    /// joined by a line.
+    fn follow(&mut self, scene: &Scene, on: bool) {
+        if !on {
+            self.trails.clear();
+            self.trailed = None;
+            return;
+        }
         let here = (scene.frame.opening, scene.frame.sequence);
         if self.trailed == Some(here) {
             return;
@@ -191,11 +198,16 @@ impl VideoView {
     }
 }
 
-/// The keypoint at a place of the screen: its face, its number, and where it is in the frame.
-fn keypoint_at<'a>(placement: &Placement, scene: &'a Scene, at: Pos2) -> Option<(&'a Face, usize, Point)> {
+/// The keypoint, of `which` are drawn, at a place of the screen: its face, its number, and where it is in the frame.
+fn keypoint_at<'a>(
+    placement: &Placement,
+    scene: &'a Scene,
+    which: Which,
+    at: Pos2,
+) -> Option<(&'a Face, usize, Point)> {
     let away = |point: Point| placement.on_screen(point).distance(at);
     let points = scene.faces.iter().flat_map(|face| {
-        let points = face.points.iter().enumerate();
+        let points = which.of(face).iter().enumerate();
         points.map(move |(index, &point)| (face, index, point))
     });
     let nearest = points.min_by(|a, b| away(a.2).total_cmp(&away(b.2)));
@@ -207,9 +219,15 @@ fn keypoint_at<'a>(placement: &Placement, scene: &'a Scene, at: Pos2) -> Option<
 }
 
 /// Rings the keypoint that the pointer is at, and says which it is and where.
-fn point_out(ui: &Ui, painter: &Painter, placement: &Placement, scene: &Scene, video: &Response) {
+fn point_out(
+    ui: &Ui,
+    painter: &Painter,
+    placement: &Placement,
+    (scene, which): (&Scene, Which),
+    video: &Response,
+) {
     let Some(pointer) = video.hover_pos() else { return };
-    let Some((face, index, point)) = keypoint_at(placement, scene, pointer) else {
+    let Some((face, index, point)) = keypoint_at(placement, scene, which, pointer) else {
         return;
     };
     let stroke = Stroke::new(theme::BOX_WIDTH, theme::colours(ui.ctx()).accent);
@@ -288,6 +306,63 @@ fn paint(painter: &Painter, placement: &Placement, shape: &Shape) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{frame::Frame, pipeline::StageTimes};
+    use std::time::{Duration, Instant};
+
+    /// A scene with a face of one keypoint, which the net gave 20 pixels to the right of where it is smoothed to.
+    fn scene(sequence: u64) -> Scene {
+        Scene {
+            frame: Arc::new(Frame {
+                picture: Default::default(),
+                sequence,
+                opening: 0,
+                captured_at: Instant::now(),
+                source_time: Duration::ZERO,
+            }),
+            faces: vec![Face {
+                id: 1,
+                face_box: geometry::Rect::new(0.0, 0.0, 100.0, 100.0),
+                points: vec![Point::new(10.0, 10.0)],
+                raw_points: vec![Point::new(30.0, 10.0)],
+                confidence: None,
+                spread: Vec::new(),
+            }],
+            chosen: Some(0),
+            inside: None,
+            searched: None,
+            net: None,
+            compared: None,
+            light: None,
+            times: StageTimes::default(),
+        }
+    }
+
+    #[test]
+    fn trails_that_are_turned_on_again_begin_anew() {
+        let mut view = VideoView::default();
+        let trails = |view: &VideoView| view.trails.shapes(None, &Style::default()).len();
+        view.follow(&scene(0), true);
+        view.follow(&scene(1), true);
+        assert_eq!(trails(&view), 1);
+        view.follow(&scene(2), false);
+        view.follow(&scene(900), true);
+        assert_eq!(trails(&view), 0, "nothing leads from there to here");
+    }
+
+    #[test]
+    fn the_points_that_are_drawn_are_those_that_are_pointed_at() {
+        let area = Rect::from_min_size(Pos2::ZERO, Vec2::splat(100.0));
+        let (placement, scene) = (Placement::fit(area, 100, 100, false), scene(0));
+        let hit = |which, at: f32| {
+            let at = placement.on_screen(Point::new(at, 10.0));
+            keypoint_at(&placement, &scene, which, at).map(|(.., point)| point.x)
+        };
+        assert_eq!(
+            (hit(Which::Smoothed, 10.0), hit(Which::Smoothed, 30.0)),
+            (Some(10.0), None)
+        );
+        assert_eq!((hit(Which::Raw, 10.0), hit(Which::Raw, 30.0)), (None, Some(30.0)));
+    }
 
     #[test]
     fn a_frame_keeps_its_shape_and_its_pixels_their_place() {

@@ -93,6 +93,11 @@ impl View {
         }
     }
 
+    /// Whether what a command turns is on; `None` for commands that do something else.
+    pub fn is_on(&self, id: Id, live: bool) -> Option<bool> {
+        self.clone().switch(id, live).copied()
+    }
+
     /// The switch that a command turns, while a live source is shown or another; `None` for commands that do something else.
     pub fn switch(&mut self, id: Id, live: bool) -> Option<&mut bool> {
         Some(match id {

@@ -17,7 +17,7 @@ use egui::{CentralPanel, Frame, Panel, Ui, ViewportCommand};
 
 use super::{
     commands,
-    dialogs::Dialogs,
+    dialogs::{Answer, Dialogs},
     menu::{self, MenuBar},
     notices::{Notices, Severity},
     palette::Palette,
@@ -116,6 +116,8 @@ pub struct Outcome {
     pub stats: Stats,
     /// Why no picture ever came, when that is so.
     pub never_came: Option<String>,
+    /// What was still being saved at the end and could not be, and why.
+    pub not_saved: Vec<String>,
 }
 
 impl Window {
@@ -238,7 +240,7 @@ impl Window {
     /// Draws the window.
     pub fn show(&mut self, ui: &mut Ui) {
         self.open_dropped_files(ui);
-        if let Some(id) = commands::pressed(ui.ctx()) {
+        for id in commands::pressed(ui.ctx()) {
             self.perform(ui.ctx(), id);
         }
         let colours = theme::colours(ui.ctx());
@@ -247,14 +249,13 @@ impl Window {
             live: self.source.is_live(),
             camera: self.source.camera().map(|facts| &facts.camera),
             smoothing: self.pipeline.smoothing(),
-            view: &mut self.settings.view.clone(),
             settings: &self.settings,
             comparing: self.comparing,
             sending: self.sending_in_short().filter(|_| !self.settings.view.status_bar),
         };
         let choice = Panel::top("menu")
             .frame(bar)
-            .show(ui, |ui| self.menu.show(ui, now))
+            .show(ui, |ui| self.menu.show(ui, &now))
             .inner;
         if let Some(choice) = choice {
             self.choose(ui.ctx(), choice);
@@ -297,8 +298,10 @@ impl Window {
         if let Some(id) = self.palette.show(ui.ctx(), &mut self.settings.view.palette) {
             self.perform(ui.ctx(), id);
         }
-        if let Some((purpose, path)) = self.dialogs.show(ui.ctx()) {
-            self.open_path(purpose, &path);
+        match self.dialogs.show(ui.ctx()) {
+            Some((purpose, Answer::Typed(text))) => self.open_path(purpose, &text),
+            Some((purpose, Answer::Chosen(path))) => self.open_file(purpose, path),
+            None => {}
         }
         self.notices.show(ui.ctx(), area);
         self.note_when_painted(ui.ctx());
@@ -317,7 +320,25 @@ impl Window {
         Outcome {
             stats: self.stats(),
             never_came: trouble.filter(|_| no_picture),
+            not_saved: self.not_saved(),
         }
+    }
+
+    /// What became of that which was being saved when the window closed, which is not there to tell it any more: into the
+    /// log; what could not be saved is given back.
+    fn not_saved(&self) -> Vec<String> {
+        let failed = self.pipeline.events().filter_map(|event| match event {
+            Event::Saved { files, about, .. } => {
+                tracing::info!(?files, "{about}");
+                None
+            }
+            Event::SaveFailed { why, .. } => {
+                tracing::error!("{why}");
+                Some(why)
+            }
+            _ => None,
+        });
+        failed.collect()
     }
 
     /// The run so far in numbers.
@@ -353,6 +374,8 @@ impl Window {
     fn dress(&mut self, ctx: &egui::Context) {
         let theme = self.settings.view.theme;
         if self.dressed.is_none() {
+            // Its keys are commands of ours, with a range of ours.
+            ctx.options_mut(|options| options.zoom_with_keyboard = false);
             ctx.set_zoom_factor(self.settings.zoom);
         }
         if self.dressed.replace(theme) != Some(theme) {
@@ -362,8 +385,8 @@ impl Window {
 
     /// Notes where the window is, and has everything kept that is remembered.
     fn keep_settings(&mut self, ctx: &egui::Context) {
+        // What this pass is laid out by; a new one counts from the next.
         let zoom = ctx.zoom_factor();
-        self.settings.zoom = zoom;
         let (full_screen, place) = ctx.input(|input| {
             let viewport = input.viewport();
             let maximised = viewport.maximized.unwrap_or_default();
@@ -462,9 +485,14 @@ impl Window {
 
     /// What stands over the video.
     fn signs(&mut self, ctx: &egui::Context) -> Vec<Sign> {
+        let paused = self.settings.view.paused.then(|| {
+            let keys = commands::keys_of(ctx, commands::row_of(commands::Id::Pause));
+            Sign::paused(&keys)
+        });
         if let Some(sign) = &self.source.waiting {
             self.watch = Watch::default();
-            return vec![sign.clone()];
+            // No picture comes as long as it is paused.
+            return std::iter::once(sign.clone()).chain(paused).collect();
         }
         let Some(scene) = &self.scene else {
             let trouble = self.source.trouble.as_deref();
@@ -474,9 +502,8 @@ impl Window {
         if let Some(path) = self.loading_weights.as_ref().or(self.loading_compared.as_ref()) {
             let name = path.file_name().unwrap_or(path.as_os_str());
             signs.push(Sign::loading(&name.to_string_lossy()));
-        } else if self.settings.view.paused {
-            let keys = commands::keys_of(ctx, commands::row_of(commands::Id::Pause));
-            signs.push(Sign::paused(&keys));
+        } else {
+            signs.extend(paused);
         }
         match self.watch.look(scene, self.source.is_live(), Instant::now()) {
             Ok(sign) => signs.extend(sign),

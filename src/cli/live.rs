@@ -69,8 +69,8 @@ pub struct LiveArgs {
 /// Opens the window and runs until it is closed.
 ///
 /// # Errors
-/// When a file named in the arguments is missing, there is no display, or the statistics cannot be written;
-/// [`CameraNeverCame`] when that is so.
+/// When a file named in the arguments is missing, there is no display, or the statistics or what was recorded cannot be
+/// written; [`CameraNeverCame`] when that is so.
 pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     let mut start = remembered(&args)?;
     let source = match args.source {
@@ -125,6 +125,9 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.stats {
         files::replace_json(path, &outcome.stats)?;
     }
+    if !outcome.not_saved.is_empty() {
+        bail!("not all could be saved: {}", outcome.not_saved.join("; "));
+    }
     match outcome.never_came {
         Some(why) if args.run_for.is_some() && is_file => bail!(why),
         Some(why) if args.run_for.is_some() => Err(CameraNeverCame { why }.into()),
@@ -169,9 +172,16 @@ fn remembered(args: &LiveArgs) -> anyhow::Result<Start> {
         );
         start.notices.push(text);
     }
-    let (settings, trouble) = Settings::load(&file);
-    start.settings = settings;
-    start.notices.extend(trouble);
+    match Settings::load(&file) {
+        Ok((settings, trouble)) => {
+            start.settings = settings;
+            start.notices.extend(trouble);
+        }
+        Err(why) => {
+            start.settings_file = None;
+            start.notices.push(why);
+        }
+    }
     Ok(start)
 }
 
@@ -204,4 +214,34 @@ fn last_weights(start: &mut Start) -> anyhow::Result<PathBuf> {
         }
     }
     Ok(catalogue::resolve(catalogue::DEFAULT)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        live: LiveArgs,
+    }
+
+    #[test]
+    fn in_what_cannot_be_read_as_settings_nothing_is_kept_and_it_stays_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().to_str().unwrap();
+        let parse = |more: &[&str]| {
+            let all = ["live", "--settings", place]
+                .into_iter()
+                .chain(more.iter().copied());
+            Arguments::try_parse_from(all).unwrap().live
+        };
+        let start = remembered(&parse(&[])).unwrap();
+        assert_eq!(start.settings_file, None);
+        assert!(start.notices[0].contains("it is a folder"), "{:?}", start.notices);
+        let why = remembered(&parse(&["--reset-settings"])).unwrap_err();
+        assert!(format!("{why:#}").contains("it is no file"), "{why:#}");
+        assert!(folder.path().is_dir());
+    }
 }

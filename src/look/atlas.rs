@@ -14,8 +14,6 @@ pub const GAP_PX: u32 = 2;
 /// How maps are laid out.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Layout {
-    /// Maps after so many are left out.
-    pub most: usize,
     /// Maps in a row.
     pub columns: usize,
     /// Long side of a map's cell, pixels.
@@ -35,7 +33,6 @@ pub struct Layout {
 pub fn atlas(maps: &LayerMaps, columns: usize, cell_px: u32, colours: &Colours) -> RgbaImage {
     let mut picture = RgbaImage::default();
     let layout = Layout {
-        most: usize::MAX,
         columns,
         cell_px,
         common: Some(Range::of(&maps.values)),
@@ -56,7 +53,7 @@ pub fn atlas_into(
     picture: &mut RgbaImage,
 ) {
     let [_, height, width] = maps.shape;
-    let count = order.len().min(layout.most);
+    let count = order.len();
     if count == 0 || height == 0 || width == 0 {
         *picture = RgbaImage::new(1, 1);
         return;
@@ -76,7 +73,7 @@ pub fn atlas_into(
     } else {
         *picture = RgbaImage::new(size.0, size.1);
     }
-    let drawn = order.iter().take(count).skip(first * columns as usize);
+    let drawn = order.iter().skip(first * columns as usize);
     for (index, &number) in drawn.take((rows * columns) as usize).enumerate() {
         let left = (index as u32 % columns) * (cell_width + GAP_PX);
         let top = (index as u32 / columns) * (cell_height + GAP_PX);
@@ -221,7 +218,6 @@ mod tests {
         assert_eq!(picture.get_pixel(8, 8)[3], 0, "unused cell");
         let mut used = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([9; 4]));
         let layout = Layout {
-            most: 3,
             columns: 2,
             cell_px: 4,
             common: Some(range),
@@ -243,7 +239,6 @@ mod tests {
         let layer = maps([2, 1, 2], vec![0.0, 1.0, 0.0, 100.0]);
         let mut picture = RgbaImage::default();
         let mut layout = Layout {
-            most: 2,
             columns: 1,
             cell_px: 2,
             common: None,

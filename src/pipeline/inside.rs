@@ -251,7 +251,6 @@ impl Atlas {
         };
         let mut picture = old.map_or_else(RgbaImage::default, |old| old.picture);
         let layout = look::Layout {
-            most: MOST_CHANNELS,
             columns,
             cell_px,
             common,

@@ -144,6 +144,13 @@ pub struct SourceInfo {
     pub camera: Option<CameraFacts>,
 }
 
+impl SourceInfo {
+    /// From one frame to the next; as is assumed where no rate is announced.
+    pub fn frame_time(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.fps.unwrap_or(ASSUMED_FPS))
+    }
+}
+
 /// One picture as it came from a source.
 #[derive(Debug, Clone)]
 pub struct Grab {

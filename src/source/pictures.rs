@@ -106,7 +106,7 @@ impl PicturesSource {
                 name: path.file_name().unwrap_or(path.as_os_str()).display().to_string(),
                 width: first.picture.width(),
                 height: first.picture.height(),
-                fps: None,
+                fps: (count > 1).then_some(1.0 / SECONDS_PER_PICTURE as f64),
                 frame_count: Some(count - failures.len() as u64),
                 duration: (count > 1).then(|| time_of(count)),
                 live: false,

@@ -199,7 +199,7 @@ impl VideoSource {
 
     /// From one frame to the next.
     fn step(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / self.info.fps.unwrap_or(ASSUMED_FPS))
+        self.info.frame_time()
     }
 
     /// The frame's time as the video says; one frame after the last where it says nothing that can be true, as OpenCV 4.6

@@ -293,12 +293,6 @@ pub fn window_drawn(
     start: Start,
     look: Look,
 ) -> Harness<'static, Window> {
-    let setup = Setup {
-        wishes: start.settings.cameras.clone(),
-        weights: Some(net.to_path_buf()),
-        ..Setup::new(opener, source, Box::new(Faces(faces)))
-    };
-    let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
     let show = |ui: &mut egui::Ui, window: &mut Window| {
         window.update(ui.ctx());
         window.show(ui);
@@ -307,12 +301,29 @@ pub fn window_drawn(
         .with_size(look.size)
         .with_pixels_per_point(look.scale)
         .renderer(LazyRenderer::new(gl::GlRenderer::new))
-        .build_ui_state(show, Window::new(pipeline, Arc::new(|| ()), start));
+        .build_ui_state(show, window_itself(opener, source, faces, net, start));
     // What blinks is never the same twice.
     harness
         .ctx
         .all_styles_mut(|style| style.visuals.text_cursor.blink = false);
     harness
+}
+
+/// The window without anything round it.
+pub fn window_itself(
+    opener: Opener,
+    source: SourceSpec,
+    faces: Vec<Rect>,
+    net: &Path,
+    start: Start,
+) -> Window {
+    let setup = Setup {
+        wishes: start.settings.cameras.clone(),
+        weights: Some(net.to_path_buf()),
+        ..Setup::new(opener, source, Box::new(Faces(faces)))
+    };
+    let pipeline = Pipeline::start(setup, Arc::new(|| ())).unwrap();
+    Window::new(pipeline, Arc::new(|| ()), start)
 }
 
 /// The demo's picture, and where its face is.

@@ -65,11 +65,12 @@ fn lay_out(layers: &[Layer]) -> Vec<Node> {
     nodes
 }
 
-/// Draws the graph; a click on a layer has it looked at.
-pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) {
+/// Draws the graph; a click on a layer has it looked at. Whether there was one.
+pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) -> bool {
     let Some(net) = net.filter(|net| !net.layers.is_empty()) else {
         let closed = net.and_then(|net| net.closed.as_deref());
-        return hint(ui, closed.unwrap_or("There is no net whose layers can be shown."));
+        hint(ui, closed.unwrap_or("There is no net whose layers can be shown."));
+        return false;
     };
     let nodes = lay_out(&net.layers);
     let levels = nodes.iter().map(|node| node.height).max().unwrap_or(0) as f32;
@@ -90,6 +91,7 @@ pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) {
         .map(|layer| layer.name.clone());
     let order = "Layers in the order of their work; bars compare their times.";
     ui.label(egui::RichText::new(order).small().weak());
+    let mut clicked = false;
     ScrollArea::both().auto_shrink([false, true]).show(ui, |ui| {
         let (area, _) = ui.allocate_exact_size(size, Sense::hover());
         // Frames first, the outermost at the bottom, so that what is within is above and takes the click.
@@ -107,9 +109,11 @@ pub fn show(ui: &mut Ui, net: Option<&NetInfo>, looking: &mut Looking) {
             };
             if draw(ui, layer, node, rect, is_chosen, share.min(1.0)) {
                 looking.layer = Some(layer.name.clone());
+                clicked = true;
             }
         }
     });
+    clicked
 }
 
 /// Where a layer is on the screen.

@@ -126,12 +126,7 @@ impl Maps {
         }
         ui.label(RichText::new(about(channel)).small());
         let slider = Slider::new(&mut view.map_opacity, 0.0..=1.0).fixed_decimals(2);
-        widgets::slider(
-            ui,
-            "opacity",
-            slider,
-            "How much of the face shines through the map",
-        );
+        widgets::slider(ui, "opacity", slider, "How much the map covers the face");
         let pin = Pin {
             layer: atlas.layer.clone(),
             number,
@@ -141,7 +136,10 @@ impl Maps {
         let pin_box = ui.add_enabled(room_left, Checkbox::new(&mut pinned, "pinned"));
         if pin_box
             .on_hover_text("Keeps this map below the video, whatever layer is looked at.")
-            .on_disabled_hover_text("Eight maps are pinned; take one away first.")
+            .on_disabled_hover_text(format!(
+                "{} maps are pinned; take one away first.",
+                Looking::MOST_PINS
+            ))
             .changed()
         {
             view.looking.pin(pin);

@@ -112,6 +112,7 @@ impl Window {
                 ..
             } => {
                 self.loading_weights = None;
+                self.wanted_reading = None;
                 self.notices.say(Severity::Error, why);
             }
             Event::Saved {
@@ -165,8 +166,8 @@ impl Window {
 
     /// A table of keypoints has one number of them: a net with another number ends it.
     fn end_recording_before(&mut self, points: usize) {
-        if self.recording.is_some() && self.points.is_some_and(|before| before != points) {
-            self.stop_recording();
+        let other = self.points.is_some_and(|before| before != points);
+        if self.recording.is_some() && other && self.stop_recording() {
             let text = "The recording ends here, since this net gives another number of keypoints.";
             self.notices.say(Severity::Hint, text);
         }
@@ -185,10 +186,21 @@ impl Window {
         self.notices.say(Severity::Hint, text);
     }
 
-    /// Keeps how the net is read, once it has proved to work so; what was kept and did not work is forgotten.
+    /// Keeps how the net is read, once it has proved to work so. One that does not work as was wished is read as usual by now:
+    /// it is told, and the net read as before. What was kept and does not work any more is forgotten.
     fn remember_reading(&mut self, net: &NetInfo) {
         if let Some((path, reading)) = self.wanted_reading.take_if(|(path, _)| *path == net.path) {
-            self.settings.read_as(&path, reading);
+            match reading.filter(|wanted| net.assumed != Some(*wanted)) {
+                Some(wanted) => {
+                    let text = format!(
+                        "{} does not work with squares of {} px, so it is read as before.",
+                        net.name, wanted.input_side
+                    );
+                    self.notices.say(Severity::Error, text);
+                    return self.load_weights(path);
+                }
+                None => self.settings.read_as(&path, reading),
+            }
         }
         let kept = self.settings.reading(&net.path);
         if kept.is_some_and(|kept| net.assumed.is_none_or(|now| now.input_side != kept.input_side)) {
@@ -199,8 +211,8 @@ impl Window {
     /// The source is shown again the next time, and files and streams are offered again.
     fn remember_source(&mut self, spec: &SourceSpec) {
         let text = match spec {
-            // From another folder the next time, perhaps.
-            SourceSpec::File(path) => absolute(path),
+            // From another folder the next time, perhaps; and also where it is called like something else.
+            SourceSpec::File(path) => SourceSpec::File(absolute(path).into()).to_string(),
             _ => spec.to_string(),
         };
         if matches!(spec, SourceSpec::File(_) | SourceSpec::Url(_)) {

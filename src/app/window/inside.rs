@@ -17,13 +17,14 @@ impl Window {
         }
         let before = view.looking.clone();
         let net = self.scene.as_ref().and_then(|scene| scene.net.as_deref());
-        Panel::bottom("graph")
+        let clicked = Panel::bottom("graph")
             .frame(bar)
             .resizable(true)
             .default_size(theme::GRAPH_HEIGHT)
             .max_size(theme::PLOTS_SHARE * ui.ctx().content_rect().height())
-            .show(ui, |ui| panels::show_graph(ui, net, &mut view.looking));
-        if view.looking.layer != before.layer && !std::mem::replace(&mut view.maps, true) {
+            .show(ui, |ui| panels::show_graph(ui, net, &mut view.looking))
+            .inner;
+        if clicked && !std::mem::replace(&mut view.maps, true) {
             self.pipeline.look_inside(true);
         }
         self.look_anew(&before);

@@ -21,13 +21,11 @@ use crate::{
     },
     model::{Reading, catalogue},
     pipeline::{Strength, Studying},
-    source::{CameraWish, SourceSpec},
+    source::{CameraWish, SourceInfo, SourceSpec},
 };
 
 /// How far the arrow keys go.
 const SKIP: Duration = Duration::from_secs(5);
-/// How long a picture of a folder is shown.
-const PICTURE: Duration = Duration::from_secs(2);
 /// Why something cannot be saved now.
 const STILL_WRITING: &str = "the disk is still busy with what was saved before; try again in a moment";
 
@@ -65,8 +63,8 @@ impl Window {
             Id::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             Id::NextPoints => self.settings.view.next_points(),
             Id::NextTheme => self.settings.view.next_theme(),
-            Id::Enlarge => self.zoom(ctx, ctx.zoom_factor() + theme::ZOOM_STEP),
-            Id::Shrink => self.zoom(ctx, ctx.zoom_factor() - theme::ZOOM_STEP),
+            Id::Enlarge => self.zoom(ctx, self.settings.zoom + theme::ZOOM_STEP),
+            Id::Shrink => self.zoom(ctx, self.settings.zoom - theme::ZOOM_STEP),
             Id::UsualSize => self.zoom(ctx, 1.0),
             Id::UsualView => {
                 self.settings.view.reset();
@@ -105,7 +103,8 @@ impl Window {
     }
 
     /// Loads a net, to be read as it was last.
-    pub(super) fn load_weights(&self, path: PathBuf) {
+    pub(super) fn load_weights(&mut self, path: PathBuf) {
+        self.wanted_reading = None;
         let reading = self.settings.reading(&path);
         self.pipeline.load_weights(path, reading);
     }
@@ -217,8 +216,8 @@ impl Window {
         if on {
             self.pipeline.step();
         } else {
-            let fps = self.source.info.as_ref().and_then(|info| info.fps);
-            let frame = fps.map_or(PICTURE, |fps| Duration::from_secs_f64(1.0 / fps));
+            let frame = self.source.info.as_ref().map(SourceInfo::frame_time);
+            let frame = frame.unwrap_or_default();
             self.pipeline.seek(playback.position.saturating_sub(frame));
         }
     }
@@ -257,7 +256,8 @@ impl Window {
 
     fn start_or_stop_recording(&mut self) {
         if self.recording.is_some() {
-            return self.stop_recording();
+            self.stop_recording();
+            return;
         }
         let (saving, style) = (&self.settings.saving, &self.settings.view.overlay);
         let fps = self.source.info.as_ref().and_then(|info| info.fps);
@@ -277,10 +277,13 @@ impl Window {
         }
     }
 
-    pub(super) fn stop_recording(&mut self) {
-        if !self.pipeline.stop_recording() {
+    /// Whether the recording ends; what was said if not.
+    pub(super) fn stop_recording(&mut self) -> bool {
+        let ends = self.pipeline.stop_recording();
+        if !ends {
             self.notices.say(Severity::Error, STILL_WRITING);
         }
+        ends
     }
 
     fn show_folder(&mut self) {
@@ -306,18 +309,22 @@ impl Window {
 
     fn zoom(&mut self, ctx: &egui::Context, factor: f32) {
         let range = theme::ZOOM;
-        ctx.set_zoom_factor(factor.clamp(*range.start(), *range.end()));
+        self.settings.zoom = factor.clamp(*range.start(), *range.end());
+        ctx.set_zoom_factor(self.settings.zoom);
     }
 
-    /// Shows another source; whoever asks for one wants to see it, so a pause ends.
+    /// Shows another source; whoever asks for one wants to see it, so a pause ends. The one before goes on where a recording of
+    /// it cannot be ended.
     pub(super) fn open(&mut self, source: SourceSpec) {
-        self.settings.view.paused = false;
         if self.recording.is_some() {
             // Rows of keypoints name one source.
-            self.stop_recording();
+            if !self.stop_recording() {
+                return;
+            }
             self.notices
                 .say(Severity::Hint, "The recording ends with its source.");
         }
+        self.settings.view.paused = false;
         self.pipeline.open(source);
     }
 
@@ -325,11 +332,19 @@ impl Window {
         let net = || catalogue::resolve(path).map_err(|error| error.to_string());
         let done = match purpose {
             Purpose::Source => path.parse().map(|spec| self.open(spec)),
-            Purpose::Weights => net().map(|path| self.load_weights(path)),
-            Purpose::Compared => net().map(|path| self.compare_with(path)),
+            Purpose::Weights | Purpose::Compared => net().map(|path| self.open_file(purpose, path)),
         };
         if let Err(problem) = done {
             self.notices.say(Severity::Error, problem);
+        }
+    }
+
+    /// Takes a file for what it was chosen for, whatever it is called.
+    pub(super) fn open_file(&mut self, purpose: Purpose, path: PathBuf) {
+        match purpose {
+            Purpose::Source => self.open(SourceSpec::File(path)),
+            Purpose::Weights => self.load_weights(path),
+            Purpose::Compared => self.compare_with(path),
         }
     }
 
@@ -340,11 +355,8 @@ impl Window {
             files.map(|file| file.path().to_path_buf()).collect()
         });
         for path in paths {
-            if path.extension().is_some_and(|e| e == "pt" || e == "pth") {
-                self.load_weights(path);
-            } else {
-                self.open(SourceSpec::File(path));
-            }
+            let is_net = path.extension().is_some_and(|e| e == "pt" || e == "pth");
+            self.open_file(if is_net { Purpose::Weights } else { Purpose::Source }, path);
         }
     }
 }
