@@ -17,7 +17,7 @@ mod taps;
 pub mod trial;
 
 pub use archive::{Archive, ArchiveError};
-pub use attribution::{Occlusion, concentration};
+pub use attribution::Occlusion;
 pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Reading, Training};
 pub use device::{CudaState, DeviceChoice, DeviceError, prepare_cuda};
 pub use error::ModelError;
