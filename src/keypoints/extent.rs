@@ -10,6 +10,7 @@ const LARGEST: f32 = 100.0;
 
 /// The face's box, in long sides of the tight box of its points; along the eye line and across it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FaceExtent {
     /// Width of the face.
     pub width: f32,
