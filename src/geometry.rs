@@ -322,6 +322,41 @@ impl CropTransform {
     }
 }
 
+/// What a net's numbers stand for: `crop pixel = value * scale + offset`.
+///
+/// ```
+/// use pinkpoint::geometry::OutputScale;
+///
+/// let course = OutputScale::COURSE;
+/// assert_eq!(course.pixel(0.24), 112.0);
+/// assert_eq!(course.value(112.0), 0.24);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OutputScale {
+    /// Crop pixels per unit of the net's output.
+    pub scale: f32,
+    /// Crop pixel that output 0 stands for.
+    pub offset: f32,
+}
+
+impl OutputScale {
+    /// The course's normalisation of keypoints for a 224 pixel crop: `(pixel - 100) / 50`.
+    pub const COURSE: Self = Self {
+        scale: 50.0,
+        offset: 100.0,
+    };
+
+    /// The pixel that a number of the net stands for.
+    pub fn pixel(&self, value: f32) -> f32 {
+        value * self.scale + self.offset
+    }
+
+    /// The number that stands for a pixel: the inverse of [`Self::pixel`].
+    pub fn value(&self, pixel: f32) -> f32 {
+        (pixel - self.offset) / self.scale
+    }
+}
+
 /// The smaller turn from one angle to another, radians, above -pi and up to pi.
 pub fn turn_between(from: f32, to: f32) -> f32 {
     let turn = (to - from).rem_euclid(std::f32::consts::TAU);

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use image::{GrayImage, imageops};
 use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings, FaceDetector},
-    geometry::Point,
-    model::{CropRule, DeviceChoice, KeypointModel, Occlusion, OutputScale, Reading, archive, catalogue},
+    geometry::{OutputScale, Point},
+    model::{CropRule, DeviceChoice, KeypointModel, Occlusion, Reading, archive, catalogue},
     network::{Architecture, export},
     picture,
     source::{self, SourceSpec},

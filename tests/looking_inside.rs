@@ -304,7 +304,7 @@ fn a_part_that_is_called_as_the_whole_is_and_the_whole_are_told_apart_whichever_
             let (_, seen) = model
                 .predict_and_look(&crop(), 1, 0, &[wanted], &mut Vec::new())
                 .unwrap();
-            assert_eq!(seen, [expected.clone()], "{name}");
+            assert_eq!(seen, std::slice::from_ref(expected), "{name}");
         }
     }
 }

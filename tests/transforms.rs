@@ -2,7 +2,7 @@
 
 use image::{GrayImage, Luma, Rgba, RgbaImage};
 use pinkpoint::{
-    geometry::{CropTransform, Point},
+    geometry::{CropTransform, OutputScale, Point},
     transform::{
         Compose, Normalize, Picture, RandomCrop, Rescale, Sample, Step, ToTensor,
         crop::{self, CropBatch},
@@ -11,6 +11,13 @@ use pinkpoint::{
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+
+const COURSE: Normalize = Normalize(OutputScale::COURSE);
+
+/// Where a normalised keypoint lies, pixels.
+fn pixel(keypoint: Point) -> Point {
+    Point::new(COURSE.0.pixel(keypoint.x), COURSE.0.pixel(keypoint.y))
+}
 
 /// A dark picture with a soft bright spot, whose middle is the keypoint.
 fn spot(width: u32, height: u32, at: Point) -> Sample {
@@ -97,8 +104,8 @@ proptest! {
     #[test]
     fn normalize_inverts_exactly(x in 0u16..224, y in 0u16..224, half in any::<bool>()) {
         let at = Point::new(f32::from(x) + if half { 0.5 } else { 0.0 }, f32::from(y));
-        let out = Normalize::COURSE.apply(Sample::new(GrayImage::new(4, 4), vec![at])).unwrap();
-        let back = Normalize::COURSE.pixel(out.keypoints[0]);
+        let out = COURSE.apply(Sample::new(GrayImage::new(4, 4), vec![at])).unwrap();
+        let back = pixel(out.keypoints[0]);
         prop_assert!(back.distance(at) < 2e-5, "{:?} {:?}", back, at);
     }
 
@@ -107,14 +114,14 @@ proptest! {
         let chain = Compose::new(vec![
             Step::Rescale(Rescale::ShortSide(250)),
             Step::RandomCrop(RandomCrop::square(224)),
-            Step::Normalize(Normalize::COURSE),
+            Step::Normalize(COURSE),
             Step::ToTensor(ToTensor),
         ]).unwrap();
         let out = chain.apply(spot(w, h, at), &mut Pcg64::seed_from_u64(seed)).unwrap();
         let Picture::Tensor { shape, values } = &out.picture else { panic!("no tensor") };
         prop_assert_eq!(*shape, [1, 224, 224]);
         prop_assert!(values.iter().all(|v| (0.0..=1.0).contains(v)));
-        let p = Normalize::COURSE.pixel(out.keypoints[0]);
+        let p = pixel(out.keypoints[0]);
         let stretch = 250.0 / w.min(h) as f32;
         let reach = 9.0 * stretch.max(1.0);
         prop_assume!(p.x > reach && p.y > reach && p.x < 223.0 - reach && p.y < 223.0 - reach);
@@ -128,7 +135,7 @@ fn the_courses_numbers() {
         GrayImage::from_pixel(2, 2, Luma([51])),
         vec![Point::new(150.0, 25.0)],
     );
-    let out = Normalize::COURSE.apply(sample).unwrap();
+    let out = COURSE.apply(sample).unwrap();
     assert_eq!(out.keypoints, [Point::new(1.0, -1.5)]);
     assert!(
         matches!(&out.picture, Picture::Unit { values, .. } if values.iter().all(|v| (v - 0.2).abs() < 1e-6))
@@ -202,7 +209,7 @@ fn a_shrinking_crop_keeps_the_point_on_the_spot() {
 fn a_wrong_order_is_an_error_that_names_the_remedy() {
     let crop = Step::RandomCrop(RandomCrop::square(8));
     let rescale = Step::Rescale(Rescale::ShortSide(10));
-    let normalize = Step::Normalize(Normalize::COURSE);
+    let normalize = Step::Normalize(COURSE);
     let to_tensor = Step::ToTensor(ToTensor);
     let message = |steps: Vec<Step>| Compose::new(steps).unwrap_err().to_string();
     let steps = |steps: &[&Step]| steps.iter().map(|&step| step.clone()).collect::<Vec<_>>();

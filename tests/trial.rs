@@ -10,8 +10,9 @@ use std::{
 
 use assert_cmd::Command;
 use pinkpoint::{
+    geometry::OutputScale,
     model::{
-        Archive, CropRule, ModelError, OutputScale, Reading, Trial, archive, catalogue,
+        Archive, CropRule, ModelError, Reading, Trial, archive, catalogue,
         trial::{Limits, SUBCOMMAND},
     },
     pipeline::{Event, Pipeline, Setup},
@@ -161,7 +162,7 @@ fn nets_that_are_known_need_no_process() {
     let at = |input_side| {
         let reading = Reading {
             input_side,
-            output: OutputScale::default(),
+            output: OutputScale::COURSE,
             crop: CropRule::COURSE,
         };
         move |trial: Trial, path: &Path| trial.pass(path, &whole(path), Some(reading))

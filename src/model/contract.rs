@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    geometry::{CropTransform, FaceBox, Point, Similarity},
+    geometry::{CropTransform, FaceBox, OutputScale, Point, Similarity},
     keypoints::PointScheme,
     text::shortened,
 };
@@ -62,45 +62,6 @@ fn scheme_or_its_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resu
             D::Error::custom(format!("there is no point scheme '{name}'; there are {names}"))
         }),
         written => serde_json::from_value(written).map_err(D::Error::custom),
-    }
-}
-
-/// `crop pixel = value * scale + offset`.
-///
-/// ```
-/// use pinkpoint::model::OutputScale;
-///
-/// let course = OutputScale::default();
-/// assert_eq!(course.pixel(0.24), 112.0);
-/// assert_eq!(course.value(112.0), 0.24);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct OutputScale {
-    /// Crop pixels per unit of the net's output.
-    pub scale: f32,
-    /// Crop pixel that output 0 stands for.
-    pub offset: f32,
-}
-
-/// The course's normalisation of keypoints for a 224 pixel crop: `(pixel - 100) / 50`.
-impl Default for OutputScale {
-    fn default() -> Self {
-        Self {
-            scale: 50.0,
-            offset: 100.0,
-        }
-    }
-}
-
-impl OutputScale {
-    /// The pixel that a number of the net stands for.
-    pub fn pixel(&self, value: f32) -> f32 {
-        value * self.scale + self.offset
-    }
-
-    /// The number that stands for a pixel: the inverse of [`Self::pixel`].
-    pub fn value(&self, pixel: f32) -> f32 {
-        (pixel - self.offset) / self.scale
     }
 }
 
@@ -163,7 +124,7 @@ impl Contract {
     /// a crop as wide as the pictures of the course. A name that is too long is cut.
     pub fn assumed(name: String, input_side: u32, points: usize) -> Self {
         let relative = input_side as f32 / 224.0;
-        let course = OutputScale::default();
+        let course = OutputScale::COURSE;
         Self {
             format: FORMAT,
             name: name.chars().take(LONGEST_NAME).collect(),
@@ -518,7 +479,7 @@ mod tests {
 
     #[test]
     fn pixels_and_values_are_inverse() {
-        let output = OutputScale::default();
+        let output = OutputScale::COURSE;
         assert_eq!(output.pixel(0.0), 100.0);
         assert_eq!(output.value(output.pixel(1.5)), 1.5);
         assert_eq!(example().points(&[0.0, 1.0]), [Point::new(100.0, 150.0)]);

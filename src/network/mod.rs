@@ -10,8 +10,9 @@ use tch::{
 };
 
 use crate::{
+    geometry::OutputScale,
     keypoints::PointScheme,
-    model::{Contract, CropRule, OutputScale},
+    model::{Contract, CropRule},
     transform::{
         Blur, Coarse, Compose, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop,
         Rescale, Step, ToTensor, TransformError,
@@ -118,7 +119,7 @@ impl Architecture {
             Self::Course => Compose::new(vec![
                 Step::Rescale(Rescale::ShortSide(COURSE_RESCALE)),
                 Step::RandomCrop(RandomCrop::square(course_cnn::INPUT_SIDE)),
-                Step::Normalize(Normalize::COURSE),
+                Step::Normalize(Normalize(OutputScale::COURSE)),
                 Step::ToTensor(ToTensor),
             ]),
             Self::Naimish => Compose::new(tight_steps(naimish_net::INPUT_SIDE, 0.0, NAIMISH_OUTPUT, scheme)),
@@ -179,10 +180,6 @@ fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointSch
         share: 0.2,
         lowest: 20,
     };
-    let normalize = Normalize {
-        offset: output.offset,
-        scale: output.scale,
-    };
     let mut steps = vec![Step::FaceCrop(crop)];
     steps.extend(flip);
     steps.extend([
@@ -193,7 +190,7 @@ fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointSch
         Step::Noise(noise),
         Step::Dim(dim),
         Step::Jpeg(jpeg),
-        Step::Normalize(normalize),
+        Step::Normalize(Normalize(output)),
         Step::ToTensor(ToTensor),
     ]);
     steps
