@@ -206,6 +206,13 @@ fn check_file(words: &[(usize, Word)], own: &Own, further: &[[&str; 3]]) -> Resu
             continue;
         }
         let is_root = before != Some(Word::Sign('.'));
+        // A function or class of the archive, whatever its name; through a class one comes to values as well.
+        let through_class = || {
+            names[..names.len() - 1]
+                .iter()
+                .any(|name| own.classes.contains(name))
+        };
+        let is_own = is_root && first == "__torch__" && !through_class();
         if is_root && matches!(first, "torch" | "ops") {
             if !is_allowed(&names) && !further.iter().any(|allowed| names == allowed) {
                 return refuse(path);
@@ -219,14 +226,8 @@ fn check_file(words: &[(usize, Word)], own: &Own, further: &[[&str; 3]]) -> Resu
                 return refuse(path);
             }
         } else if !is_called {
-            // An operator that is taken from a value, to be called later. Parts of a net have any name; through a class one
-            // comes to values as well.
-            let through_class = || {
-                names[..names.len() - 1]
-                    .iter()
-                    .any(|name| own.classes.contains(name))
-            };
-            let is_part = is_root && (first == "self" || (first == "__torch__" && !through_class()));
+            // An operator that is taken from a value, to be called later. Parts of a net have any name.
+            let is_part = is_own || (is_root && first == "self");
             if !is_part && REFUSED.contains(last) {
                 return refuse(path);
             }
@@ -239,7 +240,7 @@ fn check_file(words: &[(usize, Word)], own: &Own, further: &[[&str; 3]]) -> Resu
             if !known && !KEYWORDS.contains(&first) && !bound.functions.contains(first) {
                 return refuse(first.into());
             }
-        } else if is_called && (REFUSED.contains(last) || !own.names.contains(last)) {
+        } else if is_called && ((REFUSED.contains(last) && !is_own) || !own.names.contains(last)) {
             return refuse(last.into());
         }
     }
@@ -364,6 +365,9 @@ mod tests {
              _2 = __torch__.own.resize\n    h = _2(x, min=int(1.), sep=\"\\012\\\\056\")",
         );
         assert_eq!(refused(&code), None);
+        // A function of its own may be called as an operator is: nobody takes one for the other.
+        let own = net("y = __torch__.resize(x, )") + "def resize(x: Tensor) -> Tensor:\n  return x\n";
+        assert_eq!(refused(&own), None);
     }
 
     #[test]
@@ -443,6 +447,8 @@ mod tests {
             "unchecked_cast = self.weight.resize_\n    unchecked_cast(Tensor, x)",
             "_1 = self.weight.resize_\n    _1([2])",
             "_1 = __torch__.Net.FILE.value.from_file\n    y = _1(True, 1)",
+            "y = __torch__.Net.FILE.value.from_file(True, 1)",
+            "y = __torch__.resize(x)",
             "__torch__ = x\n    _1 = __torch__.resize_\n    _1([2])",
             "abs = getattr(x, \"resize_\", )\n    abs([2])",
             "abs = getattr(x, (\"resize_\"))\n    abs([2])",
