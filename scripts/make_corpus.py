@@ -350,6 +350,28 @@ class Wrapped(nn.Module):
         return torch.tanh(self.inner(x)) + 0.1
 
 
+class Given(nn.Module):
+    """Takes more than crops, if one likes."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 4, 3, 2), head(4)
+
+    def forward(self, x: Tensor, scale: float = 0.5, bias: float = 0.1) -> Tensor:
+        return self.head(F.relu(self.conv(x)) * scale + bias)
+
+
+class Output(nn.Module):
+    """One of its parts is called as the whole is elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.output = nn.Conv2d(1, 4, 3, 2), head(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.output(self.conv(x)))
+
+
 script = torch.jit.script
 trace = lambda net: torch.jit.trace(net, crops(2, SIDE))
 freeze = lambda net: torch.jit.freeze(torch.jit.script(net))
@@ -369,6 +391,7 @@ NETS = {
     "recurrent-script": (Recurrent, script), "exported-script": (Exported, script), "typed-script": (Typed, script),
     "in-place-script": (InPlace, script), "in-place-trace": (InPlace, trace), "weight-normed-trace": (weight_normed, trace),
     "deep-script": (Deep, script), "deep-trace": (Deep, trace),
+    "given-script": (Given, script), "output-script": (Output, script), "output-trace": (Output, trace),
 }
 
 

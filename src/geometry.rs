@@ -127,16 +127,16 @@ impl FaceBox {
 
     /// The tight box of `points`, leaning by `roll`; `None` when there are no points.
     pub fn around(points: &[Point], roll: f32) -> Option<Self> {
-        let (sin, cos) = roll.sin_cos();
+        let turn = Similarity {
+            shift: Point::default(),
+            scale: 1.0,
+            roll,
+        };
         // Turned back by the roll, the box is upright.
-        let upright: Vec<Point> = points
-            .iter()
-            .map(|p| Point::new(cos * p.x + sin * p.y, cos * p.y - sin * p.x))
-            .collect();
+        let upright: Vec<Point> = points.iter().map(|&p| turn.invert(p)).collect();
         let rect = Rect::around(&upright)?;
-        let middle = rect.centre();
         Some(Self {
-            centre: Point::new(cos * middle.x - sin * middle.y, sin * middle.x + cos * middle.y),
+            centre: turn.apply(rect.centre()),
             width: rect.width,
             height: rect.height,
             roll,
@@ -146,6 +146,15 @@ impl FaceBox {
     /// The longer of width and height.
     pub fn long_side(&self) -> f32 {
         self.width.max(self.height)
+    }
+
+    /// From long sides of the box, off its middle and along its axes, to where that is.
+    pub fn placement(&self) -> Similarity {
+        Similarity {
+            shift: self.centre,
+            scale: self.long_side(),
+            roll: self.roll,
+        }
     }
 
     /// The upright box round this one.
@@ -173,7 +182,7 @@ pub struct Similarity {
 
 impl Similarity {
     /// The similarity that takes `from` nearest to `to`, in the sense of least squares (Umeyama, 1991, in the plane:
-    /// a complex division). `None` when `from` has no extent or the numbers of points differ.
+    /// a complex division). `None` when the points of `from` or of `to` fall together, or their numbers differ.
     pub fn fit(from: &[Point], to: &[Point]) -> Option<Self> {
         if from.len() != to.len() || from.is_empty() {
             return None;
@@ -302,13 +311,49 @@ impl CropTransform {
 
     /// A frame pixel's place in the crop.
     pub fn crop_from_frame(&self, point_in_frame: Point) -> Point {
-        let (sin, cos) = self.roll.sin_cos();
-        let (dx, dy) = (point_in_frame.x - self.centre.x, point_in_frame.y - self.centre.y);
+        let from_middle = Similarity {
+            shift: self.centre,
+            scale: self.scale(),
+            roll: self.roll,
+        };
+        let off = from_middle.invert(point_in_frame);
         let middle = (self.side as f32 - 1.0) / 2.0;
-        Point::new(
-            (cos * dx + sin * dy) / self.scale() + middle,
-            (cos * dy - sin * dx) / self.scale() + middle,
-        )
+        Point::new(off.x + middle, off.y + middle)
+    }
+}
+
+/// What a net's numbers stand for: `crop pixel = value * scale + offset`.
+///
+/// ```
+/// use pinkpoint::geometry::OutputScale;
+///
+/// let course = OutputScale::COURSE;
+/// assert_eq!(course.pixel(0.24), 112.0);
+/// assert_eq!(course.value(112.0), 0.24);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OutputScale {
+    /// Crop pixels per unit of the net's output.
+    pub scale: f32,
+    /// Crop pixel that output 0 stands for.
+    pub offset: f32,
+}
+
+impl OutputScale {
+    /// The course's normalisation of keypoints for a 224 pixel crop: `(pixel - 100) / 50`.
+    pub const COURSE: Self = Self {
+        scale: 50.0,
+        offset: 100.0,
+    };
+
+    /// The pixel that a number of the net stands for.
+    pub fn pixel(&self, value: f32) -> f32 {
+        value * self.scale + self.offset
+    }
+
+    /// The number that stands for a pixel: the inverse of [`Self::pixel`].
+    pub fn value(&self, pixel: f32) -> f32 {
+        (pixel - self.offset) / self.scale
     }
 }
 

@@ -209,7 +209,8 @@ impl PointScheme {
         }
     }
 
-    /// Checks that every index exists and that mirroring twice changes nothing.
+    /// Checks that every index exists, that mirroring twice changes nothing, and that numbers, names and lists are of a size that
+    /// schemes have.
     ///
     /// # Errors
     /// Says what does not fit; schemes come from weights files, which may be damaged.
@@ -306,6 +307,21 @@ mod tests {
         };
         for bad in [vec![long], vec![named], vec![point; MOST_PARTS + 1]] {
             assert!(scheme(bad).validate().is_err());
+        }
+    }
+
+    #[test]
+    fn a_word_that_a_scheme_does_not_have_is_a_slip_wherever_it_stands() {
+        let read =
+            |face: &str| PointScheme::from_json(format!(r#"{{"name": "n", "count": 5, {face}}}"#).as_bytes());
+        let scheme = read(r#""face": {"width": 2, "height": 3, "down": 0.2}"#).unwrap();
+        assert_eq!(scheme.face.unwrap().down, 0.2);
+        for slip in [
+            r#""face": {"width": 2, "height": 3, "dwon": 0.2}"#,
+            r#""fcae": null"#,
+        ] {
+            let message = read(slip).unwrap_err().to_string();
+            assert!(message.contains("dwon") || message.contains("fcae"), "{message}");
         }
     }
 

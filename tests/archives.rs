@@ -94,3 +94,9 @@ fn code_that_is_no_text_and_classes_written_in_cpp_are_refused() {
     let pickle = b"\x80\x02c__torch__.torch.classes.quantized\nConv2dPackedParamsBase\n.";
     assert!(changed("/data.pkl", pickle).contains("written in C++"));
 }
+
+#[test]
+fn an_archive_of_nothing_is_whole() {
+    let said = refused(zipped(&[], ""));
+    assert!(said.contains("it holds nothing"), "{said}");
+}

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use image::{GrayImage, imageops};
 use pinkpoint::{
     detect::{CascadeDetector, CascadeSettings, FaceDetector},
-    geometry::Point,
-    model::{DeviceChoice, KeypointModel, Occlusion, catalogue, concentration},
+    geometry::{OutputScale, Point},
+    model::{CropRule, DeviceChoice, KeypointModel, Occlusion, Reading, archive, catalogue},
     network::{Architecture, export},
     picture,
     source::{self, SourceSpec},
@@ -129,6 +129,40 @@ fn median(mut values: Vec<f32>) -> f32 {
     values[values.len() / 2]
 }
 
+/// How much of `values` (`[side, side]`, none negative) lies within `radius` of `middle`, all in crop pixels, against what would
+/// if they were spread evenly: 1 for such. 0 where there is nothing.
+fn concentration(values: &[f32], side: usize, middle: Point, radius: f32) -> f32 {
+    let (mut inside, mut all, mut area) = (0.0_f64, 0.0_f64, 0_usize);
+    for (index, &value) in values.iter().enumerate() {
+        let at = Point::new((index % side) as f32, (index / side) as f32);
+        all += f64::from(value);
+        if at.distance(middle) <= radius {
+            inside += f64::from(value);
+            area += 1;
+        }
+    }
+    let share_of_area = area as f64 / values.len().max(1) as f64;
+    if all > 0.0 && area > 0 {
+        (inside / all / share_of_area) as f32
+    } else {
+        0.0
+    }
+}
+
+#[test]
+fn what_is_even_is_not_concentrated_and_what_is_in_the_disc_is() {
+    let middle = Point::new(10.0, 10.0);
+    let even = concentration(&[1.0; 400], 20, middle, 4.0);
+    assert!((even - 1.0).abs() < 1e-5, "{even}");
+    let mut one = [0.0; 400];
+    one[10 * 20 + 11] = 2.0;
+    assert!(concentration(&one, 20, middle, 4.0) > 5.0);
+    one[10 * 20 + 11] = 0.0;
+    one[0] = 1.0;
+    assert_eq!(concentration(&one, 20, middle, 4.0), 0.0);
+    assert_eq!(concentration(&[0.0; 400], 20, middle, 4.0), 0.0);
+}
+
 #[test]
 fn an_eyes_corner_hangs_on_that_eye_in_the_trained_net_and_on_anything_in_an_untrained_one() {
     let trained = model(&catalogue::resolve(catalogue::DEFAULT).unwrap());
@@ -216,4 +250,24 @@ fn covering_an_eye_moves_its_corner_more_than_covering_anything_else() {
     }
     println!("{hits} of {}", faces.len());
     assert!(3 * hits >= 2 * faces.len(), "{hits} of {}", faces.len());
+}
+
+#[test]
+fn a_net_that_counts_backwards_moves_its_points_as_far() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/plain-script.pt");
+    let lengths = |scale: f32| {
+        let output = OutputScale { scale, offset: 16.0 };
+        let reading = Reading {
+            input_side: 32,
+            output,
+            crop: CropRule::COURSE,
+        };
+        let file = archive::look_into(&path).unwrap();
+        let net = KeypointModel::from_archive(&path, &file, DeviceChoice::Cpu, Some(reading)).unwrap();
+        let crop: Vec<f32> = (0..32 * 32).map(|place| (place % 7) as f32 / 7.0).collect();
+        net.saliency(&crop, 0).unwrap()
+    };
+    let forwards = lengths(16.0);
+    assert!(forwards.iter().all(|length| *length >= 0.0) && forwards.iter().any(|length| *length > 0.0));
+    assert_eq!(lengths(-16.0), forwards);
 }

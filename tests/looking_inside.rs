@@ -15,6 +15,8 @@ use pinkpoint::model::{DeviceChoice, KeypointModel, LayerMaps, ModelError, Readi
 use predicates::prelude::PredicateBooleanExt;
 use serde::Deserialize;
 
+mod nets;
+
 const SIDE: usize = 32;
 
 /// Where the values of a tensor lie.
@@ -77,12 +79,18 @@ fn apart(seen: &[f32], expected: &[f32]) -> f32 {
 
 /// Layers by the modules' paths, in the order of their calls.
 fn of_module<'a>(layers: &'a [LayerMaps], path: &str) -> Vec<&'a LayerMaps> {
-    let path = if path.is_empty() { "output" } else { path };
+    let whole = path.is_empty();
+    let path = if whole { "output" } else { path };
     let is_of = |name: &str| {
         let rest = name.strip_prefix(path);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
     };
-    layers.iter().filter(|layer| is_of(&layer.name)).collect()
+    let mut found: Vec<_> = layers.iter().filter(|layer| is_of(&layer.name)).collect();
+    if whole {
+        // What the whole gives comes behind what a part of that name gives.
+        found.drain(..found.len().saturating_sub(1));
+    }
+    found
 }
 
 #[test]
@@ -284,4 +292,50 @@ fn multiply_adds_are_those_of_every_kind_of_layer_or_not_told() {
     // 8 x 8 for every one of 4 x 4 places.
     assert_eq!(count("attention-script", "query"), Some(4 * 4 * 64));
     assert_eq!(count("encoder-script", "up"), None, "a transposed convolution");
+}
+
+#[test]
+fn a_part_that_is_called_as_the_whole_is_and_the_whole_are_told_apart_whichever_is_wanted() {
+    for name in ["output-script", "output-trace"] {
+        let model = load(&corpus().join(format!("{name}.pt"))).unwrap();
+        let all = model.feature_maps(&crop()).unwrap();
+        for wanted in ["output", "output (2)"] {
+            let expected = all.iter().find(|layer| layer.name == wanted).unwrap();
+            let (_, seen) = model
+                .predict_and_look(&crop(), 1, 0, &[wanted], &mut Vec::new())
+                .unwrap();
+            assert_eq!(seen, std::slice::from_ref(expected), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_file_gives_of_itself_is_taken_only_where_all_of_it_can_be_drawn() {
+    const GIVEN: &str = r#"(conv1).forward(x, ), "face""#;
+    let folder = tempfile::tempdir().unwrap();
+    for (odd, own) in [
+        ("torch.mean(x, [1, 2])", true),
+        ("torch.mean(x, [1, 2, 3])", false),
+        ("torch.unsqueeze(x, 1)", false),
+    ] {
+        let mut entries = nets::entries();
+        let code = entries
+            .iter_mut()
+            .find(|(name, _)| name.ends_with("code/__torch__.py"));
+        let (_, code) = code.unwrap();
+        let text = String::from_utf8(code.clone()).unwrap();
+        assert_eq!(text.matches(GIVEN).count(), 1);
+        let given = format!(r#"(conv1).forward(x, ), "odd": {odd}, "face""#);
+        *code = text.replace(GIVEN, &given).into_bytes();
+        let path = folder.path().join("odd.pt");
+        std::fs::write(&path, nets::zipped(&entries, "")).unwrap();
+        let model = KeypointModel::load(&path, DeviceChoice::Cpu).unwrap();
+        let is_shown = model.layers_shown().iter().any(|(name, _)| name == "odd");
+        assert_eq!(is_shown, own, "{odd}");
+        let first = model.layers_shown()[0].0.clone();
+        let (_, maps) = model
+            .predict_and_look(&vec![0.5; 64 * 64], 1, 0, &[&first], &mut Vec::new())
+            .unwrap();
+        assert_eq!(maps.len(), 1, "{odd}");
+    }
 }

@@ -20,8 +20,8 @@ use std::{
 use image::GrayImage;
 use pinkpoint::{
     detect::{DetectError, Detection, FaceDetector},
-    geometry::{FaceBox, Point, Rect},
-    model::{DeviceChoice, KeypointModel, OutputScale, Reading},
+    geometry::{FaceBox, OutputScale, Point, Rect},
+    model::{DeviceChoice, KeypointModel, Reading},
     pipeline::{
         Event, FilterId, Looking, OnScreen, Pin, Pipeline, Recorder, Role, RunFacts, Scene, Setup, Studying,
     },

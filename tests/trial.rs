@@ -10,8 +10,9 @@ use std::{
 
 use assert_cmd::Command;
 use pinkpoint::{
+    geometry::OutputScale,
     model::{
-        Archive, ModelError, Trial, archive, catalogue,
+        Archive, CropRule, ModelError, Reading, Trial, archive, catalogue,
         trial::{Limits, SUBCOMMAND},
     },
     pipeline::{Event, Pipeline},
@@ -149,10 +150,24 @@ fn nets_that_are_known_need_no_process() {
     let message = none().pass(&path, &archive, None).unwrap_err().to_string();
     assert!(message.contains("none could be started"), "{message}");
 
-    Trial::new(PROGRAM.into(), Some(list.clone()), LIMITS)
-        .pass(&path, &archive, None)
-        .unwrap();
+    let with_program = || Trial::new(PROGRAM.into(), Some(list.clone()), LIMITS);
+    with_program().pass(&path, &archive, None).unwrap();
     none().pass(&path, &archive, None).unwrap();
+    // On crops of another side a net is another one, unless it says itself of which side it needs them.
+    let silent = steady().with_file_name("../corpus/sequential-script.pt");
+    let at = |input_side| {
+        let reading = Reading {
+            input_side,
+            output: OutputScale::COURSE,
+            crop: CropRule::COURSE,
+        };
+        move |trial: Trial, path: &Path| trial.pass(path, &whole(path), Some(reading))
+    };
+    at(32)(with_program(), &silent).unwrap();
+    at(32)(none(), &silent).unwrap();
+    assert!(at(48)(none(), &silent).is_err());
+    assert!(none().pass(&silent, &whole(&silent), None).is_err());
+    at(48)(none(), &path).unwrap();
     // By what is in it, not by its name.
     let changed = hostile(&folder, "y = torch.relu(x)");
     assert!(none().pass(&path, &whole(&changed), None).is_err());
@@ -166,7 +181,7 @@ fn a_file_that_is_changed_during_its_trial_does_not_pass() {
     hostile(&folder, "y = torch.relu(x)");
     let trial = Trial::new(PROGRAM.into(), None, LIMITS);
     let message = trial.pass(&path, &read, None).unwrap_err().to_string();
-    assert!(message.contains("changed meanwhile"), "{message}");
+    assert!(message.contains("changed meanwhile; load it again"), "{message}");
 }
 
 #[test]

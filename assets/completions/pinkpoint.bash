@@ -672,7 +672,7 @@ _pinkpoint() {
                     return 0
                     ;;
                 --net)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "course naimish pinkpoint" -- "${cur}"))
                     return 0
                     ;;
                 --loss)

@@ -120,7 +120,9 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l epochs -d 
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l device -d 'Where to train: auto, cpu, cuda or cuda:N [default: auto; with --resume, where it began]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l preview -d 'Open the window on the net while it is trained; its net is renewed every ten seconds. SOURCE as `pinkpoint --source` takes it. Closing the window ends nothing, and the end of training leaves it open' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l scheme -d 'What the points are: ibug68, wflw98, kaggle15, five, unnamed, or a file (`pinkpoint scheme` prints them) [default: points.json beside the labels, else by their number and the columns\' names]' -r
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l net -d 'The net' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l net -d 'The net' -r -f -a "course\t'Five convolutions and two linear layers, on whole pictures: the net of the course'
+naimish\t'Four convolutions and three linear layers, on tight crops: the published net that the course\'s is modelled on'
+pinkpoint\t'A small residual net on tight crops, which says how sure it is as well: the program\'s own'"
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l loss -d 'What is minimised [default: mse; of pinkpoint wing]' -r -f -a "mse\t'Mean squared error'
 l1\t'Mean absolute error'
 smooth-l1\t'Squared below 1, absolute above'

@@ -249,7 +249,7 @@ mod tests {
             archive: Arc::new(Archive {
                 bytes: Vec::new(),
                 contract: None,
-                entries: Vec::new(),
+                entries: 0,
             }),
             device: "cpu".into(),
             assumed: None,

@@ -101,7 +101,7 @@ fn about_file(archive: &Archive) -> String {
     format!(
         "TorchScript, {:.1} MB, {} entries, all checksums right",
         archive.bytes.len() as f64 / 1e6,
-        archive.entries.len()
+        archive.entries
     )
 }
 

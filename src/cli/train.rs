@@ -91,7 +91,7 @@ struct RecipeArgs {
     #[arg(long, value_name = "NAME|FILE.json", conflicts_with = "resume")]
     scheme: Option<SchemeChoice>,
     /// The net
-    #[arg(long, default_value = "course", conflicts_with = "resume")]
+    #[arg(long, value_enum, default_value = "course", conflicts_with = "resume")]
     net: Architecture,
     /// What is minimised [default: mse; of pinkpoint wing]
     #[arg(long, value_enum, conflicts_with = "resume")]

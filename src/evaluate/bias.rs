@@ -2,7 +2,7 @@
 //! own, and nets that were trained on others are compared fairly only without this bias.
 
 use crate::{
-    geometry::{Point, Rect},
+    geometry::{Point, Rect, Similarity},
     keypoints::PointScheme,
 };
 
@@ -18,34 +18,14 @@ pub struct Bias {
     pub pictures: usize,
 }
 
-/// Direction and size of a predicted face.
-struct Frame {
-    cos: f32,
-    sin: f32,
-    size: f32,
-}
-
-impl Frame {
-    fn of(scheme: &PointScheme, points: &[Point]) -> Option<Self> {
-        let (sin, cos) = scheme.roll(points).sin_cos();
-        let tight = Rect::around(points)?;
-        let size = (tight.width * tight.height).max(1.0).sqrt();
-        Some(Self { cos, sin, size })
-    }
-
-    fn to_own(&self, offset: Point) -> Point {
-        Point::new(
-            (offset.x * self.cos + offset.y * self.sin) / self.size,
-            (offset.y * self.cos - offset.x * self.sin) / self.size,
-        )
-    }
-
-    fn out_of(&self, offset: Point) -> Point {
-        Point::new(
-            (offset.x * self.cos - offset.y * self.sin) * self.size,
-            (offset.x * self.sin + offset.y * self.cos) * self.size,
-        )
-    }
+/// Direction and size of a predicted face: takes offsets in sizes of it, along its axes, to pixels.
+fn axes(scheme: &PointScheme, points: &[Point]) -> Option<Similarity> {
+    let tight = Rect::around(points)?;
+    Some(Similarity {
+        shift: Point::default(),
+        scale: tight.area().max(1.0).sqrt(),
+        roll: scheme.roll(points),
+    })
 }
 
 impl Bias {
@@ -58,13 +38,13 @@ impl Bias {
         let mut sums = vec![Point::default(); scheme.count];
         let mut count = 0;
         for (predicted, labelled) in pictures {
-            let Some(frame) = Frame::of(scheme, predicted) else {
+            let Some(axes) = axes(scheme, predicted) else {
                 continue;
             };
             let offsets: Vec<Point> = predicted
                 .iter()
                 .zip(labelled)
-                .map(|(p, l)| frame.to_own(Point::new(l.x - p.x, l.y - p.y)))
+                .map(|(p, l)| axes.invert(Point::new(l.x - p.x, l.y - p.y)))
                 .collect();
             let lengths = offsets.iter().map(|offset| offset.distance(Point::default()));
             if lengths.sum::<f32>() / offsets.len().max(1) as f32 >= GROSS_FAILURE {
@@ -87,12 +67,12 @@ impl Bias {
 
     /// Predicted points as these labels would have them.
     pub fn applied(&self, scheme: &PointScheme, predicted: &[Point]) -> Vec<Point> {
-        let Some(frame) = Frame::of(scheme, predicted) else {
+        let Some(axes) = axes(scheme, predicted) else {
             return predicted.to_vec();
         };
         let both = predicted.iter().zip(&self.offsets);
         both.map(|(p, &offset)| {
-            let offset = frame.out_of(offset);
+            let offset = axes.apply(offset);
             Point::new(p.x + offset.x, p.y + offset.y)
         })
         .collect()
@@ -102,7 +82,6 @@ impl Bias {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Similarity;
 
     fn face(scheme: &PointScheme, roll: f32, scale: f32) -> Vec<Point> {
         let place = Similarity {
@@ -124,9 +103,9 @@ mod tests {
     fn what_labels_are_off_by_is_learned_and_applied_whatever_size_and_lean() {
         let scheme = PointScheme::assumed_for(68);
         let label = |points: &[Point]| {
-            let frame = Frame::of(&scheme, points).unwrap();
+            let axes = axes(&scheme, points).unwrap();
             let off = |(i, p): (usize, &Point)| {
-                let offset = frame.out_of(Point::new(0.02, 0.001 * i as f32 - 0.03));
+                let offset = axes.apply(Point::new(0.02, 0.001 * i as f32 - 0.03));
                 Point::new(p.x + offset.x, p.y + offset.y)
             };
             points.iter().enumerate().map(off).collect::<Vec<_>>()

@@ -10,6 +10,7 @@ const LARGEST: f32 = 100.0;
 
 /// The face's box, in long sides of the tight box of its points; along the eye line and across it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FaceExtent {
     /// Width of the face.
     pub width: f32,
@@ -32,16 +33,16 @@ impl FaceExtent {
         down: 0.0,
     };
 
-    /// How `face` lies around the points' box `tight`, which has to lean like it; `None` when that has no size.
+    /// How `face` lies around the points' box `tight`, which has to lean like it; `None` when that has no size, or
+    /// the face is more than 100 such sizes large or off.
     pub fn between(tight: &FaceBox, face: &FaceBox) -> Option<Self> {
         let size = tight.long_side();
-        let (sin, cos) = tight.roll.sin_cos();
-        let (x, y) = (face.centre.x - tight.centre.x, face.centre.y - tight.centre.y);
+        let off = tight.placement().invert(face.centre);
         let extent = Self {
             width: face.width / size,
             height: face.height / size,
-            right: (cos * x + sin * y) / size,
-            down: (cos * y - sin * x) / size,
+            right: off.x,
+            down: off.y,
         };
         extent.complaint().is_none().then_some(extent)
     }
@@ -49,13 +50,8 @@ impl FaceExtent {
     /// The face around the points' box `tight`.
     pub fn around(&self, tight: &FaceBox) -> FaceBox {
         let size = tight.long_side();
-        let (sin, cos) = tight.roll.sin_cos();
-        let (right, down) = (self.right * size, self.down * size);
         FaceBox {
-            centre: Point::new(
-                tight.centre.x + cos * right - sin * down,
-                tight.centre.y + sin * right + cos * down,
-            ),
+            centre: tight.placement().apply(Point::new(self.right, self.down)),
             width: self.width * size,
             height: self.height * size,
             roll: tight.roll,

@@ -44,8 +44,8 @@ pub struct Archive {
     pub bytes: Vec<u8>,
     /// What the file says about itself; `None` for nets saved by other programs.
     pub contract: Option<Contract>,
-    /// Names and sizes in bytes of the entries.
-    pub entries: Vec<(String, u64)>,
+    /// How many entries it has.
+    pub entries: usize,
 }
 
 impl Archive {
@@ -63,7 +63,7 @@ impl fmt::Debug for Archive {
             out,
             "Archive({} bytes, {} entries)",
             self.bytes.len(),
-            self.entries.len()
+            self.entries
         )
     }
 }
@@ -135,7 +135,7 @@ pub enum Problem {
     )]
     NativeClass(String),
     /// The JSON of the contract is not usable.
-    #[error("the weights file cannot be used: {0}; export it again")]
+    #[error("the weights file's {FILE_NAME} cannot be used: {0}; export it again")]
     Contract(#[from] ContractError),
 }
 
@@ -187,10 +187,7 @@ pub fn check(bytes: Vec<u8>) -> Result<Archive, Problem> {
         .find(|(name, _)| *name == json)
         .map(|(_, content)| Contract::from_json(content))
         .transpose()?;
-    let entries = unpacked
-        .into_iter()
-        .map(|(name, content)| (name, content.len() as u64))
-        .collect();
+    let entries = unpacked.len();
     drop(zip);
     Ok(Archive {
         bytes,
@@ -309,8 +306,9 @@ fn table_at_end(bytes: &[u8]) -> Option<u64> {
     if !bytes[end..].starts_with(END.0) || !bytes.ends_with(&[0, 0]) {
         return None;
     }
-    let locator = end.checked_sub(LOCATOR.1)?;
-    if bytes[locator..].starts_with(LOCATOR.0) {
+    if let Some(locator) = end.checked_sub(LOCATOR.1)
+        && bytes[locator..].starts_with(LOCATOR.0)
+    {
         let record = usize::try_from(number(locator + 8)?).ok()?;
         return number(record.checked_add(48)?);
     }

@@ -28,7 +28,7 @@ impl KeypointModel {
                 let gradient = Tensor::f_run_backward(&[value], &[&input], axis == 0, false)?;
                 squares = squares.f_add(&gradient[0].f_to_kind(Kind::Float)?.f_square()?)?;
             }
-            let scale = f64::from(self.contract.output.scale);
+            let scale = f64::from(self.contract.output.scale.abs());
             let lengths = squares.f_sqrt()?.f_mul_scalar(scale)?;
             Vec::try_from(lengths.f_to_device(Device::Cpu)?.f_flatten(0, -1)?)
         };
@@ -141,26 +141,6 @@ fn position(points: &[Point], point: usize) -> Point {
     points.get(point).copied().unwrap_or_default()
 }
 
-/// How much of `values` (`[side, side]`, none negative) lies within `radius` of `middle`, all in crop pixels, against what would
-/// if they were spread evenly: 1 for such. 0 where there is nothing.
-pub fn concentration(values: &[f32], side: usize, middle: Point, radius: f32) -> f32 {
-    let (mut inside, mut all, mut area) = (0.0_f64, 0.0_f64, 0_usize);
-    for (index, &value) in values.iter().enumerate() {
-        let at = Point::new((index % side) as f32, (index / side) as f32);
-        all += f64::from(value);
-        if at.distance(middle) <= radius {
-            inside += f64::from(value);
-            area += 1;
-        }
-    }
-    let share_of_area = area as f64 / values.len().max(1) as f64;
-    if all > 0.0 && area > 0 {
-        (inside / all / share_of_area) as f32
-    } else {
-        0.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,19 +167,5 @@ mod tests {
             let wanted = 2 * side / Occlusion::CELLS;
             assert!(middle.len().abs_diff(wanted) <= 1, "{side}: {middle:?}");
         }
-    }
-
-    #[test]
-    fn what_is_even_is_not_concentrated_and_what_is_in_the_disc_is() {
-        let middle = Point::new(10.0, 10.0);
-        let even = concentration(&[1.0; 400], 20, middle, 4.0);
-        assert!((even - 1.0).abs() < 1e-5, "{even}");
-        let mut one = [0.0; 400];
-        one[10 * 20 + 11] = 2.0;
-        assert!(concentration(&one, 20, middle, 4.0) > 5.0);
-        one[10 * 20 + 11] = 0.0;
-        one[0] = 1.0;
-        assert_eq!(concentration(&one, 20, middle, 4.0), 0.0);
-        assert_eq!(concentration(&[0.0; 400], 20, middle, 4.0), 0.0);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    geometry::{CropTransform, FaceBox, Point},
+    geometry::{CropTransform, FaceBox, OutputScale, Point, Similarity},
     keypoints::PointScheme,
     text::shortened,
 };
@@ -24,6 +24,8 @@ const LONGEST_NAME: usize = 200;
 const LONGEST_REASON: usize = 300;
 /// In a crop larger than so many face sizes, or pictures, a face is a few pixels.
 const LARGEST_MARGIN: f32 = 20.0;
+/// A net's numbers may mean so many pixels a unit, and be off by so many: above, points are so far away that arithmetic fails.
+const LARGEST_SCALE: f32 = 1e6;
 
 /// What a net needs and gives: `forward([n, 1, side, side] grey 0..1) -> [n, 2 * count]` or `[n, count, 2]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,45 +62,6 @@ fn scheme_or_its_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resu
             D::Error::custom(format!("there is no point scheme '{name}'; there are {names}"))
         }),
         written => serde_json::from_value(written).map_err(D::Error::custom),
-    }
-}
-
-/// `crop pixel = value * scale + offset`.
-///
-/// ```
-/// use pinkpoint::model::OutputScale;
-///
-/// let course = OutputScale::default();
-/// assert_eq!(course.pixel(0.24), 112.0);
-/// assert_eq!(course.value(112.0), 0.24);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct OutputScale {
-    /// Crop pixels per unit of the net's output.
-    pub scale: f32,
-    /// Crop pixel that output 0 stands for.
-    pub offset: f32,
-}
-
-/// The course's normalisation of keypoints for a 224 pixel crop: `(pixel - 100) / 50`.
-impl Default for OutputScale {
-    fn default() -> Self {
-        Self {
-            scale: 50.0,
-            offset: 100.0,
-        }
-    }
-}
-
-impl OutputScale {
-    /// The pixel that a number of the net stands for.
-    pub fn pixel(&self, value: f32) -> f32 {
-        value * self.scale + self.offset
-    }
-
-    /// The number that stands for a pixel: the inverse of [`Self::pixel`].
-    pub fn value(&self, pixel: f32) -> f32 {
-        (pixel - self.offset) / self.scale
     }
 }
 
@@ -139,7 +102,7 @@ pub struct Training {
 
 /// Why a contract cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("its {FILE_NAME} cannot be used: {}", shortened(why, LONGEST_REASON))]
+#[error("{}", shortened(why, LONGEST_REASON))]
 pub struct ContractError {
     why: String,
 }
@@ -158,13 +121,13 @@ impl Reading {
 
 impl Contract {
     /// What to assume of a file that says nothing: the course's normalisation, scaled to its input side, and
-    /// a crop as wide as the pictures of the course.
+    /// a crop as wide as the pictures of the course. A name that is too long is cut.
     pub fn assumed(name: String, input_side: u32, points: usize) -> Self {
         let relative = input_side as f32 / 224.0;
-        let course = OutputScale::default();
+        let course = OutputScale::COURSE;
         Self {
             format: FORMAT,
-            name,
+            name: name.chars().take(LONGEST_NAME).collect(),
             input_side,
             output: OutputScale {
                 scale: course.scale * relative,
@@ -231,7 +194,6 @@ impl Contract {
         if self.name.chars().nth(LONGEST_NAME).is_some() {
             return fail(format!("its name has more than {LONGEST_NAME} characters"));
         }
-        let positive = |x: f32| x.is_finite() && x > 0.0;
         if self.format > FORMAT {
             return fail(format!(
                 "format {} is newer than {FORMAT}; a newer pinkpoint is needed",
@@ -246,21 +208,23 @@ impl Contract {
                 SIDES.end()
             ));
         }
-        if !positive(self.output.scale.abs()) || !self.output.offset.is_finite() {
+        let OutputScale { scale, offset } = self.output;
+        let is_within = |x: f32| x.abs() <= LARGEST_SCALE;
+        if scale == 0.0 || !is_within(scale) || !is_within(offset) {
             return fail(format!(
-                "output scale {} and offset {}",
-                self.output.scale, self.output.offset
+                "output scale {scale} and offset {offset}; up to {LARGEST_SCALE} are allowed, and no scale of 0"
             ));
         }
-        let margins = [Some(self.crop.margin), self.crop.picture_fraction];
-        if let Some(margin) = margins
-            .into_iter()
-            .flatten()
-            .find(|&m| !positive(m) || m > LARGEST_MARGIN)
-        {
-            return fail(format!(
-                "crop margin {margin}; above 0 and up to {LARGEST_MARGIN} are allowed"
-            ));
+        let margins = [
+            ("crop margin", Some(self.crop.margin)),
+            ("picture fraction", self.crop.picture_fraction),
+        ];
+        for (what, margin) in margins {
+            if let Some(margin) = margin.filter(|m| !(*m > 0.0 && *m <= LARGEST_MARGIN)) {
+                return fail(format!(
+                    "{what} {margin}; above 0 and up to {LARGEST_MARGIN} are allowed"
+                ));
+            }
         }
         if self.crop.shift_down.is_nan() || self.crop.shift_down.abs() > LARGEST_SHIFT {
             return fail(format!(
@@ -276,10 +240,13 @@ impl Contract {
     /// The crop in which the net looks for the keypoints of the face in `face_box` (frame pixels), leaning with it.
     pub fn crop_of_face(&self, face_box: &FaceBox) -> CropTransform {
         let long_side = face_box.long_side().max(1.0);
-        let down = self.crop.shift_down * long_side;
-        let (sin, cos) = face_box.roll.sin_cos();
+        let face = Similarity {
+            shift: face_box.centre,
+            scale: long_side,
+            roll: face_box.roll,
+        };
         CropTransform {
-            centre: Point::new(face_box.centre.x - down * sin, face_box.centre.y + down * cos),
+            centre: face.apply(Point::new(0.0, self.crop.shift_down)),
             extent: self.crop.margin * long_side,
             roll: face_box.roll,
             side: self.input_side,
@@ -375,6 +342,19 @@ mod tests {
         assert!(named.to_json().is_err());
         let shown = ContractError { why: long }.to_string();
         assert!(shown.len() < 400, "{shown}");
+        let assumed = Contract::assumed(named.name, 64, 5);
+        assert!(assumed.to_json().is_ok(), "a long name of a file is cut");
+        let fraction = Reading {
+            crop: CropRule {
+                picture_fraction: Some(0.0),
+                ..CropRule::COURSE
+            },
+            ..example().reading()
+        };
+        assert_eq!(
+            fraction.check().unwrap_err().to_string(),
+            "picture fraction 0; above 0 and up to 20 are allowed"
+        );
         assert!(Contract::from_json(b"{}").is_err());
         assert!(Contract::from_json(b"\x00\xff").is_err());
     }
@@ -395,7 +375,9 @@ mod tests {
         for (change, good, bad) in [
             (side, [16.0, 1024.0], [15.0, 1025.0]),
             (scale, [-50.0, 1e-9], [0.0, f32::INFINITY]),
+            (scale, [-1e6, 1e6], [1.1e6, -1.1e6]),
             (offset, [-50.0, 0.0], [f32::NAN, f32::INFINITY]),
+            (offset, [-1e6, 1e6], [1.1e6, -1.1e6]),
             (margin, [20.0, 0.1], [20.1, 0.0]),
             (fraction, [20.0, 0.1], [20.1, 0.0]),
             (shift, [-2.0, 2.0], [-2.1, f32::NAN]),
@@ -497,7 +479,7 @@ mod tests {
 
     #[test]
     fn pixels_and_values_are_inverse() {
-        let output = OutputScale::default();
+        let output = OutputScale::COURSE;
         assert_eq!(output.pixel(0.0), 100.0);
         assert_eq!(output.value(output.pixel(1.5)), 1.5);
         assert_eq!(example().points(&[0.0, 1.0]), [Point::new(100.0, 150.0)]);

@@ -57,9 +57,12 @@ impl DeviceChoice {
     /// # Errors
     /// When CUDA is asked for by name and this number of device is not there.
     pub fn resolve(self) -> Result<Device, DeviceError> {
-        let cuda = prepare_cuda();
+        if self == Self::Cpu {
+            // To load CUDA takes time and memory.
+            return Ok(Device::Cpu);
+        }
         let fail = |why| Err(DeviceError { choice: self, why });
-        match (self, cuda) {
+        match (self, prepare_cuda()) {
             (Self::Cpu, _) | (Self::Auto, CudaState::Absent(_) | CudaState::Present { devices: 0 }) => {
                 Ok(Device::Cpu)
             }

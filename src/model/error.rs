@@ -34,11 +34,11 @@ pub enum ModelError {
     #[error("{0}")]
     Failed(String),
     /// It was tried out in a process of its own and is not fit for this one.
-    #[error("the net was tried out in a process of its own, and {why}; load another one: {}", path.display())]
+    #[error("the net was tried out in a process of its own, and {why}: {}", path.display())]
     Trial {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// What happened, and what to do.
         why: String,
     },
     /// It could not be tried out.

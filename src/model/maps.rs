@@ -50,13 +50,14 @@ pub(super) struct Tapped {
 
 /// Runs a net with taps; what some layers make where some are wanted, else what all make.
 pub(super) fn tapped(module: &CModule, crops: &Tensor, wanted: &[&str]) -> Result<Tapped, TchError> {
-    // One that works more than once is told apart below.
-    let place = |name: &&str| match name.split(" (").next() {
-        Some(OUTPUT) | None => String::new(),
-        Some(place) => format!(".{place}"),
+    // One that works more than once is told apart below, and a part that is called as the whole is.
+    let places = |name: &&str| {
+        let place = name.split(" (").next().unwrap_or(name);
+        let whole = (place == OUTPUT).then(String::new);
+        [Some(format!(".{place}")), whole]
     };
-    let wanted = IValue::StringList(wanted.iter().map(place).collect());
-    let arguments = [IValue::Tensor(crops.shallow_clone()), wanted];
+    let wanted = IValue::StringList(wanted.iter().flat_map(places).flatten().collect());
+    let arguments = [wanted, IValue::Tensor(crops.shallow_clone())];
     let given = tch::no_grad(|| module.method_is(taps::METHOD, &arguments))?;
     let IValue::Tuple(parts) = given else {
         return Err(unexpected(&given));
@@ -149,16 +150,13 @@ impl Method {
     /// Finds out with crops `[n, 1, side, side]`, n at least 2, that are not all alike, and the net's `output` for them.
     pub(super) fn of(module: &CModule, crops: &Tensor, output: &Output) -> Self {
         if let Ok(layers) = of_layers(module, crops)
-            && let Some((name, first)) = layers.first()
             && Output::from_layers(&layers, output.certainty.is_some()).is_some_and(|o| o.is_close_to(output))
-            && of_crop(name, first, 1).is_ok()
+            && can_be_drawn(&layers, 1)
         {
             return Self::WithOutput;
         }
         match crops.f_narrow(0, 0, 1).and_then(|one| of_layers(module, &one)) {
-            Ok(layers) if layers.iter().all(|(name, layer)| of_crop(name, layer, 0).is_ok()) => {
-                Self::WithoutOutput
-            }
+            Ok(layers) if can_be_drawn(&layers, 0) => Self::WithoutOutput,
             Ok(_) => Self::Absent,
             Err(why) => {
                 tracing::info!("no feature maps from this file: {why}");
@@ -166,6 +164,14 @@ impl Method {
             }
         }
     }
+}
+
+/// Whether there are layers, and all have maps or values of crop `index`.
+fn can_be_drawn(layers: &[(String, Tensor)], index: usize) -> bool {
+    !layers.is_empty()
+        && layers
+            .iter()
+            .all(|(name, layer)| of_crop(name, layer, index).is_ok())
 }
 
 /// Every layer's name and output `[n, ...]` for `crops` `[n, 1, side, side]`, by the file's own method.

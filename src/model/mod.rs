@@ -17,8 +17,8 @@ mod taps;
 pub mod trial;
 
 pub use archive::{Archive, ArchiveError};
-pub use attribution::{Occlusion, concentration};
-pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, OutputScale, Reading, Training};
+pub use attribution::Occlusion;
+pub use contract::{Contract, ContractError, CropRule, FILE_NAME, FORMAT, Reading, Training};
 pub use device::{CudaState, DeviceChoice, DeviceError, prepare_cuda};
 pub use error::ModelError;
 pub use inside::Looked;

@@ -57,7 +57,8 @@ const KEYWORDS: [&str; 13] = [
 /// Most of a name that is shown, characters.
 const LONGEST_NAME: usize = 100;
 /// The functions that may not be called, nor be given another name.
-const OTHER_FUNCTIONS: [&str; 7] = [
+const OTHER_FUNCTIONS: [&str; 8] = [
+    "awaitable",
     "fork",
     "print",
     "rpc_async",
@@ -68,9 +69,15 @@ const OTHER_FUNCTIONS: [&str; 7] = [
 ];
 /// What takes a value for one of another type, unseen.
 const CASTS: [&str; 2] = ["unchecked_cast", "uninitialized"];
+/// What the types are made of that values may be taken for: an object that is none of a class would be read as one.
+const CAST_TO: [&str; 17] = [
+    "Any", "Device", "Dict", "Layout", "List", "None", "NoneType", "Optional", "Tensor", "Tuple", "Union",
+    "bool", "complex", "float", "int", "number", "str",
+];
 /// Classes written in C++, which bring code of their own.
 const NATIVE_CLASSES: &str = "__torch__.torch.classes";
-const CLASSES: &str = "torch.classes";
+/// How texts name such, which may stand for types.
+const CLASSES: [&str; 2] = ["torch.classes", "torch.cuda."];
 
 /// What is refused, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +112,7 @@ pub(super) fn check_tapped(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
 }
 
 fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), Refused> {
-    let mut own = HashSet::new();
+    let mut own = Own::default();
     let mut files = Vec::with_capacity(code.len());
     for (file, text) in code {
         let words = words_of(text).map_err(|(line, what)| Refused {
@@ -114,8 +121,11 @@ fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), 
             line,
         })?;
         for pair in words.windows(2) {
-            if let [(_, Word::Name("def" | "class")), (_, Word::Name(name))] = pair {
-                own.insert(*name);
+            if let [(_, Word::Name(kind @ ("def" | "class"))), (_, Word::Name(name))] = pair {
+                own.names.insert(*name);
+                if *kind == "class" {
+                    own.classes.insert(*name);
+                }
             }
         }
         files.push((file, words));
@@ -130,14 +140,20 @@ fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), 
     Ok(())
 }
 
-/// `own` are names of the archive's own classes, methods and functions.
-fn check_file(
-    words: &[(usize, Word)],
-    own: &HashSet<&str>,
-    further: &[[&str; 3]],
-) -> Result<(), (usize, String)> {
+/// What an archive defines itself.
+#[derive(Default)]
+struct Own<'a> {
+    /// Names of its classes, methods and functions.
+    names: HashSet<&'a str>,
+    /// Those of its classes.
+    classes: HashSet<&'a str>,
+}
+
+fn check_file(words: &[(usize, Word)], own: &Own, further: &[[&str; 3]]) -> Result<(), (usize, String)> {
     let word = |at: usize| words.get(at).map(|(_, word)| *word);
-    let mut functions = HashSet::new();
+    let mut bound = Bound::default();
+    // Of every bracket that is open, whether it holds what `getattr` is given.
+    let mut brackets = Vec::new();
     let mut at = 0;
     while at < words.len() {
         let line = words[at].0;
@@ -148,15 +164,27 @@ fn check_file(
                 before,
                 Some(Word::Text(_) | Word::Number | Word::Sign(')' | ']' | '}'))
             );
-            if word(at) == Some(Word::Sign('(')) && nameless {
-                return refuse("a call of something that has no name".into());
-            }
-            if let Some(Word::Text(text)) = word(at) {
-                // As `getattr` names what it gives.
-                let names = before == Some(Word::Sign(',')) && word(at + 1) == Some(Word::Sign(')'));
-                if text.contains(CLASSES) || (names && (REFUSED.contains(text) || text.contains('\\'))) {
+            match word(at) {
+                Some(Word::Sign('(')) if nameless => {
+                    return refuse("a call of something that has no name".into());
+                }
+                Some(Word::Sign('(' | '[' | '{')) => brackets.push(before == Some(Word::Name("getattr"))),
+                Some(Word::Sign(')' | ']' | '}')) => {
+                    brackets.pop();
+                }
+                Some(Word::Sign(',')) if brackets.last() == Some(&true) => match (word(at + 1), word(at + 2))
+                {
+                    (Some(Word::Text(name)), Some(Word::Sign(')'))) => {
+                        if REFUSED.contains(name) || name.contains('\\') {
+                            return refuse(format!("the name {name:?}"));
+                        }
+                    }
+                    _ => return refuse("getattr without a plain name".into()),
+                },
+                Some(Word::Text(text)) if CLASSES.iter().any(|class| text.contains(class)) => {
                     return refuse(format!("the name {text:?}"));
                 }
+                _ => {}
             }
             at += 1;
             continue;
@@ -171,13 +199,20 @@ fn check_file(
         let is_called = word(at) == Some(Word::Sign('('));
         let last = names.last().copied().unwrap_or(first);
         if let "def" | "class" = first {
-            functions = functions_of(&words[at..]);
+            bound = Bound::of(&words[at..]);
             continue;
         }
         if matches!(before, Some(Word::Name("def" | "class"))) {
             continue;
         }
         let is_root = before != Some(Word::Sign('.'));
+        // A function or class of the archive, whatever its name; through a class one comes to values as well.
+        let through_class = || {
+            names[..names.len() - 1]
+                .iter()
+                .any(|name| own.classes.contains(name))
+        };
+        let is_own = is_root && first == "__torch__" && !through_class();
         if is_root && matches!(first, "torch" | "ops") {
             if !is_allowed(&names) && !further.iter().any(|allowed| names == allowed) {
                 return refuse(path);
@@ -191,63 +226,95 @@ fn check_file(
                 return refuse(path);
             }
         } else if !is_called {
-            // An operator that is taken from a value, to be called later.
-            let is_part = is_root && matches!(first, "self" | "__torch__");
+            // An operator that is taken from a value, to be called later. Parts of a net have any name.
+            let is_part = is_own || (is_root && first == "self");
             if !is_part && REFUSED.contains(last) {
                 return refuse(path);
             }
-        } else if CASTS.contains(&first) && is_root && casts_to_class(&words[at..]) {
+        } else if CASTS.contains(&first) && is_root && casts_to_other(&words[at..]) {
             return refuse(format!("{path} to a class"));
         } else if is_root && first == "__torch__" && last == "__new__" {
             // An object of one of the archive's own classes.
         } else if is_called && is_root && names.len() == 1 {
-            let known = FUNCTIONS.contains(&first) || KEYWORDS.contains(&first);
-            if !known && !functions.contains(first) {
+            let known = FUNCTIONS.contains(&first) && !bound.anything.contains(first);
+            if !known && !KEYWORDS.contains(&first) && !bound.functions.contains(first) {
                 return refuse(first.into());
             }
-        } else if is_called && (REFUSED.contains(last) || !own.contains(last)) {
+        } else if is_called && ((REFUSED.contains(last) && !is_own) || !own.names.contains(last)) {
             return refuse(last.into());
         }
     }
     Ok(())
 }
 
-/// Names that in a function, whose words come first in `words`, are nothing but other names for functions of the archive, as in
-/// `_0 = __torch__.torch.nn.functional.relu`.
-fn functions_of<'a>(words: &[(usize, Word<'a>)]) -> HashSet<&'a str> {
-    let begins = |(_, word): &(usize, Word)| matches!(word, Word::Name("def" | "class"));
-    let end = words.iter().position(begins).unwrap_or(words.len());
-    let word = |at: usize| words[..end].get(at).map(|(_, word)| *word);
-    let (mut given, mut otherwise) = (HashSet::new(), HashSet::new());
-    for at in 0..end {
-        let (Some(Word::Name(name)), false) = (word(at), at > 0 && word(at - 1) == Some(Word::Sign('.')))
-        else {
-            continue;
-        };
-        match (word(at + 1), word(at + 2), word(at + 3)) {
-            (Some(Word::Sign('(')), ..) => {}
-            (Some(Word::Sign('=')), Some(Word::Name("__torch__")), Some(Word::Sign('.'))) => {
-                given.insert(name);
-            }
-            _ => {
-                otherwise.insert(name);
-            }
-        }
-    }
-    &given - &otherwise
+/// What names stand for in a function.
+#[derive(Default)]
+struct Bound<'a> {
+    /// Those that are nothing but other names for functions of the archive, as in `_0 = __torch__.torch.nn.functional.relu`.
+    functions: HashSet<&'a str>,
+    /// Those that may have been given any value.
+    anything: HashSet<&'a str>,
 }
 
-/// Whether a cast, behind whose name these words begin, is to a class: an object that is none would be read as one.
-fn casts_to_class(words: &[(usize, Word)]) -> bool {
+impl<'a> Bound<'a> {
+    /// Of the function whose words come first in `words`.
+    fn of(words: &[(usize, Word<'a>)]) -> Self {
+        let begins = |(_, word): &(usize, Word)| matches!(word, Word::Name("def" | "class"));
+        let end = words.iter().position(begins).unwrap_or(words.len());
+        let word = |at: usize| words[..end].get(at).map(|(_, word)| *word);
+        let (mut functions, mut otherwise, mut anything) = (HashSet::new(), HashSet::new(), HashSet::new());
+        // Of every bracket that is open, whether what it holds is a call's, an index's or a type's, which name what there is.
+        let mut brackets = vec![false];
+        for at in 0..end {
+            let before = at.checked_sub(1).and_then(word);
+            let within = brackets.last() == Some(&true);
+            let name = match word(at) {
+                Some(Word::Sign('(' | '[' | '{')) => {
+                    let named = matches!(before, Some(Word::Name(name)) if !KEYWORDS.contains(&name));
+                    brackets.push(within || named);
+                    continue;
+                }
+                Some(Word::Sign(')' | ']' | '}')) => {
+                    brackets.pop();
+                    continue;
+                }
+                Some(Word::Name(name)) if before != Some(Word::Sign('.')) => name,
+                _ => continue,
+            };
+            match (word(at + 1), word(at + 2), word(at + 3)) {
+                (Some(Word::Sign('(')), ..) => {}
+                (Some(Word::Sign('=')), Some(Word::Name("__torch__")), Some(Word::Sign('.'))) => {
+                    functions.insert(name);
+                }
+                _ => {
+                    otherwise.insert(name);
+                    // Behind a colon at the end of a line a statement begins.
+                    let is_type = at > 0
+                        && words[at - 1].0 == words[at].0
+                        && matches!(before, Some(Word::Sign(':' | '>')));
+                    if !within && !is_type {
+                        anything.insert(name);
+                    }
+                }
+            }
+        }
+        functions.retain(|name| !otherwise.contains(name));
+        Self { functions, anything }
+    }
+}
+
+/// Whether a cast, behind whose name these words begin, is to anything but a type of the language.
+fn casts_to_other(words: &[(usize, Word)]) -> bool {
     let mut open = 0_usize;
     for (_, word) in words {
         match word {
-            Word::Name("__torch__") => return true,
             Word::Sign('(' | '[') => open += 1,
             Word::Sign(']') => open = open.saturating_sub(1),
             Word::Sign(')') => return false,
             Word::Sign(',') if open == 1 => return false,
-            _ => {}
+            Word::Sign(',') => {}
+            Word::Name(name) if CAST_TO.contains(name) => {}
+            _ => return true,
         }
     }
     false
@@ -292,9 +359,15 @@ mod tests {
             "_0 = torch.relu((self.conv).forward(x, ))\n    if torch.lt(annotate(int, 1), 2):\n      \
              ops.prim.RaiseException(\"print(1), torch.save\", \"b\")\n    else:\n      pass\n    \
              y = getattr(self.list, \"0\")\n    _1 = __torch__.relu\n    z = _1(y, )\n    for i in range(torch.len([1.5e-05, .5])):\n      z = CONSTANTS.c0\n    \
-             c = __torch__.Net.__new__(__torch__.Net)\n    s = annotate(Optional[int], self.indices)\n    e = \"\"",
+             c = __torch__.Net.__new__(__torch__.Net)\n    s = annotate(Optional[int], self.indices)\n    e = \"\"\n    \
+             a = unchecked_cast(Dict[str, List[Optional[Tensor]]], x)\n    w = getattr(getattr(self.list, \"0\"), \"1\")\n    \
+             t : int = int(x)\n    if isinstance(x, [int, float]):\n      b = annotate(Tuple[int, bool], (int(x), bool(x)))\n    \
+             _2 = __torch__.own.resize\n    h = _2(x, min=int(1.), sep=\"\\012\\\\056\")",
         );
         assert_eq!(refused(&code), None);
+        // A function of its own may be called as an operator is: nobody takes one for the other.
+        let own = net("y = __torch__.resize(x, )") + "def resize(x: Tensor) -> Tensor:\n  return x\n";
+        assert_eq!(refused(&own), None);
     }
 
     #[test]
@@ -360,6 +433,30 @@ mod tests {
             "y = annotate(Optional[\"__torch__.torch.classes.profiling.X\"], None)",
             "y = unchecked_cast(__torch__.Net, x)",
             "y = unchecked_cast(Optional[__torch__.Net], x)",
+            "y = unchecked_cast(\"__torch__.Net\", x)",
+            "y = unchecked_cast(List[\"__torch__.Net\"], x)",
+            "y = unchecked_cast(other.Net, x)",
+            "y = uninitialized(\"__torch__.Net\")",
+            "abs = self.weight.resize_\n    abs([2])",
+            "if x:\n      abs = self.weight.resize_\n    else:\n      pass\n    abs([2])",
+            "abs, y, = self.weight.resize_, 1\n    abs([2])",
+            "int = self.weight.resize_\n    int([2])",
+            "(int, y) = (self.weight.resize_, 1)\n    int([2])",
+            "y, int, z = (1, self.weight.resize_, 1)\n    int([2])",
+            "for int in (self.weight.resize_, x):\n      int([2])",
+            "unchecked_cast = self.weight.resize_\n    unchecked_cast(Tensor, x)",
+            "_1 = self.weight.resize_\n    _1([2])",
+            "_1 = __torch__.Net.FILE.value.from_file\n    y = _1(True, 1)",
+            "y = __torch__.Net.FILE.value.from_file(True, 1)",
+            "y = __torch__.resize(x)",
+            "__torch__ = x\n    _1 = __torch__.resize_\n    _1([2])",
+            "abs = getattr(x, \"resize_\", )\n    abs([2])",
+            "abs = getattr(x, (\"resize_\"))\n    abs([2])",
+            "abs = getattr(x, [\"resize_\"][0])\n    abs([2])",
+            "y = getattr(getattr(x, \"0\"), \"resize_\", )",
+            "y = annotate(Optional[\"__torch__.torch\\056classes.profiling.X\"], None)",
+            "y = annotate(Optional[\"torch.cuda.Stream\"], None)",
+            "f = awaitable",
             "y = x...",
         ] {
             assert!(refused(&net(body)).is_some(), "{body}");

@@ -74,7 +74,12 @@ impl Trial {
     /// When it does not work there, needs too long or too much memory, or ends the process; or none can be started.
     pub fn pass(&self, path: &Path, archive: &Archive, reading: Option<Reading>) -> Result<(), ModelError> {
         let checksum = archive.checksum();
-        let known = self.passed.as_ref().is_some_and(|passed| passed.has(&checksum));
+        // A net that works on crops of one side may not on those of another.
+        let key = match reading.filter(|_| archive.contract.is_none()) {
+            Some(reading) => format!("{checksum} at {}", reading.input_side),
+            None => checksum.clone(),
+        };
+        let known = self.passed.as_ref().is_some_and(|passed| passed.has(&key));
         if known || catalogue::is_bundled(&checksum) {
             return Ok(());
         }
@@ -84,11 +89,11 @@ impl Trial {
             Some(failure) => Err(ModelError::Failed(failure)),
             None if report.checksum != checksum => Err(ModelError::Trial {
                 path: path.to_path_buf(),
-                why: "its file was changed meanwhile".into(),
+                why: "its file was changed meanwhile; load it again".into(),
             }),
             None => {
                 if let Some(passed) = &self.passed {
-                    passed.add(&checksum);
+                    passed.add(&key);
                 }
                 Ok(())
             }
@@ -115,7 +120,7 @@ impl Trial {
         }
         serde_json::from_str(&said).map_err(|_| ModelError::Trial {
             path: path.to_path_buf(),
-            why: self.end_of(status),
+            why: format!("{}; load another one", self.end_of(status)),
         })
     }
 

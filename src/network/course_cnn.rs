@@ -12,7 +12,7 @@ const DROPOUT: f64 = 0.6;
 /// Values that reach the first linear layer: 512 maps of 4 x 4.
 const FLAT: i64 = 512 * 4 * 4;
 
-/// `[n, 1, 224, 224]` to `[n, 136]`.
+/// `[n, 1, 224, 224]` to `[n, 2 * points]`.
 #[derive(Debug)]
 pub struct CourseCnn {
     convolutions: Vec<nn::Conv2D>,

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::ValueEnum;
 use tch::{CModule, Device, Kind, TchError, Tensor};
 
 use super::{Architecture, channels_last};
@@ -114,12 +115,13 @@ pub fn read_checkpoint(path: &Path) -> Result<HashMap<String, Tensor>, ExportErr
 /// # Errors
 /// When no net has them.
 pub fn recognise(variables: &HashMap<String, Tensor>) -> Result<(Architecture, usize), ExportError> {
-    let known = Architecture::ALL.into_iter().find_map(|net| {
+    let nets = Architecture::value_variants();
+    let known = nets.iter().find_map(|&net| {
         let (name, values) = net.template().mark;
         Some((net, variables.get(name)?.numel() / values))
     });
-    let wanted = || Architecture::ALL.map(|net| net.template().mark.0).join(" or ");
-    known.ok_or_else(|| ExportError::Missing(wanted()))
+    let marks = || nets.iter().map(|net| net.template().mark.0);
+    known.ok_or_else(|| ExportError::Missing(marks().collect::<Vec<_>>().join(" or ")))
 }
 
 /// Writes a net of the kind `net` with the parameters `variables` (`conv1.weight` and so on, as `VarStore::variables`

@@ -1,7 +1,8 @@
 //! The nets that can be trained here, in tch. One file each; this one is the list of them.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use tch::{
     Tensor,
@@ -9,8 +10,9 @@ use tch::{
 };
 
 use crate::{
+    geometry::OutputScale,
     keypoints::PointScheme,
-    model::{Contract, CropRule, OutputScale},
+    model::{Contract, CropRule},
     transform::{
         Blur, Coarse, Compose, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Normalize, RandomCrop,
         Rescale, Step, ToTensor, TransformError,
@@ -23,7 +25,7 @@ pub mod naimish_net;
 pub mod pinkpoint_net;
 
 /// A net that can be trained by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
     /// Five convolutions and two linear layers, on whole pictures: the net of the course.
@@ -61,9 +63,6 @@ const NAIMISH_OUTPUT: OutputScale = OutputScale {
 };
 
 impl Architecture {
-    /// Every net.
-    pub const ALL: [Self; 3] = [Self::Course, Self::Naimish, Self::Pinkpoint];
-
     /// Fresh parameters below `path`, drawn from tch's random numbers: `[n, 1, side, side]` to `[n, 2 * points]`, or
     /// `[n, 3 * points + 1]` where the contract says that it gives confidence: a logarithm of every point's spread and the
     /// logit of a face come after the points then.
@@ -120,7 +119,7 @@ impl Architecture {
             Self::Course => Compose::new(vec![
                 Step::Rescale(Rescale::ShortSide(COURSE_RESCALE)),
                 Step::RandomCrop(RandomCrop::square(course_cnn::INPUT_SIDE)),
-                Step::Normalize(Normalize::COURSE),
+                Step::Normalize(Normalize(OutputScale::COURSE)),
                 Step::ToTensor(ToTensor),
             ]),
             Self::Naimish => Compose::new(tight_steps(naimish_net::INPUT_SIDE, 0.0, NAIMISH_OUTPUT, scheme)),
@@ -181,10 +180,6 @@ fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointSch
         share: 0.2,
         lowest: 20,
     };
-    let normalize = Normalize {
-        offset: output.offset,
-        scale: output.scale,
-    };
     let mut steps = vec![Step::FaceCrop(crop)];
     steps.extend(flip);
     steps.extend([
@@ -195,7 +190,7 @@ fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointSch
         Step::Noise(noise),
         Step::Dim(dim),
         Step::Jpeg(jpeg),
-        Step::Normalize(normalize),
+        Step::Normalize(Normalize(output)),
         Step::ToTensor(ToTensor),
     ]);
     steps
@@ -203,23 +198,8 @@ fn tight_steps(side: u32, negatives: f32, output: OutputScale, scheme: &PointSch
 
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Course => f.write_str("course"),
-            Self::Naimish => f.write_str("naimish"),
-            Self::Pinkpoint => f.write_str("pinkpoint"),
-        }
-    }
-}
-
-impl FromStr for Architecture {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let names = || Self::ALL.map(|a| a.to_string()).join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|a| a.to_string() == text)
-            .ok_or_else(|| format!("there is no net '{text}'; there are: {}", names()))
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
     }
 }
 

@@ -36,8 +36,8 @@ pub struct FaceCrop {
 impl FaceCrop {
     /// What is left of roll, scale and shift for the steady ones.
     const STEADY: f32 = 1.0 / 3.0;
-    /// A crop that overlaps the face's box by less than this (intersection over union) shows no face but a part of one, a
-    /// background, or a face that is far too small.
+    /// Where the box in the middle of a crop, smaller by its margin, overlaps the face's by less than this (intersection over union),
+    /// the crop shows no face but a part of one, a background, or a face that is far too small.
     const NO_FACE_IOU: f32 = 0.25;
     /// Smallest and largest crop without a face, in sizes of that with one.
     const NO_FACE_SIZES: (f32, f32) = (0.25, 3.5);
@@ -56,7 +56,7 @@ impl FaceCrop {
     pub fn apply(&self, sample: Sample, rng: &mut impl Rng) -> Result<Sample, TransformError> {
         let picture = sample.picture.into_bytes("FaceCrop")?;
         let face = FaceExtent::upright(self.extent, &sample.keypoints)
-            .ok_or_else(|| TransformError::Order("FaceCrop needs keypoints to find the face by".into()))?;
+            .ok_or_else(|| TransformError::Unfit("FaceCrop needs keypoints to find the face by".into()))?;
         let negative = rng.random::<f32>() < self.negatives;
         let crop = if negative {
             self.beside(&face, &picture, rng)
@@ -139,7 +139,7 @@ impl Flip {
         }
         let mut picture = sample.picture.into_bytes("Flip")?;
         if self.mirror.len() != sample.keypoints.len() {
-            return Err(TransformError::Order(format!(
+            return Err(TransformError::Unfit(format!(
                 "Flip knows {} keypoints and the sample has {}",
                 self.mirror.len(),
                 sample.keypoints.len()

@@ -132,7 +132,7 @@ impl Compose {
     pub fn without(mut self, alterations: &BTreeSet<Alteration>) -> Result<Self, TransformError> {
         let there: BTreeSet<Alteration> = self.0.iter().filter_map(Step::alteration).collect();
         if let Some(missing) = alterations.difference(&there).next() {
-            return Err(TransformError::Order(format!(
+            return Err(TransformError::Unfit(format!(
                 "{} cannot be left out: these pictures are made without it",
                 missing.name()
             )));

@@ -249,7 +249,8 @@ pub fn cut(frame: &GrayImage, crop: &CropTransform) -> Result<GrayImage, Transfo
 /// # Errors
 /// As [`cut`].
 pub fn cut_into(frame: &GrayImage, crop: &CropTransform, out: &mut GrayImage) -> Result<(), TransformError> {
-    if !(crop.centre.x.is_finite() && crop.centre.y.is_finite() && crop.scale().is_finite()) {
+    let numbers = [crop.centre.x, crop.centre.y, crop.scale(), crop.roll];
+    if !numbers.iter().all(|number| number.is_finite()) {
         return Err(TransformError::Size(format!("a crop of {crop:?} cannot be cut")));
     }
     let matrix = crop.frame_from_crop_matrix();
@@ -427,6 +428,10 @@ mod tests {
             }
             let nowhere = CropTransform::upright(Point::new(f32::NAN, 0.0), 10.0, 16);
             assert!(cut(&frame, &nowhere).is_err());
+            for roll in [f32::NAN, f32::INFINITY] {
+                let here = CropTransform::upright(Point::new(0.0, 0.0), 10.0, 16);
+                assert!(cut(&frame, &CropTransform { roll, ..here }).is_err());
+            }
         }
     }
 }

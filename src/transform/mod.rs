@@ -23,6 +23,9 @@ pub enum TransformError {
     /// Transforms in an order that makes no sense.
     #[error("wrong order of transforms: {0}")]
     Order(String),
+    /// What is asked of them does not fit the pictures, or their keypoints.
+    #[error("{0}")]
+    Unfit(String),
     /// A size that cannot be had.
     #[error("{0}")]
     Size(String),

@@ -29,15 +29,6 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// Width and height in pixels.
-    pub fn size(&self) -> (u32, u32) {
-        match self {
-            Self::Bytes(picture) => picture.dimensions(),
-            Self::Unit { width, height, .. } => (*width, *height),
-            Self::Tensor { shape, .. } => (shape[2] as u32, shape[1] as u32),
-        }
-    }
-
     /// The picture for a step that works on bytes.
     pub(super) fn into_bytes(self, step: &str) -> Result<GrayImage, TransformError> {
         match self {

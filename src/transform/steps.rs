@@ -5,7 +5,7 @@ use image::{GrayImage, imageops};
 use rand::Rng;
 
 use super::{Picture, Sample, TransformError, crop};
-use crate::geometry::Point;
+use crate::geometry::{OutputScale, Point};
 
 /// Resizes the picture, its keypoints with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,22 +95,11 @@ impl RandomCrop {
     }
 }
 
-/// Luma to 0..1, keypoints to about -1..1: `(pixel - offset) / scale`.
+/// Luma to 0..1, keypoints to the net's numbers, about -1..1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Normalize {
-    /// Pixel that becomes 0.
-    pub offset: f32,
-    /// Pixels that become 1.
-    pub scale: f32,
-}
+pub struct Normalize(pub OutputScale);
 
 impl Normalize {
-    /// The course's numbers for a 224 pixel crop. `model::OutputScale` turns them round; a test holds the two together.
-    pub const COURSE: Self = Self {
-        offset: 100.0,
-        scale: 50.0,
-    };
-
     /// Applies it to a sample that is still in bytes.
     ///
     /// # Errors
@@ -123,11 +112,10 @@ impl Normalize {
             .into_iter()
             .map(|grey| f32::from(grey) / 255.0)
             .collect();
-        let unit = |v: f32| (v - self.offset) / self.scale;
         let keypoints = sample
             .keypoints
             .into_iter()
-            .map(|p| Point::new(unit(p.x), unit(p.y)))
+            .map(|p| Point::new(self.0.value(p.x), self.0.value(p.y)))
             .collect();
         Ok(Sample {
             picture: Picture::Unit {
@@ -139,14 +127,6 @@ impl Normalize {
             is_face: sample.is_face,
             mirrored: sample.mirrored,
         })
-    }
-
-    /// The pixel that a normalised keypoint stands for: the inverse of what [`Self::apply`] does to keypoints.
-    pub fn pixel(&self, normalised: Point) -> Point {
-        Point::new(
-            normalised.x * self.scale + self.offset,
-            normalised.y * self.scale + self.offset,
-        )
     }
 }
 

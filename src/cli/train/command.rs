@@ -90,7 +90,7 @@ pub fn again(config: &TrainConfig) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{Parser, ValueEnum};
 
     use super::*;
     use crate::{
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_command_means_the_same_recipe() {
-        for net in Architecture::ALL {
+        for &net in Architecture::value_variants() {
             let usual = TrainConfig::usual(net, vec!["a folder/it's".into(), "$(touch x)".into()]);
             let usual = TrainConfig {
                 device: "cpu".into(),

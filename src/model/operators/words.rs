@@ -42,7 +42,11 @@ pub(super) fn words_of(source: &str) -> Result<Vec<(usize, Word<'_>)>, (usize, &
                 if matches!(words.last(), Some((_, Word::Text(_)))) {
                     return Err((line, "two texts side by side"));
                 }
-                Word::Text(&source[start + 1..at - 1])
+                let text = &source[start + 1..at - 1];
+                if hides_letters(text) {
+                    return Err((line, "a text with letters written as numbers"));
+                }
+                Word::Text(text)
             }
             b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
                 at += length(&bytes[at..], is_of_name);
@@ -110,4 +114,25 @@ fn text_end(bytes: &[u8], start: usize) -> Option<usize> {
 /// How many bytes at the start are so.
 fn length(bytes: &[u8], so: impl Fn(u8) -> bool) -> usize {
     bytes.iter().take_while(|byte| so(**byte)).count()
+}
+
+/// Whether some of a text's letters are written by their numbers, in octal, as PyTorch writes only what cannot be seen.
+fn hides_letters(text: &str) -> bool {
+    let mut rest = text.as_bytes().iter();
+    while let Some(byte) = rest.next() {
+        if *byte != b'\\' {
+            continue;
+        }
+        let number = rest
+            .as_slice()
+            .get(..3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let number = number.and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        if number.is_some_and(|letter| letter == b' ' || letter.is_ascii_graphic()) {
+            return true;
+        }
+        // What is marked, which may be such a sign itself.
+        rest.next();
+    }
+    false
 }

@@ -8,8 +8,8 @@ use super::parse::{
     split_arguments,
 };
 
-/// A method of the root module that gives its output with what was noted: of the parts that are wanted, or of all where none is
-/// named. It gives the output, the tensors, their names, and moments in nanoseconds: one at the start, then two for every tensor,
+/// A method of the root module that takes what is wanted, then what `forward` takes, and gives its output with what was noted: of the
+/// parts that are wanted, or of all where none is named. It gives the output, the tensors, their names, and moments in nanoseconds: one at the start, then two for every tensor,
 /// before and after it was noted.
 pub const METHOD: &str = "tapped__";
 /// Begins the names of noted kernels, which are no part's output.
@@ -95,7 +95,10 @@ const CONVOLUTIONS: &[&str] = &["_convolution", "conv1d", "conv2d", "conv_transp
 ///
 /// # Errors
 /// Says what is not understood.
-pub fn with_taps(files: &BTreeMap<String, String>, root: &str) -> Result<BTreeMap<String, String>, String> {
+pub(super) fn with_taps(
+    files: &BTreeMap<String, String>,
+    root: &str,
+) -> Result<BTreeMap<String, String>, String> {
     let mut classes: HashMap<String, Class> = HashMap::new();
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (file, text) in files {
@@ -164,15 +167,15 @@ fn is_forward(method: &str) -> bool {
     number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The parameters with those of a twin behind the first, which is the module itself: others may have defaults.
-fn with_further(parameters: &str) -> String {
+/// The parameters with further ones behind the first, which is the module itself: others may have defaults.
+fn with_further(parameters: &str, further: &str) -> String {
     let inner = &parameters[1..parameters.len() - 1];
     let parts = split_arguments(inner);
     let (own, rest) = parts
         .split_first()
         .map_or(("self", &[][..]), |(own, rest)| (*own, rest));
     let rest: String = rest.iter().map(|part| format!(",{part}")).collect();
-    format!("({own},\n    {PARAMETERS}{rest})")
+    format!("({own},\n    {further}{rest})")
 }
 
 /// The method that is called from outside: `forward` with lists to note in.
@@ -183,11 +186,11 @@ fn entrance(forward: &Method) -> String {
         .map_or(("self", &[][..]), |(own, given)| (*own, given));
     let given: String = given.iter().map(|name| format!("{name}, ")).collect();
     format!(
-        "  def {METHOD}{},\n    wanted__: List[str]) -> Tuple[{}, List[Tensor], List[str], List[int]]:\n    \
+        "  def {METHOD}{} -> Tuple[{}, List[Tensor], List[str], List[int]]:\n    \
          taps__ = annotate(List[Tensor], [])\n    names__ = annotate(List[str], [])\n    times__ = annotate(List[int], [])\n    \
          start__ = torch.append(times__, {NOW})\n    out__ = ({own}).forward{TWIN}({ARGUMENTS}, \"\", {given})\n    \
          return (out__, taps__, names__, times__)\n",
-        &forward.parameters[..forward.parameters.len() - 1],
+        with_further(&forward.parameters, "wanted__: List[str]"),
         forward.returns
     )
 }
@@ -231,7 +234,7 @@ impl<'a> Twin<'a> {
         let mut text = format!(
             "  def {}{TWIN}{} -> {}:\n",
             method.name,
-            with_further(&method.parameters),
+            with_further(&method.parameters, PARAMETERS),
             method.returns
         );
         let notes_itself = is_forward(&method.name) && method.returns == "Tensor";
@@ -500,7 +503,7 @@ mod tests {
             "= _0(y, [1, 1], )",
             "= torch.add(path__, \".adaptive_avg_pool2d\")",
             "torch.append(taps__, torch.clone(out__))",
-            "def tapped__(self: __torch__.Net,\n    x: Tensor,\n    wanted__: List[str]) -> Tuple[Tensor, List[Tensor], List[str], List[int]]:",
+            "def tapped__(self: __torch__.Net,\n    wanted__: List[str],\n    x: Tensor) -> Tuple[Tensor, List[Tensor], List[str], List[int]]:",
             "(self).forward__tapped(taps__, names__, times__, wanted__, \"\", x, )",
         ] {
             assert!(net.contains(part), "{part}\n{net}");

@@ -1,4 +1,4 @@
-//! Remembers, by checksums, which nets have passed their trial. Reads and writes one file.
+//! Remembers which nets have passed their trial, by their checksum and how they were read. Reads and writes one file.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ const MOST: usize = 500;
 /// What passed with another version of the program is tried again: it may do other things with a net.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The file in which checksums are kept.
+/// The file in which they are kept.
 #[derive(Debug)]
 pub(super) struct Passed {
     file: PathBuf,
@@ -20,7 +20,7 @@ pub(super) struct Passed {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct List {
     version: String,
-    /// SHA-256 of the files, in hexadecimal; the newest last.
+    /// SHA-256 of the files, in hexadecimal, with the input side where that was said; the newest last.
     nets: Vec<String>,
 }
 
@@ -29,15 +29,15 @@ impl Passed {
         Self { file }
     }
 
-    pub(super) fn has(&self, checksum: &str) -> bool {
-        self.list().nets.iter().any(|net| net == checksum)
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.list().nets.iter().any(|net| net == key)
     }
 
     /// Where it cannot be written down the net is tried again the next time.
-    pub(super) fn add(&self, checksum: &str) {
+    pub(super) fn add(&self, key: &str) {
         let mut nets = self.list().nets;
-        nets.retain(|net| net != checksum);
-        nets.push(checksum.to_owned());
+        nets.retain(|net| net != key);
+        nets.push(key.to_owned());
         nets.drain(..nets.len().saturating_sub(MOST));
         let list = List {
             version: VERSION.into(),
