@@ -1,6 +1,6 @@
 //! Faces by cascades, on a small grey copy of the picture.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use image::GrayImage;
 use opencv::{
@@ -153,9 +153,8 @@ impl CascadeDetector {
                     why: e.to_string(),
                 })?,
             };
-            cascade_file::check(&path)?;
             Ok::<_, DetectError>(Cascade {
-                classifier: load(&path)?,
+                classifier: cascade_file::load(&path)?,
                 scale_factor,
                 min_neighbours,
                 leaning: GrayImage::default(),
@@ -177,20 +176,12 @@ pub fn face_cascades() -> Vec<String> {
     })
 }
 
-pub(super) fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
-    let unusable = |why: String| DetectError::Cascade {
-        path: path.to_path_buf(),
-        why,
-    };
-    let mut classifier = CascadeClassifier::default()?;
-    match classifier.load(path) {
-        Ok(true) if !classifier.empty()? => Ok(classifier),
-        Ok(_) => Err(unusable("OpenCV finds no cascade in it".into())),
-        Err(error) => Err(unusable(error.message)),
-    }
-}
-
 impl CascadeSettings {
+    /// Whether a cascade that was named would be asked for proposals as it is asked for sure finds.
+    fn asks_twice_the_same(&self) -> bool {
+        self.cascade.is_some() && self.proposals == (self.scale_factor, self.min_neighbours)
+    }
+
     fn check(&self) -> Result<(), DetectError> {
         let fail = |what: String| Err(DetectError::Setting(what));
         for factor in [self.scale_factor, self.proposals.0] {

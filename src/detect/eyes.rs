@@ -7,7 +7,7 @@ use opencv::{
     prelude::*,
 };
 
-use super::{DetectError, Detection, cascade::load, cascade_file};
+use super::{DetectError, Detection, cascade_file};
 use crate::{
     geometry::Rect,
     resources::{self, Kind},
@@ -37,8 +37,7 @@ impl EyeFinder {
             path: CASCADE.into(),
             why: e.to_string(),
         })?;
-        cascade_file::check(&path)?;
-        Ok(Self(load(&path)?))
+        Ok(Self(cascade_file::load(&path)?))
     }
 
     /// Boxes round the eyes of `faces`, pixels of the picture.
