@@ -184,7 +184,7 @@ impl Capture {
         });
         loop {
             let tried_at = Instant::now();
-            tracing::debug!(source = %wanted, "trying");
+            tracing::debug!(source = wanted.shown(), "trying");
             // What was to be set was of another camera.
             (self.to_set, self.to_reset) = (BTreeMap::new(), false);
             let left = match (self.opener)(&wanted, &self.wishes) {
@@ -323,7 +323,7 @@ impl Capture {
                 }
                 Ok(None) if given == 0 => {
                     return Left::Failed(SourceError::Unreadable {
-                        path: spec.to_string(),
+                        path: spec.shown(),
                         why: "there is no picture in it; choose another one".into(),
                     });
                 }
@@ -533,5 +533,6 @@ fn comes_and_goes(spec: &SourceSpec) -> bool {
         | SourceSpec::Device(_)
         | SourceSpec::Url(_) => true,
         SourceSpec::File(_) | SourceSpec::Demo => false,
+        | SourceSpec::CameraCalled(_)
     }
 }

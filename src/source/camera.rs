@@ -89,7 +89,10 @@ impl CameraSource {
             })?;
         let refused = |e: opencv::Error| busy(e.to_string());
         // Before it streams, when drivers answer best.
-        let formats = camera.formats();
+        let formats = camera.formats().map_err(|e| SourceError::CameraUnfit {
+            what: what.clone(),
+            why: format!("it does not say its formats: {e}"),
+        })?;
         if !formats.iter().any(|format| format.is_read()) {
             let why = why_unfit(&formats);
             return Err(SourceError::CameraUnfit { what, why });
