@@ -319,7 +319,7 @@ impl Capture {
                 }
                 Ok(None) if live => {
                     let what = source.info().name.clone();
-                    return Left::Failed(SourceError::Lost { what });
+                    return Left::Failed(SourceError::Lost { what, why: None });
                 }
                 Ok(None) if given == 0 => {
                     return Left::Failed(SourceError::Unreadable {
@@ -358,13 +358,15 @@ impl Capture {
                     began = Instant::now();
                 }
                 // Told once, though it is met in every round.
-                Err(SourceError::Picture(error)) if told.insert(error.to_string()) => {
-                    self.events.send(Event::StageFailed {
-                        stage: "reading a picture",
-                        why: error.to_string(),
-                    });
+                Err(error) if error.passes() => {
+                    let why = error.to_string();
+                    if told.insert(why.clone()) {
+                        self.events.send(Event::StageFailed {
+                            stage: "reading a picture",
+                            why,
+                        });
+                    }
                 }
-                Err(SourceError::Picture(_)) => {}
                 Err(error) => return Left::Failed(error),
             }
         }
@@ -519,6 +521,7 @@ fn pass_by(source: &mut dyn Source) -> Result<(), Left> {
         Ok(true) | Err(SourceError::Picture(_)) => Ok(()),
         Ok(false) => Err(Left::Failed(SourceError::Lost {
             what: source.info().name.clone(),
+            why: None,
         })),
         Err(error) => Err(Left::Failed(error)),
     }
@@ -530,9 +533,9 @@ fn comes_and_goes(spec: &SourceSpec) -> bool {
         SourceSpec::FirstCamera
         | SourceSpec::Camera(_)
         | SourceSpec::CameraNamed(_)
+        | SourceSpec::CameraCalled(_)
         | SourceSpec::Device(_)
         | SourceSpec::Url(_) => true,
         SourceSpec::File(_) | SourceSpec::Demo => false,
-        | SourceSpec::CameraCalled(_)
     }
 }

@@ -21,7 +21,7 @@ use std::{
 
 use image::RgbaImage;
 
-use crate::picture::PictureError;
+use crate::picture::{self, PictureError};
 pub use camera::{CameraFacts, CameraSource};
 pub use controls::{Control, ControlKind};
 pub use demo::DemoSource;
@@ -178,9 +178,7 @@ pub struct Grab {
     pub picture: RgbaImage,
     /// Its time in the source: presentation time in a video, time since opening of a camera.
     pub source_time: Duration,
-    /// The file that it is from, where one source gives several files (a folder of pictures); else the source's name.
-    pub origin: String,
-    /// Which picture of that file it is, from 0.
+    /// Which picture of its file it is, from 0.
     pub index: u64,
 }
 
@@ -192,8 +190,8 @@ pub trait Source: Send {
     /// The next picture; `None` at the end. Blocks until there is one (cameras: at most a few seconds).
     ///
     /// # Errors
-    /// When a camera was unplugged or stalls, or a file is damaged. [`SourceError::Picture`] is about one picture of a
-    /// folder: whoever asks again gets the one after it.
+    /// When a camera was unplugged or stalls, or a file is damaged. After errors that [pass](SourceError::passes) there is
+    /// more to come, if only the end.
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError>;
 
     /// Lets the next picture go by unseen, which costs a camera less than giving it; whether there was one.
@@ -264,18 +262,23 @@ pub enum SourceError {
         why: String,
     },
     /// The camera or stream stopped giving pictures.
-    #[error("{what} gives no pictures any more")]
+    #[error("{what} gives no pictures any more{}", because(why))]
     Lost {
         /// The camera or stream.
         what: String,
+        /// What was wrong with the last one, where that is known.
+        why: Option<String>,
     },
     /// The camera was opened and has not given a picture since.
     #[error(
-        "{what} can be opened, and gives no picture; if it is fed by another program, is that one running?"
+        "{what} can be opened, and gives no picture{}; if it is fed by another program, is that one running?",
+        because(why)
     )]
     Silent {
         /// The camera.
         what: String,
+        /// What was wrong with what it gave, where that is known.
+        why: Option<String>,
     },
     /// The file or stream cannot be opened.
     #[error("cannot open ({why}): {path}")]
@@ -285,9 +288,31 @@ pub enum SourceError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// The file or stream was opened and cannot be read further.
+    #[error("cannot go on ({why}): {path}")]
+    Broken {
+        /// The file or address.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A video is over before its announced end.
+    #[error("it is damaged: only {read} of {announced} frames could be read: {path}")]
+    CutShort {
+        /// The file.
+        path: String,
+        /// Frames that were read.
+        read: u64,
+        /// Frames that its header announces.
+        announced: u64,
+    },
     /// One picture cannot be read.
     #[error(transparent)]
     Picture(#[from] PictureError),
+}
+
+fn because(why: &Option<String>) -> String {
+    why.as_ref().map_or_else(String::new, |why| format!(" ({why})"))
 }
 
 /// What kind of trouble a source has.
@@ -313,8 +338,18 @@ impl SourceError {
             Self::CameraBusy { .. } => Cause::Busy,
             Self::CameraForbidden { .. } => Cause::Forbidden,
             Self::Lost { .. } | Self::Silent { .. } => Cause::Lost,
-            Self::CameraUnfit { .. } | Self::Unreadable { .. } | Self::Picture(_) => Cause::Unreadable,
+            Self::CameraUnfit { .. }
+            | Self::Unreadable { .. }
+            | Self::Broken { .. }
+            | Self::CutShort { .. }
+            | Self::Picture(_) => Cause::Unreadable,
         }
+    }
+
+    /// Whether whoever asks the source again gets what comes next: the picture behind one of a folder that cannot be read,
+    /// or the end.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Picture(_) | Self::CutShort { .. })
     }
 }
 
@@ -362,6 +397,12 @@ pub fn open_with(spec: &SourceSpec, wishes: &CameraWishes) -> Result<Box<dyn Sou
     })
 }
 
+fn nobody_called(name: &str) -> SourceError {
+    SourceError::CameraAbsent {
+        what: format!("a camera called {name}"),
+    }
+}
+
 /// Extensions of pictures that are not read, besides those that the `image` crate knows.
 const OTHER_PICTURES: [&str; 5] = ["heic", "heif", "jxl", "cr2", "nef"];
 
@@ -380,9 +421,10 @@ fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
         .is_ok_and(|format| format != image::ImageFormat::Gif)
         || path.extension().is_some_and(is_other);
     if !pictures && called_picture {
-        return Err(unreadable(
-            "it is damaged, or a kind of picture that is not read; JPEG, PNG, BMP and WebP are".into(),
-        ));
+        return Err(unreadable(format!(
+            "it is damaged, or a kind of picture that is not read; {} are",
+            picture::FORMATS
+        )));
     }
     Ok(if pictures {
         Box::new(PicturesSource::open(path)?)
@@ -397,12 +439,6 @@ fn first_camera_or_demo(wishes: &CameraWishes) -> Result<Box<dyn Source>, Source
         match CameraSource::open(&camera, wishes) {
             Ok(source) => return Ok(Box::new(source)),
             Err(error) => why = error.to_string(),
-fn nobody_called(name: &str) -> SourceError {
-    SourceError::CameraAbsent {
-        what: format!("a camera called {name}"),
-    }
-}
-
         }
     }
     Ok(Box::new(DemoSource::open(&format!("built-in demo ({why})"))?))
