@@ -344,7 +344,7 @@ fn what_a_recording_without_an_index_holds_can_be_read() {
     let mut read = 0;
     let error = loop {
         match source.next_picture() {
-            Ok(picture) => read += u32::from(picture.unwrap().index == read.into()),
+            Ok(picture) => read += u64::from(picture.unwrap().index == read),
             Err(error) => break error,
         }
     };
