@@ -261,7 +261,6 @@ impl Source for Swaying {
         Ok(Some(Grab {
             picture,
             source_time: Duration::from_secs_f64(index as f64 / f64::from(self.rate)),
-            origin: "scale".into(),
             index,
         }))
     }

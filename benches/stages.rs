@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 use image::{GrayImage, RgbaImage};
 use pinkpoint::{
     detect::{
-        CascadeDetector, CascadeSettings, Detection, FaceDetector, Finds, Planner, Search, Tilted,
+        CascadeDetector, CascadeSettings, Detection, FaceDetector, Planner, Search, Tilted,
         smooth::{Smoother, Strength},
         track::Need,
     },
@@ -131,13 +131,8 @@ fn search(bencher: Bencher<'_, '_>, what: &str) {
     let mut planner = Planner::default();
     let mut search: Search = planner.next(Duration::ZERO, need, (1280, 720)).unwrap();
     if what.starts_with("glance") {
-        search = planner.glance(STEP);
+        search = planner.glance(STEP, need);
         search.tilted = Tilted::Never;
-        search.finds = if need.verifies {
-            Finds::Proposals
-        } else {
-            Finds::Sure
-        };
     }
     let (grey, mut detector) = (grey(), detector());
     bencher.bench_local(|| detector.search(black_box(&grey), &search).unwrap());

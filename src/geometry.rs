@@ -89,6 +89,19 @@ impl Rect {
             && (self.y..=self.y + self.height).contains(&point.y)
     }
 
+    /// The pixels that the box touches of a picture of this size: left, top, width and height; `None` where it touches none.
+    pub fn pixels_of(&self, (width, height): (u32, u32)) -> Option<(u32, u32, u32, u32)> {
+        let within = |from: f32, length: f32, end: u32| {
+            // A pixel begins half a pixel before its centre.
+            let first = (from + 0.5).floor().clamp(0.0, end as f32) as u32;
+            let behind = (from + length + 0.5).ceil().clamp(0.0, end as f32) as u32;
+            (behind > first).then(|| (first, behind - first))
+        };
+        let (left, columns) = within(self.x, self.width, width)?;
+        let (top, rows) = within(self.y, self.height, height)?;
+        Some((left, top, columns, rows))
+    }
+
     /// Intersection over union, 0 (apart) to 1 (equal).
     pub fn iou(&self, other: &Self) -> f32 {
         let width = (self.x + self.width).min(other.x + other.width) - self.x.max(other.x);
@@ -371,6 +384,22 @@ pub fn turn_between(from: f32, to: f32) -> f32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_box_touches_whole_pixels_of_a_picture() {
+        let picture = (10, 6);
+        for (rect, pixels) in [
+            (Rect::new(-0.5, -0.5, 10.0, 6.0), Some((0, 0, 10, 6))),
+            (Rect::new(2.0, 1.0, 0.2, 0.2), Some((2, 1, 1, 1))),
+            (Rect::new(2.4, 1.0, 0.2, 1.0), Some((2, 1, 2, 2))),
+            (Rect::new(-9.0, 4.0, 12.0, 90.0), Some((0, 4, 4, 2))),
+            (Rect::new(12.0, 1.0, 3.0, 3.0), None),
+            (Rect::new(-8.0, 1.0, 3.0, 3.0), None),
+            (Rect::new(f32::NAN, 1.0, 3.0, 3.0), None),
+        ] {
+            assert_eq!(rect.pixels_of(picture), pixels, "{rect:?}");
+        }
+    }
 
     proptest! {
         #[test]

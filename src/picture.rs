@@ -9,9 +9,11 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Li
 
 use crate::files::plain;
 
-/// Longest side that is read; 16384 px is more than any camera gives and keeps a damaged header from
-/// asking for all of the memory.
-const LONGEST_SIDE_PX: u32 = 16_384;
+/// The formats that are read, for people.
+pub const FORMATS: &str = "JPEG, PNG, BMP and WebP";
+/// Longest side of a picture or a video's frame that is read, pixels: more than any camera gives, and a damaged header
+/// must not ask for all of the memory.
+pub const LONGEST_SIDE_PX: u32 = 16_384;
 /// Most bytes of a file, and of the pixels in it as they are decoded.
 const MOST_BYTES: u64 = 1 << 30;
 
@@ -27,7 +29,7 @@ pub enum PictureError {
         cause: io::Error,
     },
     /// The file is damaged, too large, or no picture.
-    #[error("not a picture that can be used ({why}); JPEG, PNG, BMP and WebP are read: {path}")]
+    #[error("not a picture that can be used ({why}); {FORMATS} are read: {path}")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -40,7 +42,7 @@ pub enum PictureError {
 /// alpha dropped; of a moving picture the first.
 ///
 /// # Errors
-/// When the file cannot be read, is damaged or no picture, or is larger than 16384 px or 1 GiB.
+/// When the file cannot be read, is damaged or no picture, or is larger than [`LONGEST_SIDE_PX`] or 1 GiB.
 pub fn read(path: &Path) -> Result<RgbaImage, PictureError> {
     let unreadable = |cause| PictureError::Unreadable {
         path: path.to_path_buf(),

@@ -1,10 +1,10 @@
-//! Where the files that come with the program lie: `cascades/`, `weights/` and `assets/`.
-//! Reads the file system only to see whether a file is there.
+//! Where files lie: those that come with the program (`cascades/`, `weights/` and `assets/`), and what it keeps for the
+//! user. Reads the file system only to see whether a file is there.
 
 use std::path::{Path, PathBuf};
 
 /// Environment variable naming a folder that holds `cascades/`, `weights/` and `assets/`; it is looked at first.
-pub const HOME_VARIABLE: &str = "PINKPOINT_HOME";
+const HOME_VARIABLE: &str = "PINKPOINT_HOME";
 
 /// How many folders above the program's own are looked at: `target/debug/deps/` needs three.
 const LEVELS_ABOVE_PROGRAM: usize = 4;
@@ -68,21 +68,34 @@ pub fn find(kind: Kind, name: &str) -> Result<PathBuf, NotFound> {
         .ok_or_else(|| NotFound {
             folder: kind.folder(),
             name: name.to_owned(),
-            looked: folders
-                .iter()
-                .map(|f| f.display().to_string())
-                .collect::<Vec<_>>()
-                .join(", "),
+            looked: looked_in(home().as_deref(), kind, &folders),
         })
+}
+
+/// The folder that the user names.
+fn home() -> Option<PathBuf> {
+    std::env::var_os(HOME_VARIABLE).map(PathBuf::from)
+}
+
+/// Where it was looked, also where the user named a folder that does not hold what it should.
+fn looked_in(home: Option<&Path>, kind: Kind, folders: &[PathBuf]) -> String {
+    let named = home
+        .map(|home| home.join(kind.folder()))
+        .filter(|folder| !folder.is_dir());
+    let named = named.map(|folder| {
+        format!(
+            "{} (as {HOME_VARIABLE} has it; it is not there)",
+            folder.display()
+        )
+    });
+    let others = folders.iter().map(|folder| folder.display().to_string());
+    named.into_iter().chain(others).collect::<Vec<_>>().join(", ")
 }
 
 /// The folders that may hold bundled files of a kind, best first: the one the user names, those beside or above
 /// the program, `share/pinkpoint` beside them, the source tree, and for cascades OpenCV's own folder.
-pub fn folders(kind: Kind) -> Vec<PathBuf> {
-    let mut roots: Vec<PathBuf> = std::env::var_os(HOME_VARIABLE)
-        .map(PathBuf::from)
-        .into_iter()
-        .collect();
+fn folders(kind: Kind) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = home().into_iter().collect();
     if let Ok(program) = std::env::current_exe() {
         for above in program.ancestors().skip(1).take(LEVELS_ABOVE_PROGRAM) {
             roots.push(above.to_path_buf());
@@ -132,6 +145,21 @@ mod tests {
             message.contains("no-such-net.pt") && message.contains("setup.sh"),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_folder_that_was_mistyped_is_told() {
+        let others = [PathBuf::from("/beside/weights")];
+        let looked = |home: &Path| looked_in(Some(home), Kind::Weights, &others);
+        let mistyped = looked(Path::new("/no/such/folder"));
+        assert!(
+            mistyped.contains("/no/such/folder/weights (as PINKPOINT_HOME has it")
+                && mistyped.ends_with(", /beside/weights"),
+            "{mistyped}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("weights")).unwrap();
+        assert_eq!(looked(folder.path()), "/beside/weights");
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn every_frame_of_a_file_is_a_line_with_points_where_annotate_has_them() {
     assert!(
         lines
             .iter()
-            .all(|line| line.source == name && line.face_count == line.faces.len())
+            .all(|line| line.source == "face.mp4" && line.face_count == line.faces.len())
     );
     assert!(lines.is_sorted_by(|a, b| a.time_seconds <= b.time_seconds));
 
@@ -163,7 +163,7 @@ fn a_run_that_is_over_in_time_sends_datagrams_of_json_and_says_how_many() {
         let message: FrameMessage = serde_json::from_slice(&datagram(&socket)).unwrap();
         assert_eq!(
             (message.width, message.height, message.source.as_str()),
-            (640, 480, "demo")
+            (640, 480, "built-in demo")
         );
         if message.face_count == 1 {
             break message;
@@ -254,7 +254,7 @@ fn it_ends_in_good_order_when_it_is_interrupted_or_nobody_reads() {
         let mut child = follow(&["--source", "demo"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first: FrameMessage = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        assert_eq!(first.source, "demo");
+        assert_eq!(first.source, "built-in demo");
         if let Some(how) = how {
             signal(&child, how);
             // What it still says is whole.

@@ -189,7 +189,8 @@ fn a_damaged_picture_of_a_folder_is_reported_and_the_others_come() {
     let mut seen = Vec::new();
     loop {
         seen.push(match source.next_picture() {
-            Ok(Some(grab)) => Path::new(&grab.origin).file_name().unwrap().display().to_string(),
+            // Each is shown for two seconds.
+            Ok(Some(grab)) => format!("{}.jpg", grab.source_time.as_secs() / 2),
             Ok(None) => break,
             Err(SourceError::Picture(error)) => {
                 assert!(error.to_string().contains(".jpg"), "{error}");
@@ -221,6 +222,19 @@ fn bad_files_are_errors_that_say_why() {
 }
 
 #[test]
+fn a_film_of_printable_pixels_is_no_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dark.y4m");
+    let frame = [&b"FRAME\n"[..], &[b' '; 32 * 32], &[b'~'; 2 * 16 * 16]].concat();
+    let film = [&b"YUV4MPEG2 W32 H32 F25:1 Ip A1:1 C420jpeg\n"[..], &frame, &frame].concat();
+    std::fs::write(&path, film).unwrap();
+    let (info, grabs) = read_all(&path).unwrap();
+    assert_eq!(((info.width, info.height), grabs.len()), ((32, 32), 2));
+    std::fs::write(&path, "#EXTM3U\n# für uns\n").unwrap();
+    assert!(message_of(&path).contains("text"));
+}
+
+#[test]
 fn a_video_damaged_anywhere_neither_panics_nor_hangs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged.mp4");
@@ -248,9 +262,10 @@ fn cameras_that_are_not_there_are_absent() {
 
 #[test]
 fn a_stream_is_live_and_lost_when_it_ends() {
-    let address = format!("http://{}/video.mjpg", stream::mjpeg_server(60));
-    let spec: SourceSpec = address.parse().unwrap();
+    let address = stream::mjpeg_server(60);
+    let spec: SourceSpec = format!("http://me:secret@{address}/video.mjpg").parse().unwrap();
     let mut source = source::open(&spec).unwrap();
+    assert_eq!(source.info().name, format!("http://{address}/video.mjpg"));
     assert!(source.info().live && source.info().frame_count.is_none());
     let size = picture::read(&media("face.jpg")).unwrap().dimensions();
     for _ in 0..10 {
@@ -266,11 +281,13 @@ fn a_stream_that_nobody_serves_is_an_error_that_names_it() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/video.mjpg", listener.local_addr().unwrap())
     };
-    let error = source::open(&SourceSpec::Url(address.clone()))
+    let with_password = address.replace("://", "://me:secret@");
+    let error = source::open(&SourceSpec::Url(with_password))
         .err()
         .unwrap()
         .to_string();
     assert!(error.contains(&address) && error.contains("network"), "{error}");
+    assert!(!error.contains("secret"), "{error}");
 }
 
 #[test]

@@ -180,6 +180,50 @@ fn a_video_that_is_cut_off_can_be_played_up_to_there() {
 }
 
 #[test]
+fn what_has_another_size_keeps_its_proportions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("turned.mkv");
+    let light =
+        |width, height| image::RgbaImage::from_pixel(width, height, image::Rgba([230, 230, 230, 255]));
+    let mut video = VideoFile::create(&path, 128, 96, 25.0).unwrap();
+    for picture in [light(128, 96), light(96, 128), light(128, 96)] {
+        video.write(&picture).unwrap();
+    }
+    video.finish().unwrap();
+    let pictures = pictures_of(&path);
+    let is_light = |picture: &image::RgbaImage, x| picture.get_pixel(x, 48)[0] > 128;
+    for (picture, side) in pictures.iter().zip([true, false, true]) {
+        assert_eq!(picture.dimensions(), (128, 96));
+        // Upright, it is 72 pixels wide.
+        for (x, expected) in [
+            (8, side),
+            (24, side),
+            (32, true),
+            (64, true),
+            (95, true),
+            (104, side),
+        ] {
+            assert_eq!(is_light(picture, x), expected, "{x}");
+        }
+    }
+    assert_eq!(pictures.len(), 3);
+}
+
+#[test]
+fn a_video_that_cannot_be_begun_leaves_nothing_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["none.mkv", "none.mp4"] {
+        let error = VideoFile::create(&folder.path().join(name), 0, 0, 25.0).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.contains(name) && message.contains("another size"),
+            "{message}"
+        );
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_snapshot_is_the_picture_the_drawing_and_the_points() {
     let folder = tempfile::tempdir().unwrap();
     let pipeline = watched(1000);

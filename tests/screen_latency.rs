@@ -173,7 +173,6 @@ impl Source for ClockSource {
         Ok(Some(Grab {
             picture,
             source_time,
-            origin: "clock".into(),
             index: self.count - 1,
         }))
     }

@@ -283,6 +283,61 @@ fn a_face_is_followed_from_the_first_find_on() {
 }
 
 #[test]
+fn a_track_that_goes_as_anothers_double_leaves_nobody_missing() {
+    let mut tracker = Tracker::new(PointScheme::ibug68(), Strength::default());
+    let seen_at = |x: f32| Similarity {
+        shift: Point::new(x, 200.0),
+        scale: 90.0,
+        roll: 0.0,
+    };
+    let mut together = 0;
+    // A second track slides off its place and onto the other's face.
+    for frame in 0..30 {
+        let places = [200.0, 380.0 - 6.0 * frame as f32];
+        let look = |region: &FaceBox| {
+            let x = places.into_iter().min_by(|a, b| {
+                (a - region.centre.x)
+                    .abs()
+                    .total_cmp(&(b - region.centre.x).abs())
+            });
+            let seen = seen_at(x.unwrap());
+            Look {
+                region: *region,
+                points: shape().iter().map(|&p| seen.apply(p)).collect(),
+                confidence: Some(0.995),
+                spread: Vec::new(),
+                patch: patch_of(1.0),
+            }
+        };
+        let find = |x: f32| Detection {
+            face_box: FaceBox::around(
+                &shape().iter().map(|&p| seen_at(x).apply(p)).collect::<Vec<_>>(),
+                0.0,
+            )
+            .unwrap(),
+            score: 5.0,
+        };
+        let found = if frame == 0 {
+            places.map(find).to_vec()
+        } else {
+            Vec::new()
+        };
+        let mut regions = tracker.propose(FRAME * frame, &found);
+        while !regions.is_empty() {
+            let again = tracker.take_in(regions.iter().map(look).collect());
+            let region = |again: Again| match again {
+                Again::At(region) | Again::Round(region, _) => region,
+            };
+            regions = again.into_iter().map(region).collect();
+        }
+        together = together.max(tracker.need().followed);
+    }
+    assert_eq!(together, 2);
+    let need = tracker.need();
+    assert_eq!((need.followed, need.missing), (1, 0));
+}
+
+#[test]
 fn people_who_cross_keep_their_ids_and_nobody_is_followed_twice() {
     // The one in front hides the other for half a second.
     let mut world = World::new(&[

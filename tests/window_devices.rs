@@ -294,7 +294,6 @@ impl Source for Film {
         Ok((self.given <= 2).then(|| Grab {
             picture: RgbaImage::new(320, 240),
             source_time,
-            origin: "film".into(),
             index: self.given - 1,
         }))
     }

@@ -294,6 +294,6 @@ mod tests {
         let all = [camera(0, "Twin"), camera(2, "Twin"), camera(4, "Single")];
         let spec = |index: usize| spec_among(&all[index], &all);
         assert_eq!(spec(1), SourceSpec::Device("/dev/video2".into()));
-        assert_eq!(spec(2), SourceSpec::CameraNamed("Single".into()));
+        assert_eq!(spec(2), SourceSpec::CameraCalled("Single".into()));
     }
 }

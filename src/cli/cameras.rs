@@ -67,7 +67,10 @@ pub fn run(args: CamerasArgs) -> anyhow::Result<()> {
     }
     for (number, camera) in cameras.iter().enumerate() {
         let modes = camera.modes();
-        say!("{}", about(number, camera, &camera.formats(), &modes).trim_end());
+        say!(
+            "{}",
+            about(number, camera, &camera.formats().unwrap_or_default(), &modes).trim_end()
+        );
         for mode in modes.iter().filter(|_| args.tries) {
             let (width, height) = mode.size;
             say!(
@@ -97,6 +100,7 @@ impl<'a> Listed<'a> {
             modes: modes.collect(),
             not_read: camera
                 .formats()
+                .unwrap_or_default()
                 .into_iter()
                 .filter(|format| !format.is_read())
                 .collect(),

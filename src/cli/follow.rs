@@ -14,7 +14,7 @@ use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 
 use super::following::{CameraNeverCame, above_zero, check_source, each_once, seconds};
 use crate::{
@@ -79,21 +79,20 @@ pub fn run(args: FollowArgs) -> anyhow::Result<()> {
     let flag = interrupted.clone();
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
     source::limit_opencv_threads(1);
-    let (gate, opens) = crossbeam_channel::bounded(1);
-    let setup = setup(&args, weights, opens)?;
+    let (door, gate) = gate();
+    let setup = setup(&args, weights, door)?;
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).context("the system gives no threads")?;
     pipeline.repeat(false);
     pipeline.take_every_frame(args.fast);
-    let sending = Sending {
-        targets,
-        style: Style::default(),
-        source: args.source.to_string(),
-    };
-    pipeline.send_to(sending.clone());
     let mut follow = Follow {
         gate: Some(gate),
         pipeline,
-        sending,
+        sending: Sending {
+            targets,
+            style: Style::default(),
+            source: String::new(),
+        },
+        source: args.source,
         run_for: args.run_for,
         ends_at: None,
         interrupted,
@@ -121,12 +120,48 @@ pub(super) fn check(targets: &[Target]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What runs; the source is opened once something comes through `opens`, or its other end is dropped.
-fn setup(args: &FollowArgs, weights: PathBuf, opens: Receiver<()>) -> anyhow::Result<Setup> {
+/// What the thread that opens sources waits at.
+struct Door {
+    opens: Receiver<()>,
+    opened: Sender<SourceInfo>,
+    goes_on: Receiver<()>,
+}
+
+/// The other side of a [`Door`]: once it is dropped, nobody waits.
+struct Gate {
+    opens: Option<Sender<()>>,
+    opened: Receiver<SourceInfo>,
+    goes_on: Sender<()>,
+}
+
+fn gate() -> (Door, Gate) {
+    let (opens, may_open) = crossbeam_channel::bounded(0);
+    let (tells, opened) = crossbeam_channel::bounded(1);
+    let (goes_on, may_go_on) = crossbeam_channel::bounded(1);
+    let door = Door {
+        opens: may_open,
+        opened: tells,
+        goes_on: may_go_on,
+    };
+    let gate = Gate {
+        opens: Some(opens),
+        opened,
+        goes_on,
+    };
+    (door, gate)
+}
+
+/// What runs; sources are opened once the gate is open, and give pictures once it was seen what they are.
+fn setup(args: &FollowArgs, weights: PathBuf, door: Door) -> anyhow::Result<Setup> {
     // Frames that come before the net is there would be said to have nobody in them.
     let opener: Opener = Box::new(move |spec, wishes| {
-        let _ = opens.recv();
-        source::open_with(spec, wishes)
+        let _ = door.opens.recv();
+        let source = source::open_with(spec, wishes)?;
+        // And those before the name is known, to be of nothing.
+        if door.opened.send(source.info().clone()).is_ok() {
+            let _ = door.goes_on.recv();
+        }
+        Ok(source)
     });
     let detector = CascadeDetector::open(CascadeSettings::following())?;
     Ok(Setup {
@@ -144,10 +179,12 @@ fn setup(args: &FollowArgs, weights: PathBuf, opens: Receiver<()>) -> anyhow::Re
 
 /// A run under way.
 struct Follow {
-    /// Dropped to have the source opened.
-    gate: Option<crossbeam_channel::Sender<()>>,
+    /// Dropped to have nothing wait at it.
+    gate: Option<Gate>,
     pipeline: Pipeline,
     sending: Sending,
+    /// As it was asked for.
+    source: SourceSpec,
     run_for: Option<Duration>,
     /// When that is over: it begins when the net is there, however long that takes.
     ends_at: Option<Instant>,
@@ -169,6 +206,7 @@ impl Follow {
                     return Ok(());
                 }
             }
+            self.take_in_opened();
             let over = self.ends_at.is_some_and(|end| Instant::now() >= end);
             if over || self.interrupted.load(Ordering::Relaxed) {
                 return Ok(());
@@ -190,7 +228,9 @@ impl Follow {
             Event::WeightsLoaded {
                 role: Role::Shown, ..
             } => {
-                self.gate = None;
+                if let Some(gate) = &mut self.gate {
+                    gate.opens = None;
+                }
                 self.ends_at = self.run_for.and_then(|time| Instant::now().checked_add(time));
             }
             Event::WeightsFailed {
@@ -204,12 +244,7 @@ impl Follow {
                 nobody_reads: true, ..
             } => return Ok(true),
             Event::SendFailed { target, why, .. } => complain!("{target}: {why}"),
-            Event::Opened { spec, info, .. } => {
-                self.trouble = None;
-                if spec == SourceSpec::FirstCamera {
-                    self.first_camera(&info);
-                }
-            }
+            Event::Opened { .. } => self.trouble = None,
             Event::Waiting { why, .. } => {
                 if self.trouble.as_ref() != Some(&why) {
                     complain!("Waiting: {why}");
@@ -241,13 +276,16 @@ impl Follow {
         Ok(false)
     }
 
-    /// Which it is was not known before.
-    fn first_camera(&mut self, info: &SourceInfo) {
-        if !info.live {
+    /// Sends what comes under the name of the source that was opened.
+    fn take_in_opened(&mut self) {
+        let Some(gate) = &self.gate else { return };
+        let Ok(info) = gate.opened.try_recv() else { return };
+        if self.source == SourceSpec::FirstCamera && !info.live {
             complain!("There is no camera, so this is the {}.", info.name);
         }
-        self.sending.source.clone_from(&info.name);
+        self.sending.source = info.name;
         self.pipeline.send_to(self.sending.clone());
+        let _ = gate.goes_on.send(());
     }
 
     /// Ends everything, and says what was sent where that is not seen anyway.

@@ -1,6 +1,6 @@
 //! Faces by cascades, on a small grey copy of the picture.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use image::GrayImage;
 use opencv::{
@@ -153,9 +153,8 @@ impl CascadeDetector {
                     why: e.to_string(),
                 })?,
             };
-            cascade_file::check(&path)?;
             Ok::<_, DetectError>(Cascade {
-                classifier: load(&path)?,
+                classifier: cascade_file::load(&path)?,
                 scale_factor,
                 min_neighbours,
                 leaning: GrayImage::default(),
@@ -170,27 +169,20 @@ impl CascadeDetector {
     }
 }
 
-/// Names of the cascades that find faces, sorted: the bundled ones and those of OpenCV's own folder.
+/// Names of the cascades that find people's faces, sorted: the bundled ones and those of OpenCV's own folder, where some
+/// find those of cats.
 pub fn face_cascades() -> Vec<String> {
     resources::names(Kind::Cascade, |name| {
-        name.ends_with(".xml") && name.contains("face")
+        name.ends_with(".xml") && name.contains("face") && !name.contains("catface")
     })
 }
 
-pub(super) fn load(path: &Path) -> Result<CascadeClassifier, DetectError> {
-    let unusable = |why: String| DetectError::Cascade {
-        path: path.to_path_buf(),
-        why,
-    };
-    let mut classifier = CascadeClassifier::default()?;
-    match classifier.load(path) {
-        Ok(true) if !classifier.empty()? => Ok(classifier),
-        Ok(_) => Err(unusable("OpenCV finds no cascade in it".into())),
-        Err(error) => Err(unusable(error.message)),
-    }
-}
-
 impl CascadeSettings {
+    /// Whether a cascade that was named would be asked for proposals as it is asked for sure finds.
+    fn asks_twice_the_same(&self) -> bool {
+        self.cascade.is_some() && self.proposals == (self.scale_factor, self.min_neighbours)
+    }
+
     fn check(&self) -> Result<(), DetectError> {
         let fail = |what: String| Err(DetectError::Setting(what));
         for factor in [self.scale_factor, self.proposals.0] {
@@ -237,7 +229,9 @@ impl FaceDetector for CascadeDetector {
             Finds::Proposals => merged(self.quick.search(small, search)?),
             Finds::Everything => {
                 let mut all = self.sure.search(small, search)?;
-                all.extend(self.quick.search(small, search)?);
+                if !self.settings.asks_twice_the_same() {
+                    all.extend(self.quick.search(small, search)?);
+                }
                 all
             }
         };
@@ -261,11 +255,10 @@ impl FaceDetector for CascadeDetector {
 impl Cascade {
     /// The cascade's squares in `small`, upright and leaning as the search asks for; a face may have several.
     fn search(&mut self, small: &GrayImage, search: &Search) -> Result<Vec<Square>, DetectError> {
+        let smallest = (search.min_size * small.width().min(small.height()) as f32).round() as i32;
         let mut squares = match search.tilted {
             Tilted::OnlyLeft | Tilted::OnlyRight => Vec::new(),
-            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => {
-                self.squares(small, search.min_size)?
-            }
+            Tilted::Never | Tilted::WhenNoneIsUpright | Tilted::Always => self.squares(small, smallest)?,
         };
         let leans: &[f32] = match search.tilted {
             Tilted::Never => &[],
@@ -275,15 +268,14 @@ impl Cascade {
             Tilted::OnlyRight => &[TILT_DEGREES],
         };
         for degrees in leans {
-            squares.extend(self.tilted_squares(small, degrees.to_radians(), search.min_size)?);
+            squares.extend(self.tilted_squares(small, degrees.to_radians(), smallest)?);
         }
         Ok(squares)
     }
 
-    /// The cascade's upright squares in `small`, from `min_size` of its short side.
-    fn squares(&mut self, small: &GrayImage, min_size: f32) -> Result<Vec<Square>, DetectError> {
+    /// The cascade's upright squares in `small`, from `smallest` pixels a side.
+    fn squares(&mut self, small: &GrayImage, smallest: i32) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
-        let smallest = (min_size * width.min(height) as f32).round() as i32;
         let mut squares = Vector::<opencv::core::Rect>::new();
         let mut counts = Vector::<i32>::new();
         self.classifier.detect_multi_scale2(
@@ -319,7 +311,7 @@ impl Cascade {
         &mut self,
         small: &GrayImage,
         roll: f32,
-        min_size: f32,
+        smallest: i32,
     ) -> Result<Vec<Square>, DetectError> {
         let (width, height) = small.dimensions();
         let turned = CropTransform {
@@ -332,7 +324,7 @@ impl Cascade {
         };
         let mut copy = std::mem::take(&mut self.leaning);
         crop::cut_into(small, &turned, &mut copy)?;
-        let found = self.squares(&copy, min_size)?;
+        let found = self.squares(&copy, smallest)?;
         self.leaning = copy;
         let inside = Rect::new(0.0, 0.0, width as f32 - 1.0, height as f32 - 1.0);
         Ok(found
@@ -399,6 +391,7 @@ fn merged(mut finds: Vec<Square>) -> Vec<Square> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::picture;
 
     #[test]
     fn finds_of_one_face_are_merged_into_the_best_supported() {
@@ -426,6 +419,64 @@ mod tests {
         // A face turned by a quarter clockwise has its chin to the left.
         let middle = leaning.face_box(1.0, 1.0).centre;
         assert!((middle.y - 100.0).abs() < 1e-3 && middle.x < 95.0, "{middle:?}");
+    }
+
+    #[test]
+    fn leaning_faces_are_looked_for_from_the_same_size_as_upright_ones() {
+        // A broad picture, with a face of half its height in the middle.
+        let portrait = picture::read(&resources::find(Kind::Asset, "demo.jpg").unwrap()).unwrap();
+        let mut grey = GrayImage::default();
+        crop::grey_into(&portrait, &mut grey).unwrap();
+        let mut upright = CascadeDetector::open(CascadeSettings::following()).unwrap();
+        let face = upright.detect(&grey).unwrap()[0].face_box;
+        let leaning = CropTransform {
+            centre: face.centre,
+            extent: 2.5 * face.long_side(),
+            roll: TILT_DEGREES.to_radians(),
+            side: 160,
+        };
+        let mut broad = GrayImage::new(480, 160);
+        let cut = crop::cut(&grey, &leaning).unwrap();
+        image::imageops::replace(&mut broad, &cut, 160, 0);
+        let search = Search {
+            tilted: Tilted::OnlyLeft,
+            min_size: 0.3,
+            work_side: 480,
+            finds: Finds::Sure,
+        };
+        let found = upright.search(&broad, &search).unwrap();
+        let middle = Point::new(240.0, 80.0);
+        assert!(
+            found
+                .iter()
+                .any(|find| find.face_box.centre.distance(middle) < 30.0),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_cascade_that_was_named_finds_nothing_twice() {
+        let path = resources::find(Kind::Asset, "demo.jpg").unwrap();
+        let mut grey = GrayImage::default();
+        crop::grey_into(&picture::read(&path).unwrap(), &mut grey).unwrap();
+        let mut detector = CascadeDetector::open(CascadeSettings {
+            cascade: Some(resources::find(Kind::Cascade, DEFAULT_CASCADE).unwrap()),
+            ..CascadeSettings::for_photographs(true)
+        })
+        .unwrap();
+        let found = detector.detect(&grey).unwrap();
+        let again = |(index, find): (usize, &Detection)| found[..index].contains(find);
+        assert!(
+            !found.is_empty() && !found.iter().enumerate().any(again),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn cats_are_no_people() {
+        let names = face_cascades();
+        assert!(names.iter().any(|name| name == DEFAULT_CASCADE));
+        assert!(names.iter().all(|name| !name.contains("cat")), "{names:?}");
     }
 
     #[test]

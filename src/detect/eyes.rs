@@ -7,7 +7,7 @@ use opencv::{
     prelude::*,
 };
 
-use super::{DetectError, Detection, cascade::load, cascade_file};
+use super::{DetectError, Detection, cascade_file};
 use crate::{
     geometry::Rect,
     resources::{self, Kind},
@@ -37,8 +37,7 @@ impl EyeFinder {
             path: CASCADE.into(),
             why: e.to_string(),
         })?;
-        cascade_file::check(&path)?;
-        Ok(Self(load(&path)?))
+        Ok(Self(cascade_file::load(&path)?))
     }
 
     /// Boxes round the eyes of `faces`, pixels of the picture.
@@ -61,18 +60,9 @@ impl EyeFinder {
     }
 
     fn eyes_in(&mut self, grey: &GrayImage, part: &Rect, eyes: &mut Vec<Rect>) -> Result<(), DetectError> {
-        let within = |from: f32, length: f32, end: u32| {
-            let start = from.clamp(0.0, end as f32) as u32;
-            (
-                start,
-                ((from + length).clamp(0.0, end as f32) as u32).saturating_sub(start),
-            )
-        };
-        let (left, width) = within(part.x, part.width, grey.width());
-        let (top, height) = within(part.y, part.height, grey.height());
-        if width == 0 || height == 0 {
+        let Some((left, top, width, height)) = part.pixels_of(grey.dimensions()) else {
             return Ok(());
-        }
+        };
         let copy = imageops::crop_imm(grey, left, top, width, height).to_image();
         let smallest = (SMALLEST * part.width) as i32;
         let mut found = Vector::<opencv::core::Rect>::new();

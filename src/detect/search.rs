@@ -29,6 +29,17 @@ pub enum Finds {
     Everything,
 }
 
+impl Finds {
+    /// Proposals are enough where somebody tells faces from others.
+    fn needed(need: Need) -> Self {
+        if need.verifies {
+            Self::Proposals
+        } else {
+            Self::Sure
+        }
+    }
+}
+
 /// When to look for faces that lean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tilted {
@@ -205,16 +216,13 @@ impl Planner {
         } else {
             self.choose(time, need)?
         };
-        if !need.verifies {
-            return Some(search);
-        }
-        let larger = match self.swept {
+        let larger = match self.swept && need.verifies {
             true => COPIES_FOR_PROPOSALS[(self.sweeps - 1) % COPIES_FOR_PROPOSALS.len()],
             false => 1.0,
         };
         Some(Search {
             work_side: (search.work_side as f32 * larger) as u32,
-            finds: Finds::Proposals,
+            finds: Finds::needed(need),
             ..search
         })
     }
@@ -262,11 +270,12 @@ impl Planner {
     }
 
     /// A glance at `time`, whatever it costs: where frames come so slowly that faces cannot be followed.
-    pub fn glance(&mut self, time: Duration) -> Search {
+    pub fn glance(&mut self, time: Duration, need: Need) -> Search {
         self.glance.last = Some(time);
         self.swept = false;
         Search {
             tilted: Tilted::WhenNoneIsUpright,
+            finds: Finds::needed(need),
             ..self.glance.search
         }
     }
@@ -372,6 +381,9 @@ mod tests {
             .next(Duration::ZERO, Need::default(), HD)
             .unwrap();
         assert_eq!(sure.finds, Finds::Sure);
+        let glance = |need| Planner::default().glance(FRAME, need).finds;
+        assert_eq!(glance(need), Finds::Proposals);
+        assert_eq!(glance(Need::default()), Finds::Sure);
     }
 
     #[test]

@@ -53,7 +53,7 @@ struct Tuning {
 }
 
 /// At strength 0.5; cut-offs fall to a quarter and rise to four times that towards 1 and 0 (see [`Tuning::at`]).
-/// Place and size of the face: speed in face sizes a second.
+/// Place of the face: speed in face sizes a second.
 const PLACE: Tuning = Tuning {
     cutoff_hz: 1.2,
     per_speed: 14.0,

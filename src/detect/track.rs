@@ -143,6 +143,8 @@ struct Track {
     last_patch: Vec<f32>,
     /// `None` while it is followed.
     lost_at: Option<Duration>,
+    /// It is lost as another track is on its face: nobody is missing.
+    is_double: bool,
     /// When a search last found it.
     confirmed_at: Duration,
 }
@@ -413,7 +415,7 @@ impl Tracker {
                     continue;
                 }
                 let goes = if other.confidence > one.confidence { a } else { b };
-                self.tracks[goes].lost_at = Some(self.time);
+                self.tracks[goes].goes_as_double(self.time);
             }
         }
     }
@@ -445,7 +447,7 @@ impl Tracker {
             return;
         }
         for track in doubles {
-            track.lost_at = Some(time);
+            track.goes_as_double(time);
         }
         let old = self.tracks.iter().enumerate().filter_map(|(index, track)| {
             let away = time.saturating_sub(track.lost_at?);
@@ -455,7 +457,6 @@ impl Tracker {
         });
         match old.max_by(|a, b| a.1.total_cmp(&b.1)) {
             Some((index, _)) => {
-                self.tracks[index].smoother = Smoother::new(&self.scheme);
                 self.tracks[index].motion = here;
                 self.set(index, look);
             }
@@ -471,6 +472,7 @@ impl Tracker {
                     patch: Vec::new(),
                     last_patch: Vec::new(),
                     lost_at: None,
+                    is_double: false,
                     confirmed_at: time,
                 });
                 self.next_id += 1;
@@ -486,6 +488,7 @@ impl Tracker {
             track.motion.observe(found, self.time);
         }
         if track.lost_at.take().is_some() {
+            track.is_double = false;
             track.smoother = Smoother::new(&self.scheme);
             track.confirmed_at = self.time;
         }
@@ -515,10 +518,10 @@ impl Tracker {
 
     /// How the search should be going on.
     pub fn need(&self) -> Need {
-        let lost = |track: &&Track| track.lost_at.is_some();
+        let count = |is: fn(&&Track) -> bool| self.tracks.iter().filter(is).count();
         Need {
-            followed: self.tracks.len() - self.tracks.iter().filter(lost).count(),
-            missing: self.tracks.iter().filter(lost).count(),
+            followed: count(|track| track.lost_at.is_none()),
+            missing: count(|track| track.lost_at.is_some() && !track.is_double),
             verifies: false,
         }
     }
@@ -539,6 +542,11 @@ impl Tries {
 }
 
 impl Track {
+    fn goes_as_double(&mut self, time: Duration) {
+        self.lost_at = Some(time);
+        self.is_double = true;
+    }
+
     /// Intersection over union with another face's box.
     fn overlap(&self, other: &Self) -> f32 {
         self.motion.last().bounds().iou(&other.motion.last().bounds())

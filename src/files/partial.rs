@@ -56,6 +56,11 @@ impl Partial {
         self.stays = true;
     }
 
+    /// What it is called once it is finished.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Where to write until it is finished.
     pub fn path(&self) -> &Path {
         &self.path

@@ -185,7 +185,7 @@ impl Capture {
         });
         loop {
             let tried_at = Instant::now();
-            tracing::debug!(source = %wanted, "trying");
+            tracing::debug!(source = wanted.shown(), "trying");
             // What was to be set was of another camera.
             (self.to_set, self.to_reset) = (BTreeMap::new(), false);
             let left = match (self.opener)(&wanted, &self.wishes) {
@@ -331,11 +331,11 @@ impl Capture {
                 }
                 Ok(None) if live => {
                     let what = source.info().name.clone();
-                    return Left::Failed(SourceError::Lost { what });
+                    return Left::Failed(SourceError::Lost { what, why: None });
                 }
                 Ok(None) if given == 0 => {
                     return Left::Failed(SourceError::Unreadable {
-                        path: spec.to_string(),
+                        path: spec.shown(),
                         why: "there is no picture in it; choose another one".into(),
                     });
                 }
@@ -370,13 +370,15 @@ impl Capture {
                     began = Instant::now();
                 }
                 // Told once, though it is met in every round.
-                Err(SourceError::Picture(error)) if told.insert(error.to_string()) => {
-                    self.events.send(Event::StageFailed {
-                        stage: "Reading a picture",
-                        why: error.to_string(),
-                    });
+                Err(error) if error.passes() => {
+                    let why = error.to_string();
+                    if told.insert(why.clone()) {
+                        self.events.send(Event::StageFailed {
+                            stage: "Reading a picture",
+                            why,
+                        });
+                    }
                 }
-                Err(SourceError::Picture(_)) => {}
                 Err(error) => return Left::Failed(error),
             }
         }
@@ -531,6 +533,7 @@ fn pass_by(source: &mut dyn Source) -> Result<(), Left> {
         Ok(true) | Err(SourceError::Picture(_)) => Ok(()),
         Ok(false) => Err(Left::Failed(SourceError::Lost {
             what: source.info().name.clone(),
+            why: None,
         })),
         Err(error) => Err(Left::Failed(error)),
     }
@@ -542,6 +545,7 @@ fn comes_and_goes(spec: &SourceSpec) -> bool {
         SourceSpec::FirstCamera
         | SourceSpec::Camera(_)
         | SourceSpec::CameraNamed(_)
+        | SourceSpec::CameraCalled(_)
         | SourceSpec::Device(_)
         | SourceSpec::Url(_) => true,
         SourceSpec::File(_) | SourceSpec::Demo => false,

@@ -372,7 +372,7 @@ impl Infer {
         times.grey = start.elapsed();
         let before_search = Instant::now();
         let found = if state.took > SLOW_FRAME {
-            self.search_first(state)
+            self.search_first(state, need)
         } else {
             self.search_beside(state, need)
         };
@@ -418,8 +418,8 @@ impl Infer {
     }
 
     /// Has this very frame searched, and waits for that.
-    fn search_first(&self, state: &mut State) -> Option<Found> {
-        let search = state.planner.glance(state.started.elapsed());
+    fn search_first(&self, state: &mut State, need: Need) -> Option<Found> {
+        let search = state.planner.glance(state.started.elapsed(), need);
         self.begin_search(state, search);
         let deadline = Instant::now() + PATIENCE_WITH_SEARCH;
         loop {

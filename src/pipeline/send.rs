@@ -291,7 +291,10 @@ impl SendThread {
 
     /// Tells of the first of several failures in a row, and has it tried again.
     fn fail(&self, line: &mut Line, error: &SendError) {
-        line.sink = None;
+        // Standard output cannot be opened anew, and its sink knows what it has written.
+        if line.target != Target::Stdout {
+            line.sink = None;
+        }
         line.due = Instant::now() + RETRY;
         let why = error.to_string();
         self.board

@@ -70,16 +70,11 @@ fn paint_faintly(
 ) -> Result<(), RecordError> {
     /// Smooth edges reach beyond the shape.
     const EDGE: f32 = 2.0;
-    let within = |from: f32, to: f32, end: u32| {
-        let from = (from - EDGE).floor().clamp(0.0, end as f32) as u32;
-        let to = (to + EDGE).ceil().clamp(0.0, end as f32) as u32;
-        (from, to.saturating_sub(from))
-    };
-    let (left, width) = within(bounds.x, bounds.x + bounds.width, picture.width());
-    let (top, height) = within(bounds.y, bounds.y + bounds.height, picture.height());
-    if width == 0 || height == 0 {
+    let (across, down) = (bounds.width + 2.0 * EDGE, bounds.height + 2.0 * EDGE);
+    let reached = Rect::from_centre(bounds.centre(), across, down);
+    let Some((left, top, width, height)) = reached.pixels_of(picture.dimensions()) else {
         return Ok(());
-    }
+    };
     let mut part = imageops::crop_imm(picture, left, top, width, height).to_image();
     draw(&mut part, shape, Point::new(left as f32, top as f32), line_width)?;
     for (x, y, Rgba(drawn)) in part.enumerate_pixels() {

@@ -103,7 +103,9 @@ pub fn face(cell: &Cell) -> Result<RgbaImage, RecordError> {
         let side = tight.long_side() * MARGIN;
         Rect::from_centre(tight.centre(), side, side)
     });
+    // Round the same middle, as far as the picture reaches.
     let side = shown.long_side().clamp(1.0, width.min(height) as f32);
+    let shown = Rect::from_centre(shown.centre(), side, side);
     let within = |start: f32, length: u32| start.clamp(0.0, length as f32 - side) as u32;
     let (left, top) = (within(shown.x, width), within(shown.y, height));
     let part = imageops::crop_imm(&cell.picture, left, top, side as u32, side as u32).to_image();
@@ -140,4 +142,27 @@ fn write_line(sheet: &mut RgbaImage, left: u32, top: u32, text: &str) -> Result<
         false,
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_face_that_nearly_fills_a_broad_picture_is_whole() {
+        let points = [(105.0, 5.0), (195.0, 95.0)].map(|(x, y)| Point::new(x, y));
+        let cell = Cell {
+            picture: RgbaImage::from_pixel(300, 100, Rgba([90, 90, 90, 255])),
+            labelled: Vec::new(),
+            predicted: points.to_vec(),
+            caption: String::new(),
+        };
+        let face = face(&cell).unwrap();
+        // The middle hundred columns, enlarged.
+        for point in points {
+            let at = Point::new(point.x - 100.0, point.y).resized(2.6, 2.6);
+            let pixel = face.get_pixel(at.x.round() as u32, at.y.round() as u32);
+            assert!(pixel[0] > pixel[1] + 60, "{point:?}: {pixel:?}");
+        }
+    }
 }

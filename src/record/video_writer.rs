@@ -5,12 +5,12 @@ use std::{io, path::Path};
 use image::RgbaImage;
 use opencv::{
     core::{Mat, Size, Vec4b},
-    imgproc::{self, INTER_AREA},
+    imgproc,
     prelude::*,
     videoio::{CAP_FFMPEG, CAP_PROP_FRAME_COUNT, VideoCapture, VideoWriter},
 };
 
-use super::RecordError;
+use super::{RecordError, letterbox};
 use crate::files::Partial;
 
 /// A kind of file and how videos are stored in it.
@@ -51,8 +51,10 @@ impl Container {
 pub struct VideoFile {
     writer: VideoWriter,
     partial: Partial,
-    size: Size,
+    size: (u32, u32),
     frames: u64,
+    /// A picture of another size in that of the video: memory for the next.
+    fitted: RgbaImage,
 }
 
 impl VideoFile {
@@ -64,45 +66,48 @@ impl VideoFile {
     pub fn create(path: &Path, width: u32, height: u32, fps: f64) -> Result<Self, RecordError> {
         let container = Container::of(path)?;
         let mut partial = Partial::beside(path)?;
-        if container == Container::Matroska {
-            partial.stay();
-        }
         // OpenCV does not say why it cannot write; creating the file first does.
         std::fs::File::create(partial.path()).map_err(|e| partial.error(e))?;
         let size = Size::new(width as i32, height as i32);
-        for &[a, b, c, d] in container.codecs() {
+        let open = |[a, b, c, d]: [char; 4]| {
             let fourcc = VideoWriter::fourcc(a, b, c, d)?;
             let writer = VideoWriter::new_with_backend(partial.path(), CAP_FFMPEG, fourcc, fps, size, true)?;
-            if writer.is_opened()? {
+            Ok(writer.is_opened()?.then_some(writer))
+        };
+        for &codec in container.codecs() {
+            if let Some(writer) = open(codec).map_err(|e| refused(path, &e))? {
+                if container == Container::Matroska {
+                    partial.stay();
+                }
                 return Ok(Self {
                     writer,
                     partial,
-                    size,
+                    size: (width, height),
                     frames: 0,
+                    fitted: RgbaImage::default(),
                 });
             }
         }
-        Err(RecordError::Video {
-            path: path.to_path_buf(),
-            why: format!("no encoder takes {width} x {height} pixels at {fps:.2} frames a second"),
-        })
+        let why = format!("no encoder takes {width} x {height} pixels at {fps:.2} frames a second");
+        Err(with_advice(path, &why))
     }
 
-    /// Adds a frame. One of another size than the first is resized to it.
+    /// Adds a frame. One of another size than the video's is fitted into it, whole and in its own proportions.
     ///
     /// # Errors
     /// When OpenCV fails.
     pub fn write(&mut self, picture: &RgbaImage) -> Result<(), RecordError> {
-        let (width, height) = (picture.width() as i32, picture.height() as i32);
-        let rgba = Mat::new_rows_cols_with_bytes::<Vec4b>(height, width, picture.as_raw())?;
-        let mut bgr = Mat::default();
-        imgproc::cvt_color_def(&rgba, &mut bgr, imgproc::COLOR_RGBA2BGR)?;
-        if bgr.size()? != self.size {
-            let mut resized = Mat::default();
-            imgproc::resize(&bgr, &mut resized, self.size, 0.0, 0.0, INTER_AREA)?;
-            bgr = resized;
-        }
-        self.writer.write(&bgr)?;
+        let picture = if picture.dimensions() == self.size {
+            picture
+        } else {
+            if self.fitted.dimensions() != self.size {
+                self.fitted = RgbaImage::new(self.size.0, self.size.1);
+            }
+            letterbox(picture, &mut self.fitted)?;
+            &self.fitted
+        };
+        let written = encode(&mut self.writer, picture);
+        written.map_err(|e| refused(self.partial.target(), &e))?;
         self.frames += 1;
         Ok(())
     }
@@ -112,8 +117,11 @@ impl VideoFile {
     /// # Errors
     /// When not all of it reached the disk, which OpenCV does not report: the frames are counted.
     pub fn finish(mut self) -> Result<(), RecordError> {
-        self.writer.release()?;
-        let written = VideoCapture::from_file(self.partial.path(), CAP_FFMPEG)?.get(CAP_PROP_FRAME_COUNT)?;
+        let released = self.writer.release();
+        let counted = released.and_then(|()| {
+            VideoCapture::from_file(self.partial.path(), CAP_FFMPEG)?.get(CAP_PROP_FRAME_COUNT)
+        });
+        let written = counted.map_err(|e| refused(self.partial.target(), &e))?;
         if written < self.frames as f64 {
             let why = format!(
                 "only {written} of {} frames were stored; the disk may be full",
@@ -122,5 +130,24 @@ impl VideoFile {
             return Err(self.partial.error(io::Error::other(why)).into());
         }
         Ok(self.partial.finish()?)
+    }
+}
+
+fn encode(writer: &mut VideoWriter, picture: &RgbaImage) -> opencv::Result<()> {
+    let (width, height) = (picture.width() as i32, picture.height() as i32);
+    let rgba = Mat::new_rows_cols_with_bytes::<Vec4b>(height, width, picture.as_raw())?;
+    let mut bgr = Mat::default();
+    imgproc::cvt_color_def(&rgba, &mut bgr, imgproc::COLOR_RGBA2BGR)?;
+    writer.write(&bgr)
+}
+
+fn refused(path: &Path, error: &opencv::Error) -> RecordError {
+    with_advice(path, &format!("OpenCV: {}", error.message))
+}
+
+fn with_advice(path: &Path, why: &str) -> RecordError {
+    RecordError::Video {
+        path: path.to_path_buf(),
+        why: format!("{why}; try .mkv, or another size"),
     }
 }

@@ -2,7 +2,7 @@
 //! where they mean the same; points are lists here, as programs want them, and a frame without faces is said as well, which rows
 //! of faces cannot do.
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeSeq};
 
 use super::Moment;
 use crate::{face::Face, geometry::Point};
@@ -34,7 +34,7 @@ pub struct FrameMessage {
     pub faces: Vec<FaceMessage>,
 }
 
-/// A face; all coordinates are frame pixels.
+/// A face; all coordinates are frame pixels. One that is not finite is null in JSON, and is read as not a number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FaceMessage {
     /// Its number, which stays with it.
@@ -43,25 +43,26 @@ pub struct FaceMessage {
     #[serde(serialize_with = "confidence")]
     pub confidence: Option<f32>,
     /// Left edge of its box.
-    #[serde(serialize_with = "coordinate")]
+    #[serde(serialize_with = "coordinate", deserialize_with = "read_coordinate")]
     pub box_x: f32,
     /// Upper edge.
-    #[serde(serialize_with = "coordinate")]
+    #[serde(serialize_with = "coordinate", deserialize_with = "read_coordinate")]
     pub box_y: f32,
     /// Width.
-    #[serde(serialize_with = "coordinate")]
+    #[serde(serialize_with = "coordinate", deserialize_with = "read_coordinate")]
     pub box_width: f32,
     /// Height.
-    #[serde(serialize_with = "coordinate")]
+    #[serde(serialize_with = "coordinate", deserialize_with = "read_coordinate")]
     pub box_height: f32,
     /// The keypoints, smoothed.
-    #[serde(serialize_with = "points")]
+    #[serde(serialize_with = "points", deserialize_with = "read_points")]
     pub points: Vec<[f32; 2]>,
     /// The keypoints as the net gave them; `None` where they were not asked for.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        serialize_with = "optional_points"
+        serialize_with = "optional_points",
+        deserialize_with = "read_optional_points"
     )]
     pub raw_points: Option<Vec<[f32; 2]>>,
 }
@@ -136,6 +137,23 @@ fn optional_points<S: Serializer>(list: &Option<Vec<[f32; 2]>>, serializer: S) -
     }
 }
 
+fn read_coordinate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f32::NAN))
+}
+
+fn read_points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[f32; 2]>, D::Error> {
+    let read = Vec::<[Option<f32>; 2]>::deserialize(deserializer)?.into_iter();
+    Ok(read
+        .map(|point| point.map(|number| number.unwrap_or(f32::NAN)))
+        .collect())
+}
+
+fn read_optional_points<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<[f32; 2]>>, D::Error> {
+    read_points(deserializer).map(Some)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +166,10 @@ mod tests {
         odd.confidence = None;
         let faces = [face(3, 2), odd];
         let json = FrameMessage::of(&moment(&faces), true).to_json();
+        let again: FrameMessage = serde_json::from_str(&json).unwrap();
+        let [x, y] = again.faces[1].points[1];
+        assert!(x.is_nan() && y == 21.0, "what is null can be read");
+        assert_eq!(again.faces[1].raw_points.as_ref().unwrap()[1], [11.0, 21.5]);
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(
             read,

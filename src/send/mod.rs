@@ -70,7 +70,7 @@ pub fn open(target: &Target) -> Result<Box<dyn Sink>, SendError> {
         Target::Udp { address, raw } => Box::new(udp_json::UdpJson::open(address, *raw)?),
         Target::Osc { address, pixels } => Box::new(osc::Osc::open(address, *pixels)?),
         Target::VirtualCamera(path) => Box::new(virtual_camera::VirtualCamera::open(path)?),
-        Target::Stdout => Box::new(json_lines::JsonLines(io::stdout())),
+        Target::Stdout => Box::new(json_lines::JsonLines::to(io::stdout())),
     })
 }
 
@@ -94,14 +94,15 @@ pub enum SendError {
         why: String,
     },
     /// A face does not fit into a datagram.
-    #[error("a face of {points} points does not fit into a datagram ({size} bytes); send to {advice}")]
+    #[error(
+        "a face of {points} points does not fit into a datagram ({size} bytes); `pinkpoint follow` writes faces of any size \
+         to standard output"
+    )]
     TooLarge {
         /// Its points.
         points: usize,
         /// What it would need.
         size: usize,
-        /// What takes it.
-        advice: &'static str,
     },
     /// There is no such device.
     #[error(

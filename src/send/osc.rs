@@ -168,7 +168,6 @@ fn bundles(groups: &[Vec<OscMessage>], moment: &Moment<'_>) -> Result<Vec<Vec<u8
         return Err(SendError::TooLarge {
             points: points.unwrap_or_default(),
             size: fixed + largest,
-            advice: "standard output (-), which takes any size",
         });
     }
     let mut rest = faces;

@@ -102,9 +102,15 @@ impl Address {
             why,
         };
         let found = (self.host.as_str(), self.port).to_socket_addrs();
-        let mut found = found.map_err(|error| unknown(error.to_string()))?;
-        found.next().ok_or_else(|| unknown("it has no address".into()))
+        let found = found.map_err(|error| unknown(error.to_string()))?;
+        best(found).ok_or_else(|| unknown("it has no address".into()))
     }
+}
+
+/// Of a host's addresses the one that is sent to. Whoever receives datagrams mostly does so by IPv4, and where nobody
+/// does, nothing is said of it.
+fn best(addresses: impl Iterator<Item = SocketAddr>) -> Option<SocketAddr> {
+    addresses.min_by_key(SocketAddr::is_ipv6)
 }
 
 impl FromStr for Target {
@@ -204,6 +210,16 @@ mod tests {
             let why = text.parse::<Target>().unwrap_err();
             assert!(why.contains(named), "{text}: {why}");
         }
+    }
+
+    #[test]
+    fn a_host_of_both_kinds_is_sent_to_by_ipv4() {
+        let of = |all: &[&str]| best(all.iter().map(|text| text.parse().unwrap())).map(|a| a.to_string());
+        let (six, four) = ("[::1]:5005", "127.0.0.1:5005");
+        assert_eq!(of(&[six, four]).as_deref(), Some(four));
+        assert_eq!(of(&[four, six]).as_deref(), Some(four));
+        assert_eq!(of(&[six]).as_deref(), Some(six));
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

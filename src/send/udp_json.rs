@@ -54,7 +54,6 @@ fn datagrams(whole: FrameMessage) -> Result<Vec<String>, SendError> {
         return Err(SendError::TooLarge {
             points: face.points.len(),
             size: fixed + size,
-            advice: "standard output (-), which takes any size",
         });
     }
     let mut faces = whole.faces.into_iter();

@@ -19,10 +19,10 @@ use opencv::{
 use image::RgbaImage;
 
 use super::{
-    CameraWishes, Control, Grab, PixelFormat, Source, SourceError, SourceInfo, Turn,
+    CameraWishes, Control, Grab, PixelFormat, Source, SourceError, SourceInfo,
     cameras::{Camera, Mode},
     controls,
-    picture_of::{Spare, converted, picture_of, yvyu},
+    picture_of::{Upright, converted, picture_of, yvyu},
 };
 
 /// A camera that has given no picture for so long is lost: longer than an exposure in the dark or one broken frame,
@@ -55,11 +55,10 @@ pub struct CameraSource {
     capture: VideoCapture,
     info: SourceInfo,
     node: PathBuf,
-    turn: Turn,
     /// How pictures that OpenCV gives as they come are converted, by its number for that.
     conversion: Option<Conversion>,
     buffer: Mat,
-    spare: Spare,
+    upright: Upright,
     opened_at: Instant,
     last_picture_at: Instant,
     count: u64,
@@ -89,7 +88,10 @@ impl CameraSource {
             })?;
         let refused = |e: opencv::Error| busy(e.to_string());
         // Before it streams, when drivers answer best.
-        let formats = camera.formats();
+        let formats = camera.formats().map_err(|e| SourceError::CameraUnfit {
+            what: what.clone(),
+            why: format!("it does not say its formats: {e}"),
+        })?;
         if !formats.iter().any(|format| format.is_read()) {
             let why = why_unfit(&formats);
             return Err(SourceError::CameraUnfit { what, why });
@@ -140,8 +142,9 @@ impl CameraSource {
             tracing::warn!("camera gives {width}x{height} {format}, which is not what is asked for: {what}");
         }
         let conversion = Conversion::of(facts.format, size);
-        if conversion.is_some() {
-            capture.set(CAP_PROP_CONVERT_RGB, 0.0).map_err(refused)?;
+        if conversion.is_some() && !capture.set(CAP_PROP_CONVERT_RGB, 0.0).map_err(refused)? {
+            let why = format!("OpenCV does not give {} as it comes", facts.format);
+            return Err(SourceError::CameraUnfit { what, why });
         }
         let (width, height) = wish.turn.of_size(size);
         let info = SourceInfo {
@@ -160,10 +163,9 @@ impl CameraSource {
             capture,
             info,
             node,
-            turn: wish.turn,
             conversion,
             buffer: Mat::default(),
-            spare: Spare::default(),
+            upright: Upright::by(wish.turn.rotation()),
             opened_at: now,
             last_picture_at: now,
             count: 0,
@@ -204,26 +206,38 @@ fn why_unfit(formats: &[PixelFormat]) -> String {
 }
 
 impl CameraSource {
-    /// The picture that was read.
-    fn picture(&mut self) -> opencv::Result<RgbaImage> {
-        let (buffer, spare) = (&self.buffer, &mut self.spare);
-        match self.conversion {
+    /// Reads a picture; `None` where none came.
+    fn picture(&mut self) -> opencv::Result<Option<RgbaImage>> {
+        let buffer = &mut self.buffer;
+        if !self.capture.read(buffer)? || buffer.empty() {
+            return Ok(None);
+        }
+        let picture = self.upright.picture(|spare| match self.conversion {
             None => picture_of(buffer, spare),
             Some(Conversion::Planes(conversion)) => {
                 converted(buffer, conversion, buffer.rows() * 2 / 3, spare)
             }
             Some(Conversion::Yvyu(size)) => yvyu(buffer, size, spare),
-        }
+        });
+        picture.map(Some)
     }
 
     /// What `read` makes of the next picture. One that arrived broken reads as a failure too, so a camera gets more
     /// than one chance.
-    fn when_it_comes<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Result<T, SourceError> {
+    fn when_it_comes<T>(
+        &mut self,
+        read: impl Fn(&mut Self) -> opencv::Result<Option<T>>,
+    ) -> Result<T, SourceError> {
+        let mut why = None;
         loop {
-            if let Some(read) = read(self) {
-                self.last_picture_at = Instant::now();
-                self.count += 1;
-                return Ok(read);
+            match read(self) {
+                Ok(Some(read)) => {
+                    self.last_picture_at = Instant::now();
+                    self.count += 1;
+                    return Ok(read);
+                }
+                Ok(None) => {}
+                Err(error) => why = Some(error.message),
             }
             let patience = if self.count == 0 {
                 PATIENCE_FOR_THE_FIRST
@@ -233,8 +247,8 @@ impl CameraSource {
             if !self.node.exists() || self.last_picture_at.elapsed() > patience {
                 let what = self.info.name.clone();
                 return Err(match self.count {
-                    0 => SourceError::Silent { what },
-                    _ => SourceError::Lost { what },
+                    0 => SourceError::Silent { what, why },
+                    _ => SourceError::Lost { what, why },
                 });
             }
             std::thread::sleep(PAUSE_AFTER_A_FAILED_READ);
@@ -248,22 +262,16 @@ impl Source for CameraSource {
     }
 
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
-        let picture = self.when_it_comes(|camera| {
-            let got = camera.capture.read(&mut camera.buffer).unwrap_or(false) && !camera.buffer.empty();
-            let picture = got.then(|| camera.picture().ok());
-            picture.flatten()
-        })?;
         Ok(Some(Grab {
-            picture: self.turn.apply(picture),
+            picture: self.when_it_comes(Self::picture)?,
             source_time: self.last_picture_at - self.opened_at,
-            origin: self.info.name.clone(),
             index: self.count - 1,
         }))
     }
 
     fn skip_picture(&mut self) -> Result<bool, SourceError> {
-        let grab = |camera: &mut Self| camera.capture.grab().unwrap_or(false).then_some(());
-        self.when_it_comes(grab).map(|()| true)
+        self.when_it_comes(|camera| Ok(camera.capture.grab()?.then_some(())))?;
+        Ok(true)
     }
 
     fn controls(&self) -> Vec<Control> {
@@ -275,6 +283,6 @@ impl Source for CameraSource {
     }
 
     fn take_back(&mut self, picture: RgbaImage) {
-        self.spare.keep(picture);
+        self.upright.keep(picture);
     }
 }

@@ -1,7 +1,7 @@
 //! Which cameras there are: the video4linux nodes that can capture, with names that stay the same.
 
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -83,6 +83,15 @@ pub fn at(path: &Path) -> Result<Camera, SourceError> {
     Ok(describe(node))
 }
 
+/// Of these cameras the one of this name, else the first with it in its name, upper and lower case alike.
+pub(super) fn named(cameras: Vec<Camera>, name: &str) -> Option<Camera> {
+    let wanted = name.to_lowercase();
+    let called = |camera: &Camera| camera.name.to_lowercase();
+    let place = cameras.iter().position(|camera| called(camera) == wanted);
+    let place = place.or_else(|| cameras.iter().position(|camera| called(camera).contains(&wanted)));
+    cameras.into_iter().nth(place?)
+}
+
 fn describe(node: PathBuf) -> Camera {
     let file_name = node.file_name().unwrap_or_default();
     let name = std::fs::read(Path::new("/sys/class/video4linux").join(file_name).join("name"))
@@ -112,25 +121,25 @@ impl Camera {
     pub fn spec(&self) -> SourceSpec {
         match &self.stable_path {
             Some(path) => SourceSpec::Device(path.clone()),
-            None => SourceSpec::CameraNamed(self.name.clone()),
+            None => SourceSpec::CameraCalled(self.name.clone()),
         }
     }
 
     /// All formats that the device offers to capture in, also those that are not read here.
-    pub fn formats(&self) -> Vec<PixelFormat> {
-        let device = v4l::Device::with_path(&self.node);
-        let formats = device.and_then(|device| device.enum_formats());
-        let formats = formats.unwrap_or_default().into_iter();
-        formats.map(|format| PixelFormat(format.fourcc.repr)).collect()
+    ///
+    /// # Errors
+    /// When the device cannot be asked.
+    pub fn formats(&self) -> io::Result<Vec<PixelFormat>> {
+        let formats = v4l::Device::with_path(&self.node)?.enum_formats()?.into_iter();
+        Ok(formats.map(|format| PixelFormat(format.fourcc.repr)).collect())
     }
 
     /// The formats that are read here, with their sizes and rates; empty when the camera does not say.
     pub fn modes(&self) -> Vec<Mode> {
-        let Ok(device) = v4l::Device::with_path(&self.node) else {
+        let (Ok(device), Ok(formats)) = (v4l::Device::with_path(&self.node), self.formats()) else {
             return Vec::new();
         };
         let mut modes = Vec::new();
-        let formats = self.formats();
         for format in formats.into_iter().filter(|format| format.is_read()) {
             let fourcc = FourCC { repr: format.0 };
             for size in device.enum_framesizes(fourcc).unwrap_or_default() {
@@ -192,6 +201,22 @@ fn rates(device: &v4l::Device, format: FourCC, width: u32, height: u32) -> Vec<f
 mod tests {
     use super::*;
     use v4l::framesize::{Discrete, Stepwise};
+
+    #[test]
+    fn a_whole_name_comes_before_names_that_it_is_part_of() {
+        let camera = |name: &str| Camera {
+            node: format!("/dev/{name}").into(),
+            name: name.into(),
+            stable_path: None,
+        };
+        let all = ["HD Webcam Pro", "HD Webcam", "Other"].map(camera).to_vec();
+        let found = |name| named(all.clone(), name).map(|camera| camera.name);
+        assert_eq!(found("hd webcam").as_deref(), Some("HD Webcam"));
+        assert_eq!(found("webcam").as_deref(), Some("HD Webcam Pro"));
+        assert_eq!(found("none"), None);
+        // One that is waited for gives way to no other.
+        assert_eq!(all[1].spec().to_string(), "camera:=HD Webcam");
+    }
 
     #[test]
     fn of_a_range_of_sizes_the_usual_ones_in_it_and_the_largest_are_offered() {

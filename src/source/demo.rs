@@ -125,14 +125,13 @@ impl Source for DemoSource {
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError> {
         let index = self.next;
         self.next += 1;
-        let picture = self.frame(index).map_err(|e| SourceError::Unreadable {
+        let picture = self.frame(index).map_err(|e| SourceError::Broken {
             path: PICTURE.to_owned(),
             why: e.to_string(),
         })?;
         Ok(Some(Grab {
             picture,
             source_time: Duration::from_secs_f64(index as f64 / f64::from(FPS)),
-            origin: self.info.name.clone(),
             index,
         }))
     }

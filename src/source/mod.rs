@@ -21,7 +21,7 @@ use std::{
 
 use image::RgbaImage;
 
-use crate::picture::PictureError;
+use crate::picture::{self, PictureError};
 pub use camera::{CameraFacts, CameraSource};
 pub use controls::{Control, ControlKind};
 pub use demo::DemoSource;
@@ -45,8 +45,10 @@ pub enum SourceSpec {
     FirstCamera,
     /// The N-th camera that can capture, from 0.
     Camera(usize),
-    /// The first camera with this in its name, upper and lower case alike.
+    /// The camera of this name, else the first with this in its name, upper and lower case alike.
     CameraNamed(String),
+    /// The first camera of exactly this name: one that was open is waited for so, and no other takes its place.
+    CameraCalled(String),
     /// The camera at a device node, such as `/dev/video2`.
     Device(PathBuf),
     /// A video, a picture, or a folder of pictures.
@@ -68,34 +70,58 @@ impl SourceSpec {
             None => Ok(Self::File(argument.into())),
         }
     }
+
+    /// For people: without a password.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Url(url) => without_password(url),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl FromStr for SourceSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Files of this folder are in memory, and no devices.
+        let is_device = text.starts_with("/dev/") && !text.starts_with("/dev/shm/");
         match text {
-            "" | "camera:" => Err(
+            "" | "camera:" | "camera:=" => Err(
                 "a source is needed: camera, camera:N, camera:NAME, /dev/videoN, a file, a URL or demo"
                     .into(),
             ),
             "camera" => Ok(Self::FirstCamera),
             "demo" => Ok(Self::Demo),
-            _ if text.starts_with("/dev/") => Ok(Self::Device(text.into())),
             "file://" => Err("a file is needed behind file://".into()),
-            _ => Ok(if let Some(path) = text.strip_prefix("file://") {
-                Self::File(path.into())
-            } else if text.contains("://") {
-                Self::Url(text.into())
+            _ if is_device => Ok(Self::Device(text.into())),
+            // Cameras are called anything, also like an address.
+            _ => Ok(if let Some(name) = text.strip_prefix("camera:=") {
+                Self::CameraCalled(name.into())
             } else if let Some(which) = text.strip_prefix("camera:") {
                 which
                     .parse()
                     .map_or_else(|_| Self::CameraNamed(which.into()), Self::Camera)
+            } else if let Some(path) = text.strip_prefix("file://") {
+                Self::File(path.into())
+            } else if text.contains("://") {
+                Self::Url(text.into())
             } else {
                 Self::File(text.into())
             }),
         }
     }
+}
+
+/// An address without the name and password that may stand before its host: those are for the host, and what is shown,
+/// sent and written down is for everybody.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// As it can be read back.
@@ -105,6 +131,7 @@ impl fmt::Display for SourceSpec {
             Self::FirstCamera => f.write_str("camera"),
             Self::Camera(number) => write!(f, "camera:{number}"),
             Self::CameraNamed(name) => write!(f, "camera:{name}"),
+            Self::CameraCalled(name) => write!(f, "camera:={name}"),
             // A file may be called like something else.
             Self::File(path)
                 if path
@@ -123,7 +150,7 @@ impl fmt::Display for SourceSpec {
 /// What an open source says about itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceInfo {
-    /// Name shown to people: a camera's name, a file's name.
+    /// Name shown to people: a camera's name, a file's name, an address without a password.
     pub name: String,
     /// Pixels per row of the frames, after turning them upright.
     pub width: u32,
@@ -158,9 +185,7 @@ pub struct Grab {
     pub picture: RgbaImage,
     /// Its time in the source: presentation time in a video, time since opening of a camera.
     pub source_time: Duration,
-    /// The file that it is from, where one source gives several files (a folder of pictures); else the source's name.
-    pub origin: String,
-    /// Which picture of that file it is, from 0.
+    /// Which picture of its file it is, from 0.
     pub index: u64,
 }
 
@@ -172,8 +197,8 @@ pub trait Source: Send {
     /// The next picture; `None` at the end. Blocks until there is one (cameras: at most a few seconds).
     ///
     /// # Errors
-    /// When a camera was unplugged or stalls, or a file is damaged. [`SourceError::Picture`] is about one picture of a
-    /// folder: whoever asks again gets the one after it.
+    /// When a camera was unplugged or stalls, or a file is damaged. After errors that [pass](SourceError::passes) there is
+    /// more to come, if only the end.
     fn next_picture(&mut self) -> Result<Option<Grab>, SourceError>;
 
     /// Lets the next picture go by unseen, which costs a camera less than giving it; whether there was one.
@@ -244,18 +269,23 @@ pub enum SourceError {
         why: String,
     },
     /// The camera or stream stopped giving pictures.
-    #[error("{what} gives no pictures any more")]
+    #[error("{what} gives no pictures any more{}", because(why))]
     Lost {
         /// The camera or stream.
         what: String,
+        /// What was wrong with the last one, where that is known.
+        why: Option<String>,
     },
     /// The camera was opened and has not given a picture since.
     #[error(
-        "{what} can be opened, and gives no picture; if it is fed by another program, is that one running?"
+        "{what} can be opened, and gives no picture{}; if it is fed by another program, is that one running?",
+        because(why)
     )]
     Silent {
         /// The camera.
         what: String,
+        /// What was wrong with what it gave, where that is known.
+        why: Option<String>,
     },
     /// The file or stream cannot be opened.
     #[error("cannot open ({why}): {path}")]
@@ -265,9 +295,31 @@ pub enum SourceError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// The file or stream was opened and cannot be read further.
+    #[error("cannot go on ({why}): {path}")]
+    Broken {
+        /// The file or address.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A video is over before its announced end.
+    #[error("it is damaged: only {read} of {announced} frames could be read: {path}")]
+    CutShort {
+        /// The file.
+        path: String,
+        /// Frames that were read.
+        read: u64,
+        /// Frames that its header announces.
+        announced: u64,
+    },
     /// One picture cannot be read.
     #[error(transparent)]
     Picture(#[from] PictureError),
+}
+
+fn because(why: &Option<String>) -> String {
+    why.as_ref().map_or_else(String::new, |why| format!(" ({why})"))
 }
 
 /// What kind of trouble a source has.
@@ -293,8 +345,18 @@ impl SourceError {
             Self::CameraBusy { .. } => Cause::Busy,
             Self::CameraForbidden { .. } => Cause::Forbidden,
             Self::Lost { .. } | Self::Silent { .. } => Cause::Lost,
-            Self::CameraUnfit { .. } | Self::Unreadable { .. } | Self::Picture(_) => Cause::Unreadable,
+            Self::CameraUnfit { .. }
+            | Self::Unreadable { .. }
+            | Self::Broken { .. }
+            | Self::CutShort { .. }
+            | Self::Picture(_) => Cause::Unreadable,
         }
+    }
+
+    /// Whether whoever asks the source again gets what comes next: the picture behind one of a folder that cannot be read,
+    /// or the end.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Picture(_) | Self::CutShort { .. })
     }
 }
 
@@ -322,19 +384,30 @@ pub fn open_with(spec: &SourceSpec, wishes: &CameraWishes) -> Result<Box<dyn Sou
             Box::new(CameraSource::open(&camera, wishes)?)
         }
         SourceSpec::CameraNamed(name) => {
-            let wanted = name.to_lowercase();
-            let mut all = cameras::list().into_iter();
-            let camera = all.find(|camera| camera.name.to_lowercase().contains(&wanted));
-            let camera = camera.ok_or_else(|| SourceError::CameraAbsent {
-                what: format!("a camera called {name}"),
-            })?;
-            Box::new(CameraSource::open(&camera, wishes)?)
+            let camera = cameras::named(cameras::list(), name);
+            Box::new(CameraSource::open(
+                &camera.ok_or_else(|| nobody_called(name))?,
+                wishes,
+            )?)
+        }
+        SourceSpec::CameraCalled(name) => {
+            let camera = cameras::list().into_iter().find(|camera| camera.name == *name);
+            Box::new(CameraSource::open(
+                &camera.ok_or_else(|| nobody_called(name))?,
+                wishes,
+            )?)
         }
         SourceSpec::Device(path) => Box::new(CameraSource::open(&cameras::at(path)?, wishes)?),
         SourceSpec::File(path) => return open_file(path),
         SourceSpec::Url(url) => Box::new(VideoSource::open_url(url)?),
         SourceSpec::Demo => Box::new(DemoSource::open("built-in demo")?),
     })
+}
+
+fn nobody_called(name: &str) -> SourceError {
+    SourceError::CameraAbsent {
+        what: format!("a camera called {name}"),
+    }
 }
 
 /// Extensions of pictures that are not read, besides those that the `image` crate knows.
@@ -355,9 +428,10 @@ fn open_file(path: &Path) -> Result<Box<dyn Source>, SourceError> {
         .is_ok_and(|format| format != image::ImageFormat::Gif)
         || path.extension().is_some_and(is_other);
     if !pictures && called_picture {
-        return Err(unreadable(
-            "it is damaged, or a kind of picture that is not read; JPEG, PNG, BMP and WebP are".into(),
-        ));
+        return Err(unreadable(format!(
+            "it is damaged, or a kind of picture that is not read; {} are",
+            picture::FORMATS
+        )));
     }
     Ok(if pictures {
         Box::new(PicturesSource::open(path)?)
@@ -375,4 +449,50 @@ fn first_camera_or_demo(wishes: &CameraWishes) -> Result<Box<dyn Source>, Source
         }
     }
     Ok(Box::new(DemoSource::open(&format!("built-in demo ({why})"))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_meant_can_be_spelled_and_read_back() {
+        use SourceSpec::*;
+        for (spec, text) in [
+            (FirstCamera, "camera"),
+            (Camera(2), "camera:2"),
+            (CameraNamed("webcam".into()), "camera:webcam"),
+            (CameraCalled("1234".into()), "camera:=1234"),
+            (CameraCalled("cam://one".into()), "camera:=cam://one"),
+            (CameraNamed("cam://".into()), "camera:cam://"),
+            (Device("/dev/video2".into()), "/dev/video2"),
+            (File("/dev/shm/film.mp4".into()), "/dev/shm/film.mp4"),
+            (File("film.mp4".into()), "film.mp4"),
+            (File("camera:1".into()), "file://camera:1"),
+            (
+                Url("rtsp://me:secret@host/door".into()),
+                "rtsp://me:secret@host/door",
+            ),
+            (Demo, "demo"),
+        ] {
+            assert_eq!(spec.to_string(), text);
+            assert_eq!(text.parse(), Ok(spec));
+        }
+        for nothing in ["", "camera:", "camera:=", "file://"] {
+            assert!(nothing.parse::<SourceSpec>().is_err(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_left_out_and_nothing_else() {
+        for (url, shown) in [
+            ("rtsp://me:secret@host:554/door", "rtsp://host:554/door"),
+            ("rtsp://me:sec@ret@host", "rtsp://host"),
+            ("http://host/@me?a=b@c", "http://host/@me?a=b@c"),
+            ("http://me@host?a", "http://host?a"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 }

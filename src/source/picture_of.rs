@@ -2,7 +2,7 @@
 
 use image::RgbaImage;
 use opencv::{
-    core::{Mat, ToInputArray, Vec4b},
+    core::{Mat, ROTATE_180, ToInputArray, Vec4b, rotate},
     imgproc,
     prelude::*,
 };
@@ -22,6 +22,56 @@ impl Spare {
         let fits = |picture: &RgbaImage| picture.dimensions() == (width, height);
         let spare = self.0.take().filter(fits);
         spare.unwrap_or_else(|| RgbaImage::new(width, height))
+    }
+}
+
+/// Makes pictures upright, in memory of older ones.
+#[derive(Debug, Default)]
+pub(super) struct Upright {
+    /// By OpenCV's number for the turn; `None`: they come upright.
+    turn: Option<i32>,
+    /// Memory for one as it lies.
+    lying: Spare,
+    /// And for what goes out.
+    spare: Spare,
+}
+
+impl Upright {
+    pub(super) fn by(turn: Option<i32>) -> Self {
+        Self {
+            turn,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps the memory of a picture that nobody needs any more.
+    pub(super) fn keep(&mut self, picture: RgbaImage) {
+        self.spare.keep(picture);
+    }
+
+    /// What `make` makes, upright.
+    ///
+    /// # Errors
+    /// When it makes nothing, or nothing that can be turned.
+    pub(super) fn picture(
+        &mut self,
+        make: impl FnOnce(&mut Spare) -> opencv::Result<RgbaImage>,
+    ) -> opencv::Result<RgbaImage> {
+        let Some(turn) = self.turn else {
+            return make(&mut self.spare);
+        };
+        let lying = make(&mut self.lying)?;
+        let (width, height) = lying.dimensions();
+        let (columns, rows) = match turn {
+            ROTATE_180 => (width, height),
+            _ => (height, width),
+        };
+        let mut upright = self.spare.picture(columns, rows);
+        let from = Mat::new_rows_cols_with_bytes::<Vec4b>(height as i32, width as i32, lying.as_raw())?;
+        let mut to = Mat::new_rows_cols_with_bytes_mut::<Vec4b>(rows as i32, columns as i32, &mut upright)?;
+        rotate(&from, &mut to, turn)?;
+        self.lying.keep(lying);
+        Ok(upright)
     }
 }
 
@@ -78,6 +128,43 @@ pub(super) fn yvyu(bytes: &Mat, (width, height): (u32, u32), spare: &mut Spare) 
 mod tests {
     use super::*;
     use opencv::core::{CV_8UC2, Scalar};
+
+    #[test]
+    fn what_is_turned_comes_back_after_four_quarters_and_asks_for_no_more_memory() {
+        use crate::source::Turn;
+        let mut picture = RgbaImage::new(3, 2);
+        picture.put_pixel(0, 0, image::Rgba([255, 0, 0, 255]));
+        let turned = |turn: Turn, picture: &RgbaImage| {
+            let whole = Upright::by(turn.rotation())
+                .picture(|_| Ok(picture.clone()))
+                .unwrap();
+            assert_eq!(whole.dimensions(), turn.of_size(picture.dimensions()));
+            whole
+        };
+        let right = turned(Turn::Right, &picture);
+        assert_eq!(
+            right.get_pixel(1, 0).0[0],
+            255,
+            "the upper left corner comes to the upper right"
+        );
+        assert_eq!(turned(Turn::Left, &right), picture);
+        assert_eq!(turned(Turn::Right, &right), turned(Turn::Over, &picture));
+        assert_eq!(turned(Turn::None, &picture), picture);
+
+        for turn in Turn::ALL {
+            let mut upright = Upright::by(turn.rotation());
+            for round in 0..3 {
+                let made = upright.picture(|spare| {
+                    let mut lying = spare.picture(3, 2);
+                    // What was in it is still there.
+                    assert_eq!(lying.get_pixel(0, 0).0[3] == 7, round > 0, "{turn:?} {round}");
+                    lying.put_pixel(0, 0, image::Rgba([0, 0, 0, 7]));
+                    Ok(lying)
+                });
+                upright.keep(made.unwrap());
+            }
+        }
+    }
 
     #[test]
     fn colours_that_come_as_luma_and_chroma_are_not_exchanged() {

@@ -92,7 +92,10 @@ impl PicturesSource {
         let first = loop {
             let Some(path) = paths.get(next) else {
                 return Err(failures.into_iter().next().unwrap_or_else(|| {
-                    unreadable("there is no picture in this folder; JPEG, PNG, BMP and WebP are read".into())
+                    unreadable(format!(
+                        "there is no picture in this folder; {} are read",
+                        picture::FORMATS
+                    ))
                 }));
             };
             next += 1;
@@ -130,7 +133,6 @@ fn read(path: &Path, place: usize) -> Result<Grab, SourceError> {
     Ok(Grab {
         picture: picture::read(path)?,
         source_time: time_of(place as u64),
-        origin: path.display().to_string(),
         index: 0,
     })
 }

@@ -10,7 +10,7 @@ use std::{
 use opencv::{
     core::{
         Mat, ROTATE_90_CLOCKWISE, ROTATE_90_COUNTERCLOCKWISE, ROTATE_180, Vector, get_version_major,
-        get_version_minor, rotate,
+        get_version_minor,
     },
     prelude::*,
     videoio::{
@@ -24,9 +24,10 @@ use image::RgbaImage;
 
 use super::{
     Grab, Source, SourceError, SourceInfo,
-    picture_of::{Spare, picture_of},
+    picture_of::{Upright, picture_of},
+    without_password,
 };
-use crate::files::plain;
+use crate::{files::plain, picture::LONGEST_SIDE_PX};
 
 /// How long a stream may take to open, and to give its next picture, before it counts as lost.
 const OPEN_TIMEOUT_MILLIS: i32 = 10_000;
@@ -35,25 +36,29 @@ const READ_TIMEOUT_MILLIS: i32 = 5_000;
 pub const ASSUMED_FPS: f64 = 25.0;
 /// Rates that a camera or a player can have; anything else in a header is damage.
 const SENSIBLE_FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
-/// Longest side of a frame, as for pictures: a damaged header must not ask for all of the memory.
-const LONGEST_SIDE_PX: f64 = 16_384.0;
 /// Bytes at the start of a file that tell text from video.
 const BYTES_LOOKED_AT: u64 = 512;
+/// A video may end this much earlier than it announces without being damaged: containers that store no count
+/// announce one reckoned from length and rate.
+const TOLERATED_MISSING_FRAMES: u64 = 2;
+/// See [`TOLERATED_MISSING_FRAMES`].
+const TOLERATED_MISSING_SHARE: f64 = 0.01;
 
 /// An open video.
 #[derive(Debug)]
 pub struct VideoSource {
     capture: VideoCapture,
     info: SourceInfo,
-    origin: String,
+    /// The file or address, for people.
+    shown: String,
     buffer: Mat,
-    upright: Mat,
-    spare: Spare,
-    /// How OpenCV turns frames upright; `None`: they are.
-    turn: Option<i32>,
+    upright: Upright,
     /// The first frame, decoded to know that there is one.
     first: Option<Grab>,
     count: u64,
+    /// Frames that must come before the end, lest it be told that they are missing; `None` once that was told, and where
+    /// frames were passed over.
+    announced: Option<u64>,
     last_time: Duration,
 }
 
@@ -76,17 +81,14 @@ impl VideoSource {
             return Err(unreadable("the file is empty"));
         }
         // FFmpeg would draw a text file as letters, and follow a play list to other files.
-        if start
-            .iter()
-            .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~'))
-        {
+        if is_text(&start) {
             return Err(unreadable("it is text, neither a video nor a picture"));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
         // A number in the name must not be taken for a pattern, nor a colon for a protocol.
         let mut address = OsString::from("file:");
         address.push(path.canonicalize().map_err(|e| unreadable(&e.to_string()))?);
-        Self::open(&address, name, shown.clone(), false)
+        Self::open(&address, name, shown, false)
     }
 
     /// Opens a stream, such as `http://...` or `rtsp://...`.
@@ -94,12 +96,13 @@ impl VideoSource {
     /// # Errors
     /// When it does not answer in time, or holds no video that FFmpeg decodes.
     pub fn open_url(url: &str) -> Result<Self, SourceError> {
-        Self::open(url.as_ref(), url.to_owned(), url.to_owned(), true)
+        let shown = without_password(url);
+        Self::open(url.as_ref(), shown.clone(), shown, true)
     }
 
-    fn open(address: &OsStr, name: String, origin: String, live: bool) -> Result<Self, SourceError> {
+    fn open(address: &OsStr, name: String, shown: String, live: bool) -> Result<Self, SourceError> {
         let unreadable = |why: String| SourceError::Unreadable {
-            path: origin.clone(),
+            path: shown.clone(),
             why,
         };
         let failed = |e: opencv::Error| unreadable(format!("OpenCV: {e}"));
@@ -126,7 +129,8 @@ impl VideoSource {
         // OpenCV would turn frames itself, and in some versions the wrong way.
         capture.set(CAP_PROP_ORIENTATION_AUTO, 0.0).map_err(failed)?;
         let number = |property| capture.get(property).map_err(failed);
-        if number(CAP_PROP_FRAME_WIDTH)?.max(number(CAP_PROP_FRAME_HEIGHT)?) > LONGEST_SIDE_PX {
+        let longest = number(CAP_PROP_FRAME_WIDTH)?.max(number(CAP_PROP_FRAME_HEIGHT)?);
+        if longest > f64::from(LONGEST_SIDE_PX) {
             return Err(unreadable(format!(
                 "its frames are larger than {LONGEST_SIDE_PX} pixels"
             )));
@@ -153,12 +157,11 @@ impl VideoSource {
         };
         let mut video = Self {
             capture,
+            announced: info.frame_count,
             info,
-            origin: origin.clone(),
+            shown: shown.clone(),
             buffer: Mat::default(),
-            upright: Mat::default(),
-            spare: Spare::default(),
-            turn,
+            upright: Upright::by(turn),
             first: None,
             count: 0,
             last_time: Duration::ZERO,
@@ -170,31 +173,36 @@ impl VideoSource {
     }
 
     fn decode(&mut self) -> Result<Option<Grab>, SourceError> {
-        let damaged = |e: opencv::Error| SourceError::Unreadable {
-            path: self.origin.clone(),
+        let damaged = |e: opencv::Error| SourceError::Broken {
+            path: self.shown.clone(),
             why: format!("frame {} cannot be decoded: {e}", self.count),
         };
         if !self.capture.read(&mut self.buffer).map_err(damaged)? || self.buffer.empty() {
             return Ok(None);
         }
-        let upright = match self.turn {
-            None => &self.buffer,
-            Some(turn) => {
-                rotate(&self.buffer, &mut self.upright, turn).map_err(damaged)?;
-                &self.upright
-            }
-        };
-        let picture = picture_of(upright, &mut self.spare).map_err(damaged)?;
+        let picture = self.upright.picture(|spare| picture_of(&self.buffer, spare));
+        let picture = picture.map_err(damaged)?;
         let source_time = self.time_of_frame(self.capture.get(CAP_PROP_POS_MSEC).map_err(damaged)?);
         let grab = Grab {
             picture,
             source_time,
-            origin: self.origin.clone(),
             index: self.count,
         };
         self.count += 1;
         self.last_time = source_time;
         Ok(Some(grab))
+    }
+
+    /// At the end: damage in the middle of a video looks to OpenCV like that, and the count tells.
+    fn check_length(&mut self) -> Result<(), SourceError> {
+        match self.announced.take() {
+            Some(announced) if ends_early(announced, self.count) => Err(SourceError::CutShort {
+                path: self.shown.clone(),
+                read: self.count,
+                announced,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// From one frame to the next.
@@ -214,6 +222,25 @@ impl VideoSource {
         said.filter(|&time| time > self.last_time)
             .unwrap_or(self.last_time.saturating_add(step))
     }
+}
+
+fn ends_early(announced: u64, read: u64) -> bool {
+    let missing = announced.saturating_sub(read);
+    missing > TOLERATED_MISSING_FRAMES && missing as f64 > TOLERATED_MISSING_SHARE * announced as f64
+}
+
+/// Whether a file that begins so is text, and no film that has printable pixels behind a line of text.
+fn is_text(start: &[u8]) -> bool {
+    let text = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        // The last character goes on behind what was read.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let is_of_text = |letter: char| !letter.is_control() || matches!(letter, '\t' | '\n' | '\r');
+    !text.starts_with("YUV4MPEG2 ") && text.chars().all(is_of_text)
 }
 
 /// No recording is so long: times beyond it are damage.
@@ -252,7 +279,9 @@ impl Source for VideoSource {
         match self.decode()? {
             None if self.info.live => Err(SourceError::Lost {
                 what: self.info.name.clone(),
+                why: None,
             }),
+            None => self.check_length().map(|()| None),
             grab => Ok(grab),
         }
     }
@@ -264,12 +293,13 @@ impl Source for VideoSource {
         let frame = (time.as_secs_f64() / self.step().as_secs_f64()).round() as u64;
         let frame = frame.min(frames.saturating_sub(1));
         let moved = self.capture.set(CAP_PROP_POS_FRAMES, frame as f64);
-        let moved = moved.map_err(|e| SourceError::Unreadable {
-            path: self.origin.clone(),
+        let moved = moved.map_err(|e| SourceError::Broken {
+            path: self.shown.clone(),
             why: format!("cannot go to frame {frame}: {e}"),
         })?;
         if moved {
             self.first = None;
+            self.announced = None;
             self.count = frame;
             self.last_time = self.step().mul_f64(frame as f64).saturating_sub(self.step());
         }
@@ -277,6 +307,42 @@ impl Source for VideoSource {
     }
 
     fn take_back(&mut self, picture: RgbaImage) {
-        self.spare.keep(picture);
+        self.upright.keep(picture);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_video_that_ends_early_is_noticed() {
+        assert!(!ends_early(300, 300));
+        assert!(!ends_early(300, 298));
+        assert!(ends_early(300, 150));
+        assert!(ends_early(10, 5));
+    }
+
+    #[test]
+    fn text_is_told_from_films_by_its_letters() {
+        let cut = &"straße und weg".as_bytes()[..5];
+        for text in [
+            &b"just a note\r\n\t#EXTM3U"[..],
+            "für uns: 日本\n".as_bytes(),
+            cut,
+            b"",
+        ] {
+            assert!(is_text(text), "{text:?}");
+        }
+        let dark = b"YUV4MPEG2 W16 H16 F25:1\nFRAME\n                ~~~~";
+        for film in [
+            &dark[..],
+            b"\x1aE\xdf\xa3",
+            b"RIFF\0\0",
+            b"caf\xe9 ",
+            b"\0\0\0\x18ftyp",
+        ] {
+            assert!(!is_text(film), "{film:?}");
+        }
     }
 }

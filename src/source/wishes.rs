@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use image::{RgbaImage, imageops};
+use opencv::core::{ROTATE_90_CLOCKWISE, ROTATE_90_COUNTERCLOCKWISE, ROTATE_180};
 use serde::{Deserialize, Serialize};
 
 use super::cameras::Camera;
@@ -98,16 +98,13 @@ impl Turn {
         }
     }
 
-    /// The picture, turned.
-    pub fn apply(self, mut picture: RgbaImage) -> RgbaImage {
+    /// OpenCV's number for it.
+    pub(super) fn rotation(self) -> Option<i32> {
         match self {
-            Self::None => picture,
-            Self::Right => imageops::rotate90(&picture),
-            Self::Over => {
-                imageops::rotate180_in_place(&mut picture);
-                picture
-            }
-            Self::Left => imageops::rotate270(&picture),
+            Self::None => None,
+            Self::Right => Some(ROTATE_90_CLOCKWISE),
+            Self::Over => Some(ROTATE_180),
+            Self::Left => Some(ROTATE_90_COUNTERCLOCKWISE),
         }
     }
 }
@@ -192,7 +189,6 @@ fn key(camera: &Camera) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::Rgba;
 
     fn camera(name: &str) -> Camera {
         Camera {
@@ -226,22 +222,6 @@ mod tests {
         let read: CameraWishes = serde_json::from_str(one_is_bad).unwrap();
         assert_eq!(read.of(&camera("x")), CameraWish::default());
         assert_eq!(read.0.len(), 1);
-    }
-
-    #[test]
-    fn what_is_turned_comes_back_after_four_quarters_and_its_size_goes_with_it() {
-        let mut picture = RgbaImage::new(3, 2);
-        picture.put_pixel(0, 0, Rgba([255, 0, 0, 255]));
-        let right = Turn::Right.apply(picture.clone());
-        assert_eq!(right.dimensions(), Turn::Right.of_size((3, 2)));
-        assert_eq!(
-            right.get_pixel(1, 0).0[0],
-            255,
-            "the upper left corner comes to the upper right"
-        );
-        assert_eq!(Turn::Left.apply(right.clone()), picture);
-        assert_eq!(Turn::Right.apply(right), Turn::Over.apply(picture.clone()));
-        assert_eq!(Turn::None.apply(picture.clone()), picture);
     }
 
     #[test]

@@ -44,7 +44,6 @@ impl Source for Still {
         let grab = Grab {
             picture: self.picture.clone(),
             source_time: Duration::ZERO,
-            origin: "still".into(),
             index: 0,
         };
         Ok((!std::mem::replace(&mut self.given, true)).then_some(grab))
@@ -204,7 +203,6 @@ impl Source for OpenWebcam {
         Ok(Some(Grab {
             picture: RgbaImage::from_pixel(self.info.width, self.info.height, Rgba([9, 9, 9, 255])),
             source_time: Duration::ZERO,
-            origin: "webcam".into(),
             index: 0,
         }))
     }
@@ -366,7 +364,7 @@ pub fn open_in_trouble(spec: &SourceSpec, _: &CameraWishes) -> Result<Box<dyn So
             why: "Device or resource busy".into(),
         },
         SourceSpec::CameraNamed(name) if name == "forbidden" => SourceError::CameraForbidden { what },
-        SourceSpec::CameraNamed(_) => SourceError::Lost { what },
+        SourceSpec::CameraNamed(_) => SourceError::Lost { what, why: None },
         other => SourceError::CameraAbsent {
             what: other.to_string(),
         },

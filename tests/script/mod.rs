@@ -204,7 +204,6 @@ impl Source for ScriptedSource {
         let grab = Grab {
             picture: picture_of(number),
             source_time: self.script.interval * self.given as u32,
-            origin: "test".into(),
             index: self.given,
         };
         self.given += 1;

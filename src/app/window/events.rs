@@ -16,7 +16,7 @@ impl Window {
             Event::Opening { spec, opening } => {
                 self.source.leave_for(&spec);
                 self.source
-                    .wait_for(Sign::starting(format!("Starting {spec} …")), opening);
+                    .wait_for(Sign::starting(format!("Starting {} …", spec.shown())), opening);
             }
             Event::Opened { spec, info, opening } => {
                 if spec == SourceSpec::FirstCamera && !info.live {
@@ -44,7 +44,7 @@ impl Window {
                 opening,
             } => {
                 let seconds = retry_in.as_secs_f32();
-                let again = format!("Trying {spec} again in {seconds:.1} s.");
+                let again = format!("Trying {} again in {seconds:.1} s.", spec.shown());
                 // Once, however often it is tried again.
                 if self.source.trouble.as_ref() != Some(&why) {
                     tracing::info!("waiting for a source: {why}");

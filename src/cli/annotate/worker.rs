@@ -23,11 +23,6 @@ use crate::{
     source::{ASSUMED_FPS, Grab, PicturesSource, Source, SourceError, VideoSource},
 };
 
-/// A video may end this much earlier than it announces without being damaged: containers that store no count
-/// announce one reckoned from length and rate.
-const TOLERATED_MISSING_FRAMES: u64 = 2;
-const TOLERATED_MISSING_SHARE: f64 = 0.01;
-
 /// What workers are made of.
 pub struct Setup {
     /// How faces are searched for.
@@ -133,12 +128,10 @@ impl Worker {
         let (source, threads) = open(job);
         let mut source = source?;
         let mut decode = Clock::since(before);
-        let announced = source.info().frame_count;
-        report(Report::Expect(announced.unwrap_or(0)));
+        report(Report::Expect(source.info().frame_count.unwrap_or(0)));
         let fps = source.info().fps.unwrap_or(ASSUMED_FPS);
         self.finder.begin_anew();
         let mut video = None;
-        let mut frames = 0;
         let ended = loop {
             if stop.load(Ordering::Relaxed) {
                 break Ok(Ended::Stopped);
@@ -150,10 +143,9 @@ impl Worker {
                     let decode = std::mem::take(&mut decode.wall);
                     report(self.frame(job, grab, fps, &mut video, decode)?);
                 }
-                Ok(None) => break check_length(announced, frames).map(|()| Ended::Whole),
+                Ok(None) => break Ok(Ended::Whole),
                 Err(error) => break Err(error.into()),
             }
-            frames += 1;
         };
         report(Report::Decoded(threads.cpu_time()));
         if let Some(video) = video {
@@ -252,31 +244,5 @@ impl Clock {
         self.wall += spent.wall;
         self.cpu += spent.cpu;
         result
-    }
-}
-
-/// Damage in the middle of a video looks to OpenCV like its end; the count tells.
-fn check_length(announced: Option<u64>, frames: u64) -> anyhow::Result<()> {
-    let Some(announced) = announced else { return Ok(()) };
-    let missing = announced.saturating_sub(frames);
-    if missing > TOLERATED_MISSING_FRAMES && missing as f64 > TOLERATED_MISSING_SHARE * announced as f64 {
-        anyhow::bail!(
-            "it is damaged: only {frames} of {announced} frames could be read; those were annotated"
-        );
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_video_that_ends_early_is_noticed() {
-        assert!(check_length(Some(300), 300).is_ok());
-        assert!(check_length(Some(300), 298).is_ok());
-        assert!(check_length(Some(300), 150).is_err());
-        assert!(check_length(Some(10), 5).is_err());
-        assert!(check_length(None, 5).is_ok());
     }
 }
