@@ -10,19 +10,18 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use clap::{
-    Args,
-    builder::{OsStringValueParser, TypedValueParser},
-};
+use clap::Args;
 use crossbeam_channel::Receiver;
 
-use super::following::{CameraNeverCame, above_zero, check_source, each_once, seconds};
+use super::following::{
+    CameraNeverCame, above_zero, check_source, check_targets, each_once, seconds, source_spec,
+};
 use crate::{
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     model::{DeviceChoice, Trial, catalogue},
     overlay::Style,
     pipeline::{Event, Limits, Opener, Pipeline, Role, Sending, Setup, Taken},
-    send::{self, Target},
+    send::Target,
     source::{self, SourceInfo, SourceSpec},
 };
 
@@ -34,7 +33,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub struct FollowArgs {
     /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo
-    #[arg(long, value_name = "SOURCE", default_value = "camera", value_parser = OsStringValueParser::new().try_map(|text| SourceSpec::of(&text)))]
+    #[arg(long, value_name = "SOURCE", default_value = "camera", value_parser = source_spec())]
     source: SourceSpec,
     /// To whom, instead of standard output: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual camera), or -
     /// for standard output; may be given several times
@@ -73,11 +72,9 @@ pub fn run(args: FollowArgs) -> anyhow::Result<()> {
         true => vec![Target::Stdout],
         false => each_once(args.send.clone()),
     };
-    check(&targets)?;
+    check_targets(&targets)?;
     args.device.resolve()?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = interrupted.clone();
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+    let interrupted = super::stop_on_ctrl_c(|| ())?;
     source::limit_opencv_threads(1);
     let (gate, opens) = crossbeam_channel::bounded(1);
     let setup = setup(&args, weights, opens)?;
@@ -108,17 +105,6 @@ pub fn run(args: FollowArgs) -> anyhow::Result<()> {
         Some(why) => Err(CameraNeverCame { why }.into()),
         None => Ok(()),
     }
-}
-
-/// Opens every target once, so that one that cannot be used is told before anything begins.
-///
-/// # Errors
-/// Why a target cannot be used.
-pub(super) fn check(targets: &[Target]) -> anyhow::Result<()> {
-    for target in targets {
-        send::open(target).with_context(|| format!("cannot send to {target}"))?;
-    }
-    Ok(())
 }
 
 /// What runs; the source is opened once something comes through `opens`, or its other end is dropped.
