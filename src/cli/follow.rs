@@ -130,7 +130,7 @@ fn setup(args: &FollowArgs, weights: PathBuf, opens: Receiver<()>) -> anyhow::Re
 
 /// A run under way.
 struct Follow {
-    /// Dropped to have the source opened.
+    /// Dropped to have the source opened, once a net is there.
     gate: Option<crossbeam_channel::Sender<()>>,
     pipeline: Pipeline,
     sending: Sending,
@@ -176,9 +176,17 @@ impl Follow {
             Event::WeightsLoaded {
                 role: Role::Shown, ..
             } => {
-                self.gate = None;
-                self.ends_at = self.run_for.and_then(|time| Instant::now().checked_add(time));
+                // Later ones are the same file again, which was renewed.
+                if self.gate.take().is_some() {
+                    self.ends_at = self.run_for.and_then(|time| Instant::now().checked_add(time));
+                }
             }
+            Event::WeightsFailed {
+                why,
+                role: Role::Shown,
+                let_go: false,
+                ..
+            } if self.gate.is_none() => complain!("The net before goes on: {why}"),
             Event::WeightsFailed {
                 why,
                 role: Role::Shown,

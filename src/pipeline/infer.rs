@@ -104,6 +104,7 @@ impl Infer {
                     net.path.display()
                 ),
                 role: Role::Shown,
+                let_go: true,
             });
         }
         let mut last: Option<Arc<Frame>> = None;
@@ -267,8 +268,12 @@ impl Infer {
         role: Role,
     ) -> Option<(KeypointModel, Arc<NetInfo>)> {
         if let Err(error) = model.warm_up(1) {
-            let why = error.to_string();
-            self.events.send(Event::WeightsFailed { path, why, role });
+            self.events.send(Event::WeightsFailed {
+                path,
+                why: error.to_string(),
+                role,
+                let_go: false,
+            });
             return None;
         }
         let net = Arc::new(NetInfo::of(&model, path, archive, times));
@@ -338,6 +343,7 @@ impl Infer {
                 path: net.path.clone(),
                 why: error.to_string(),
                 role: Role::Compared,
+                let_go: true,
             });
             None
         })

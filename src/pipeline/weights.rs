@@ -67,8 +67,7 @@ impl LoadWeights {
                 "the net made the program fail; load another one: {}",
                 path.display()
             );
-            let role = self.role;
-            self.events.send(Event::WeightsFailed { path, why, role });
+            self.fail(path, why);
         }
         loop {
             match self.pulse.rests(|| self.wanted.take(PATIENCE)) {
@@ -139,13 +138,21 @@ impl LoadWeights {
                 true
             }
             Err(error) => {
-                let why = error.to_string();
-                self.events.send(Event::WeightsFailed { path, why, role });
+                self.fail(path, error.to_string());
                 false
             }
         };
         self.under_way = None;
         is_loaded
+    }
+
+    fn fail(&self, path: PathBuf, why: String) {
+        self.events.send(Event::WeightsFailed {
+            path,
+            why,
+            role: self.role,
+            let_go: false,
+        });
     }
 }
 
