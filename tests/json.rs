@@ -58,6 +58,17 @@ fn of_a_data_set_all_that_was_counted_is_printed() {
 }
 
 #[test]
+fn persons_are_counted_only_where_names_say_who_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let five = fixture("schemes/five");
+    let all = printed(folder.path(), &["dataset", five.to_str().unwrap(), "--json"]);
+    assert_eq!(
+        [&all["training"]["labelled"], &all["training"]["persons"]],
+        [&json!(8), &Value::Null]
+    );
+}
+
+#[test]
 fn of_annotated_pictures_counts_and_times_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let photo = fixture("media/face.jpg");
