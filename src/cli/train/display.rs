@@ -69,6 +69,7 @@ impl Display {
                 training,
                 validation,
                 left_out,
+                found_nowhere: _,
                 unmatched,
                 steps_per_epoch,
                 losses,
