@@ -1,6 +1,9 @@
 //! One picture on its way through the program. Knows no other room.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use image::RgbaImage;
 
@@ -15,6 +18,8 @@ pub struct Frame {
     pub opening: u64,
     /// When the picture was given to the other stages: decoded, and of a recording, when it was due. Ages and latencies count from here.
     pub captured_at: Instant,
+    /// What the source is called, for people.
+    pub source: Arc<str>,
     /// Position in the source: presentation time of a video, time since opening of a camera.
     pub source_time: Duration,
 }

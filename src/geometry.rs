@@ -298,6 +298,15 @@ impl CropTransform {
         Self::upright(centre, fraction * width.min(height) as f32, side)
     }
 
+    /// How large it is, and how far its centre lies below that of a face, both in long sides of the face.
+    pub fn about(&self, face: &Rect) -> (f32, f32) {
+        let long_side = face.long_side();
+        (
+            self.extent / long_side,
+            (self.centre.y - face.centre().y) / long_side,
+        )
+    }
+
     /// Frame pixels per crop pixel.
     pub fn scale(&self) -> f32 {
         self.extent / self.side as f32

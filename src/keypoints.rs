@@ -197,6 +197,11 @@ impl PointScheme {
         }
     }
 
+    /// Whether it says which points are eyes.
+    pub fn has_eyes(&self) -> bool {
+        self.inter_ocular.len() == 2
+    }
+
     /// What errors are divided by, such as `the distance of left eye, 1 of 6, from right eye, 4 of 6`.
     pub fn norm_in_words(&self) -> String {
         match *self.inter_ocular {
@@ -205,7 +210,8 @@ impl PointScheme {
                 self.name_of(left),
                 self.name_of(right)
             ),
-            _ => "nothing, since the points have no eyes".into(),
+            _ => "the size of the points' box (the square root of its area), since the points have no eyes"
+                .into(),
         }
     }
 

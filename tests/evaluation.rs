@@ -8,11 +8,13 @@ use std::{collections::HashMap, path::Path};
 
 use assert_cmd::Command;
 use common::synthetic_set;
+use image::RgbaImage;
 use pinkpoint::{
     dataset::Labels,
     evaluate::{Outcome, Score, score},
     geometry::Point,
     keypoints::PointScheme,
+    record::sheet::Cell,
 };
 use predicates::{prelude::*, str::contains};
 
@@ -143,6 +145,45 @@ fn no_pictures_have_no_figures_and_faces_without_eyes_no_failures() {
         (None, None, None, None)
     );
     assert!(blind.nme_box_mean.is_some());
+    assert_eq!(
+        (blind.error_mean(), blind.error_median()),
+        (blind.nme_box_mean, blind.nme_box_median)
+    );
+}
+
+#[test]
+fn pictures_are_ranked_by_the_eyes_or_by_the_box_where_there_are_none() {
+    let labelled = vec![
+        Point::new(0.0, 0.0),
+        Point::new(40.0, 0.0),
+        Point::new(20.0, 10.0),
+    ];
+    let outcome = Outcome {
+        name: "a.jpg".into(),
+        predicted: Some(labelled.iter().map(|p| Point::new(p.x, p.y + 2.0)).collect()),
+        labelled,
+        crop_extent: 1.0,
+    };
+    let blind = PointScheme::unnamed(3);
+    let seeing = PointScheme {
+        inter_ocular: vec![0, 1],
+        ..blind.clone()
+    };
+    // Two pixels off; eyes 40 pixels apart, a box of 400.
+    for (scheme, error, caption) in [(&seeing, 0.05, "5.0 %  a.jpg"), (&blind, 0.1, "10.0 %  a.jpg")] {
+        assert!((outcome.error(scheme).unwrap() - error).abs() < 1e-6);
+        let cell = Cell::of(&outcome, RgbaImage::new(50, 50), scheme);
+        assert_eq!(cell.caption, caption);
+        let miss = Outcome {
+            predicted: None,
+            ..outcome.clone()
+        };
+        assert_eq!(miss.error(scheme), None);
+        assert_eq!(
+            Cell::of(&miss, RgbaImage::new(50, 50), scheme).caption,
+            "missed  a.jpg"
+        );
+    }
 }
 
 fn evaluate() -> Command {
@@ -211,6 +252,8 @@ fn an_offset_from_labels_that_is_learned_elsewhere_is_taken_away() {
     let data = synthetic_set(&folder.path().join("data"), 8);
     let labels = data.join("training_frames_keypoints.csv");
     let (pictures, predictions) = (data.join("training"), folder.path().join("predictions.csv"));
+    let figures = folder.path().join("figures");
+    let worst = || std::fs::read(figures.join("worst.png")).unwrap();
     let scored = |more: &[&Path]| -> (serde_json::Value, String) {
         let json = folder.path().join("out.json");
         let mut command = evaluate();
@@ -220,7 +263,9 @@ fn an_offset_from_labels_that_is_learned_elsewhere_is_taken_away() {
             .arg("--images")
             .arg(&pictures)
             .arg("--json")
-            .arg(&json);
+            .arg(&json)
+            .arg("--figures")
+            .arg(&figures);
         let output = command.args(more).assert().success().get_output().clone();
         let written = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
         (written, String::from_utf8(output.stdout).unwrap())
@@ -234,6 +279,7 @@ fn an_offset_from_labels_that_is_learned_elsewhere_is_taken_away() {
     }
     std::fs::write(&predictions, lines.join("\n")).unwrap();
     let (plain, _) = scored(&[]);
+    let drawn = worst();
     assert!(plain["offset_away"].is_null());
     let (low, high) = (&plain["nme_io_interval"][0], &plain["nme_io_interval"][1]);
     let mean = plain["nme_io_mean"].as_f64().unwrap();
@@ -255,6 +301,7 @@ fn an_offset_from_labels_that_is_learned_elsewhere_is_taken_away() {
     assert_eq!(both["nme_io_mean"], plain["nme_io_mean"], "as it is comes first");
     let away = both["offset_away"]["nme_io_mean"].as_f64().unwrap();
     assert_ne!(away, mean, "points are moved");
+    assert!(worst() == drawn, "and shown where the net has them");
     assert_eq!(both["offset_pictures"], 8);
     assert!(text.contains("from 8 other pictures"), "{text}");
 }
@@ -294,6 +341,7 @@ fn bad_input_is_named() {
     fails(&good.replacen("25.0", "wide", 1), "column 2");
     fails(&good.replacen(",25.0", "", 1), "136 columns; a name and pairs");
     fails(&good.replace(".jpg", ".gif"), "none of the 2 labelled pictures");
+    fails(&good.replace(".jpg", ".gif"), ".png are read");
     std::fs::write(&labels, &good).unwrap();
     std::fs::write(data.join("test/Person_0_00.jpg"), &b"no picture"[..]).unwrap();
     fails(&good, "Person_0_00.jpg");

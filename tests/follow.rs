@@ -186,6 +186,36 @@ fn a_run_that_is_over_in_time_sends_datagrams_of_json_and_says_how_many() {
 }
 
 #[test]
+fn a_net_whose_file_is_renewed_or_spoilt_again_and_again_does_not_put_off_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let net = folder.path().join("net.pt");
+    let good = std::fs::read(fixture("weights/steady-64.pt")).unwrap();
+    let renew = |bytes: &[u8]| {
+        std::fs::write(folder.path().join("new.pt"), bytes).unwrap();
+        std::fs::rename(folder.path().join("new.pt"), &net).unwrap();
+    };
+    renew(&good);
+    let mut child = follow(&["--source", "demo", "--run-for", "8", "--weights"])
+        .arg(&net)
+        .env("XDG_STATE_HOME", folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // More often than the time to go on for: were it counted from the last of them, it would not be over.
+    let deadline = Instant::now() + LONG;
+    for bytes in [&good[..], b"no net"].iter().cycle() {
+        std::thread::sleep(Duration::from_millis(1500));
+        if child.try_wait().unwrap().is_some() || Instant::now() > deadline {
+            break;
+        }
+        renew(bytes);
+    }
+    let (status, message) = ended(child);
+    assert_eq!(status, Some(0), "{message}");
+    assert!(message.contains("The net before goes on: "), "{message}");
+}
+
+#[test]
 fn several_programs_get_the_same_frame_each_in_its_way() {
     let ((json, json_port), (osc, osc_port)) = (receiver(), receiver());
     let child = follow(&["--source", "demo", "--max-fps", "10"])

@@ -58,6 +58,17 @@ fn of_a_data_set_all_that_was_counted_is_printed() {
 }
 
 #[test]
+fn persons_are_counted_only_where_names_say_who_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let five = fixture("schemes/five");
+    let all = printed(folder.path(), &["dataset", five.to_str().unwrap(), "--json"]);
+    assert_eq!(
+        [&all["training"]["labelled"], &all["training"]["persons"]],
+        [&json!(8), &Value::Null]
+    );
+}
+
+#[test]
 fn of_annotated_pictures_counts_and_times_are_printed() {
     let folder = tempfile::tempdir().unwrap();
     let photo = fixture("media/face.jpg");
@@ -109,6 +120,12 @@ fn scores_and_what_is_exported_are_printed() {
         ],
         [&json!("net"), &json!(68)]
     );
+    let said = &exported["contract"]["training"];
+    assert!(
+        said["data"].as_str().unwrap().starts_with("4 labelled pictures"),
+        "{said}"
+    );
+    export_with_another_recipe(folder.path(), &export);
     // A picture without a label is told of elsewhere.
     std::fs::copy(
         fixture("media/face.jpg"),
@@ -131,6 +148,31 @@ fn scores_and_what_is_exported_are_printed() {
     );
     assert_eq!([&scored["n"], &scored["miss"]], [&json!(2), &json!(0)]);
     assert!(scored["nme_io_mean"].as_f64().unwrap() > 0.0);
+}
+
+/// A recipe beside a checkpoint that is damaged is told of, and one of another net not taken for its own.
+fn export_with_another_recipe(folder: &Path, export: &[&str]) {
+    let recipe = folder.join("run/config.json");
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    let again = |recipe_text: &str| {
+        std::fs::write(&recipe, recipe_text).unwrap();
+        let mut command = Command::cargo_bin("pinkpoint").unwrap();
+        command.args(export).current_dir(folder);
+        command.assert()
+    };
+    again("{")
+        .code(1)
+        .stderr(predicates::str::contains("config.json"));
+    let other = again(&text.replace("\"net\": \"course\"", "\"net\": \"naimish\"")).success();
+    let other: Value = serde_json::from_slice(
+        &other
+            .stderr(predicates::str::contains("another net"))
+            .get_output()
+            .stdout,
+    )
+    .unwrap();
+    assert_eq!(other["contract"]["training"]["recipe"], "");
+    again(&text).success().stderr("");
 }
 
 #[test]

@@ -114,7 +114,6 @@ fn record(folder: &Path) {
             video: Some((folder.join("film.mkv"), None)),
             fps: Some(30.0),
             keypoints: Some(folder.join("points.csv")),
-            source: "test".into(),
         }));
         std::thread::sleep(Duration::from_millis(120));
         assert!(pipeline.stop_recording());

@@ -72,7 +72,6 @@ fn a_recording_has_the_pictures_and_points_of_its_time() {
         video: Some((video.clone(), None)),
         fps: Some(20.0),
         keypoints: Some(points.clone()),
-        source: "the test".into(),
     }));
     // A second and a half of the source, however long that takes.
     let end = first.frame.source_time + Duration::from_millis(1500);
@@ -91,7 +90,7 @@ fn a_recording_has_the_pictures_and_points_of_its_time() {
         rows.len(),
         pictures.len()
     );
-    assert!(rows.iter().all(|row| row.starts_with("the test,")));
+    assert!(rows.iter().all(|row| row.starts_with("camera:0,")));
     // What was seen goes on from picture to picture; JPEG leaves bits of black and white as they are.
     let numbers: Vec<u64> = pictures.iter().map(number_in).collect();
     assert!(numbers[0] >= number_in(&first.frame.picture));
@@ -130,7 +129,6 @@ fn the_overlay_is_drawn_where_that_is_wished() {
             video: Some((video.clone(), style.clone())),
             fps: Some(20.0),
             keypoints: None,
-            source: String::new(),
         };
         assert!(pipeline.record(recording));
         std::thread::sleep(Duration::from_millis(500));
@@ -150,7 +148,6 @@ fn the_end_of_the_program_ends_a_recording_well() {
         video: Some((video.clone(), None)),
         fps: None,
         keypoints: None,
-        source: String::new(),
     });
     std::thread::sleep(Duration::from_millis(500));
     pipeline.stop();
@@ -234,7 +231,6 @@ fn a_snapshot_is_the_picture_the_drawing_and_the_points() {
         drawn: file("a.points.png"),
         keypoints: file("a.jsonl"),
         style: Style::default(),
-        source: "the test".into(),
     };
     assert!(pipeline.snapshot(scene.clone(), snapshot.clone()));
     let (files, _) = saved(&pipeline).unwrap();
@@ -264,7 +260,6 @@ fn a_recording_that_cannot_be_written_is_told_of_once() {
         video: Some((file("seen.mkv"), None)),
         fps: None,
         keypoints: Some(file("no/such/folder.csv")),
-        source: String::new(),
     }));
     // Ended before or after the first of its frames is written.
     assert!(pipeline.stop_recording());
@@ -275,7 +270,6 @@ fn a_recording_that_cannot_be_written_is_told_of_once() {
             drawn: file("a.points.png"),
             keypoints: file("a.jsonl"),
             style: Style::default(),
-            source: String::new(),
         }
     ));
     let (files, about) = match saved(&pipeline) {

@@ -224,6 +224,40 @@ fn where_a_face_is_around_points_that_nobody_knows_is_measured() {
 }
 
 #[test]
+fn programs_read_json_alone_also_of_points_that_are_measured_and_have_no_eyes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = set_of(&folder.path().join("mouths"), "", mouth);
+    let left_out = folder.path().join("left-out.txt");
+    std::fs::write(&left_out, "view-3.jpg\n").unwrap();
+    let run = folder.path().join("run");
+    let options = "--json --net pinkpoint --epochs 1 --batch 4 --validation 0.3 --device cpu --leave-out";
+    let mut command = common::train(options, &data, &run);
+    command.arg(&left_out);
+    let output = Command::from_std(command).assert().success().get_output().clone();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!([&lines[0]["event"], &lines[1]["event"]], ["note", "ready"]);
+    // Who is left out is not measured either.
+    assert!(
+        lines[0]["text"].as_str().unwrap().starts_with("7 faces found"),
+        "{text}"
+    );
+    let epoch = lines.iter().find(|line| line["event"] == "epoch").unwrap();
+    assert!(
+        epoch["validation_nme"].as_f64().unwrap() > 0.0,
+        "by the box: {epoch}"
+    );
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(
+        page.contains("the points' box") && !page.contains("no error"),
+        "errors by the box"
+    );
+}
+
+#[test]
 fn nets_of_whole_pictures_are_told_what_part_of_them_a_face_is() {
     let folder = tempfile::tempdir().unwrap();
     let data = set_of(&folder.path().join("kaggle"), "", kaggle);

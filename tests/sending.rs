@@ -29,7 +29,6 @@ fn with_net(script: &Script) -> Pipeline {
 fn to(targets: &[&str]) -> Sending {
     Sending {
         targets: targets.iter().map(|target| target.parse().unwrap()).collect(),
-        source: "the test".into(),
         ..Sending::default()
     }
 }
@@ -65,7 +64,7 @@ fn what_is_sent_is_what_is_seen_and_is_counted() {
     pipeline.send_to(to(&[&target]));
     let message = until(|| Some(next(&socket)).filter(|message| message.face_count == 1));
     assert_eq!((message.width, message.height), (64, 64));
-    assert_eq!(message.source, "the test");
+    assert_eq!(message.source, "camera:0");
     // Of those that are shown and those that are sent, each may lack some of the other.
     let (mut scenes, mut messages) = (BTreeMap::new(), BTreeMap::new());
     let (scene, later) = until(|| {

@@ -228,19 +228,29 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
     let plain = plain_set(folder.path(), 8);
     let list = folder.path().join("left-out.txt");
     // All of person 1 of the set; of the photographs, of whom nobody knows the persons, the one.
-    std::fs::write(&list, "Person_1_02.jpg\nphoto_1_02.jpg\n").unwrap();
+    std::fs::write(&list, "Person_1_02.jpg\nphoto_1_02.jpg\nPersn_3\n").unwrap();
     let pictures = folder.path().join("pictures.csv");
-    std::fs::write(&pictures, "name,why\nPerson_3_06.jpg,blurred\nphoto_3_06.jpg\n\n").unwrap();
+    std::fs::write(
+        &pictures,
+        "name,why\nPerson_3_06.jpg,blurred\nphoto_3_06.jpg\nPersn_2_05.jpg\n\n",
+    )
+    .unwrap();
     let options = "--net pinkpoint --epochs 1 --batch 16 --validation 0";
     let mut command = common::train(options, &data, &folder.path().join("run"));
     command.arg("--data").arg(&plain).arg("--leave-out").arg(&list);
     command.arg("--leave-out-pictures").arg(&pictures);
     assert_cmd::Command::from_std(command).assert().success().stdout(
-        predicates::str::contains("11 pictures to train on").and(predicates::str::contains("5 left out")),
+        predicates::str::contains("11 pictures to train on")
+            .and(predicates::str::contains("5 left out"))
+            .and(predicates::str::contains(
+                "2 of the names to leave out are nowhere in the data",
+            )),
     );
     let run = Run::open(&folder.path().join("run")).unwrap();
     assert_eq!(run.config().data, [data.clone(), plain.clone()]);
     assert_eq!(run.config().data_name(), "data and plain");
+    let names = ["Persn_3", "Person_1_02.jpg", "photo_1_02.jpg"];
+    assert_eq!(run.config().persons_left_out(), names, "as they were given");
     let twice = TrainConfig {
         data: vec![plain.clone(), plain, data],
         ..run.config().clone()

@@ -1,4 +1,5 @@
-//! The history that a run leaves for TensorBoard: every step once, whatever happened between sittings.
+//! What a run keeps in its folder: a history for TensorBoard with every step once, whatever happened between sittings; a preview
+//! as long as somebody looks; and a lock.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -17,6 +18,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use common::synthetic_set;
@@ -211,6 +213,67 @@ fn a_history_that_is_lost_or_damaged_is_made_again_from_the_checkpoint() {
 }
 
 #[test]
+fn a_history_stays_when_the_metrics_of_earlier_epochs_are_moved_away() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = new_run(folder.path());
+    assert_eq!(train(&run, 6), Finish::Stopped);
+    fs::remove_file(run.metrics_path()).unwrap();
+    assert_eq!(train(&run, usize::MAX), Finish::Done);
+    let epochs = || -> Vec<i64> {
+        let (entries, _) = read(&run.events_path());
+        let of_epochs = entries.iter().filter(|(_, tag, _)| tag == "loss/training_epoch");
+        of_epochs.map(|(step, _, _)| *step).collect()
+    };
+    assert_eq!(epochs(), [3, 6, 9]);
+    let whole = fs::read(run.events_path()).unwrap();
+    assert_eq!(train(&run, usize::MAX), Finish::Done);
+    assert!(fs::read(run.events_path()).unwrap() == whole, "nothing is cut");
+    let results = run.results().unwrap();
+    assert_eq!((results.epochs_done, results.metrics.len()), (3, 1));
+    assert_eq!(results.metrics[0].epoch, 3);
+
+    // What is not known of the epochs is not made up, and the size of steps stays as it was, also in a run that is to be longer.
+    fs::remove_file(run.events_path()).unwrap();
+    run.amend(Some(6), Vec::new(), None).unwrap();
+    assert_eq!(train(&run, 0), Finish::Stopped);
+    let (entries, _) = read(&run.events_path());
+    let rates = entries.iter().filter_map(|(step, tag, value)| match value {
+        Value::Number(rate) if tag == "learning_rate" => Some((*step, *rate)),
+        _ => None,
+    });
+    for (step, rate) in rates.take_while(|(step, _)| *step <= 9) {
+        let expected = run.config().learning_rate_at((step - 1) as f64 / 9.0);
+        assert!(
+            (f64::from(rate) - expected).abs() < 1e-8,
+            "step {step}: {rate} {expected}"
+        );
+    }
+    let (entries, _) = read(&run.events_path());
+    let epochs = entries.iter().filter(|(_, tag, _)| tag == "loss/training_epoch");
+    assert_eq!(epochs.map(|(step, _, _)| *step).collect::<Vec<_>>(), [9]);
+}
+
+#[test]
+fn what_a_run_left_that_died_early_is_not_taken_over_by_a_new_one() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let run = new_run(folder.path());
+    assert_eq!(train(&run, 4), Finish::Stopped);
+    fs::remove_file(run.checkpoint_path()).unwrap();
+    let run = Run::create(run.folder(), run.config().clone()).unwrap();
+    for left in [
+        run.events_path(),
+        run.metrics_path(),
+        run.folder().join("sittings.json"),
+    ] {
+        assert!(!left.exists(), "{left:?}");
+    }
+    assert_eq!(train(&run, usize::MAX), Finish::Done);
+    check(&run, true);
+}
+
+#[test]
 fn what_is_no_file_is_not_taken_for_the_history() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
@@ -221,7 +284,60 @@ fn what_is_no_file_is_not_taken_for_the_history() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("cannot write") && error.contains("tfevents"),
+        error.contains("cannot be read") && error.contains("tfevents"),
         "{error}"
     );
+}
+
+#[test]
+fn nobody_else_trains_in_a_folder_meanwhile() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let run = new_run(folder.path());
+    let (path, recipe) = (run.folder(), run.config());
+    let never = AtomicBool::new(false);
+    let mut refused = Vec::new();
+    let finish = run.train(&never, &mut |event| {
+        if let Event::Ready { .. } = event {
+            let mut other = Run::open(path).unwrap();
+            refused.extend(other.train(&never, &mut |_| ()).err());
+            refused.extend(other.amend(Some(9), Vec::new(), None).err());
+            refused.extend(Run::create(path, recipe.clone()).err());
+        }
+    });
+    assert_eq!(finish.unwrap(), Finish::Done);
+    assert_eq!(refused.len(), 3);
+    for error in refused {
+        assert!(
+            error.to_string().contains("another run is training in it now"),
+            "{error}"
+        );
+    }
+    assert_eq!(Run::open(path).unwrap().config().epochs, 3);
+    run.results().unwrap();
+}
+
+#[test]
+fn a_preview_shows_the_net_at_which_a_run_was_stopped_unless_nobody_looks() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = new_run(folder.path());
+    run.preview_every(Duration::from_secs(3600));
+    let stop = AtomicBool::new(false);
+    let mut first = Vec::new();
+    run.train(&stop, &mut |event| match event {
+        Event::Ready { .. } => first = std::fs::read(run.preview_path()).unwrap(),
+        _ => stop.store(true, Ordering::Relaxed),
+    })
+    .unwrap();
+    assert!(std::fs::read(run.preview_path()).unwrap() != first);
+    // Its window is closed while it goes on.
+    run.preview_every(Duration::ZERO);
+    let finish = run.train(&AtomicBool::new(false), &mut |event| {
+        if let Event::Ready { .. } = event {
+            run.end_preview();
+        }
+    });
+    assert_eq!(finish.unwrap(), Finish::Done);
+    assert!(!run.preview_path().exists());
 }

@@ -180,6 +180,97 @@ fn a_report_of_an_older_run_says_what_it_cannot_know() {
 }
 
 #[test]
+fn a_report_says_what_was_changed_on_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = strange_set(folder.path());
+    let run = folder.path().join("run");
+    train(&data, &run).assert().success();
+    let page = || text_of(&fs::read_to_string(run.join("report.html")).unwrap());
+    assert!(page().contains("gives the same net, bit for bit"), "{}", page());
+    // The step size falls along the whole of the run, whose end is elsewhere now.
+    let longer = |epochs: &str| {
+        let mut command = pinkpoint();
+        command.args(["train", "--epochs", epochs, "--resume"]).arg(&run);
+        command.assert().success();
+    };
+    longer("3");
+    assert!(
+        page().contains("the number of epochs") && !page().contains("same net, bit for bit"),
+        "{}",
+        page()
+    );
+
+    let rates = |results: &pinkpoint::train::Results| -> Vec<f64> {
+        (0..results.losses.len())
+            .map(|step| results.learning_rate_after(step))
+            .collect()
+    };
+    let results = pinkpoint::train::Run::open(&run).unwrap().results().unwrap();
+    let per_epoch = results.steps_per_epoch;
+    let rates = rates(&results);
+    let config = &results.config;
+    assert_eq!(
+        rates[per_epoch],
+        config.learning_rate_at(0.5),
+        "as it was, of two epochs"
+    );
+    assert_eq!(rates[2 * per_epoch], config.learning_rate_at(2.0 / 3.0));
+    assert_eq!(results.epochs_done, 3);
+
+    // Begun on a device that is not here, and on other data by now.
+    let sittings = run.join("sittings.json");
+    let text = fs::read_to_string(&sittings).unwrap();
+    fs::write(&sittings, text.replacen("\"cpu\"", "\"cuda:99\"", 1)).unwrap();
+    synthetic_set(&data, 16);
+    pinkpoint().arg("report").arg(&run).assert().success();
+    let text = page();
+    assert!(
+        text.contains("the device was changed") || text.contains("and the device"),
+        "{text}"
+    );
+    assert!(
+        text.contains("drawn by the device that the run began on"),
+        "{text}"
+    );
+    assert!(text.contains("No faces are shown: it was trained on"), "{text}");
+    assert!(!text.contains("train again"), "{text}");
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_the_report_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 8);
+    let run = folder.path().join("run");
+    fs::create_dir(&run).unwrap();
+    // Nobody reads it, so it is never written.
+    let made = Command::new("mkfifo").arg(run.join("report.html")).status();
+    assert!(made.unwrap().success());
+    let mut child = common::train("--json --epochs 1000 --batch 1", &data, &run)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let interrupt = |child: &std::process::Child| {
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap();
+    };
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("step")));
+    interrupt(&child);
+    assert!(lines.any(|line| line.contains("Everything is saved")));
+    interrupt(&child);
+    let last: Value = serde_json::from_str(&lines.last().unwrap()).unwrap();
+    assert_eq!(last["event"], "stopped");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("train --resume"));
+}
+
+#[test]
 fn what_is_no_run_has_no_report() {
     let folder = tempfile::tempdir().unwrap();
     let report = |arguments: &[&Path], message: &'static str| {
@@ -324,6 +415,18 @@ fn programs_are_told_how_it_ended() {
     assert_eq!(last["event"], "failed");
     assert!(last["why"].as_str().unwrap().contains("learning rate"), "{last}");
 
+    // Before anything began.
+    let nowhere = folder.path().join("nowhere");
+    let command = common::train("--json", &nowhere, &folder.path().join("never"));
+    let output = assert_cmd::Command::from_std(command)
+        .assert()
+        .code(1)
+        .get_output()
+        .clone();
+    let lines = parsed(&output.stdout);
+    assert_eq!(events(&lines), ["failed"]);
+    assert!(lines[0]["why"].as_str().unwrap().contains("nowhere"), "{lines:?}");
+
     let stopped = folder.path().join("stopped");
     let mut child = common::train("--json --epochs 1000 --batch 1", &data, &stopped)
         .stdout(Stdio::piped())
@@ -344,5 +447,6 @@ fn programs_are_told_how_it_ended() {
         (told[0], told[told.len() - 2], told[told.len() - 1]),
         ("ready", "report", "stopped")
     );
-    assert!(folder.path().join("stopped/report.html").is_file());
+    let page = fs::read_to_string(folder.path().join("stopped/report.html")).unwrap();
+    assert!(page.contains("the net that the run will have given at its end"));
 }

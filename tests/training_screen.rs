@@ -21,6 +21,7 @@ use std::{
 
 use common::synthetic_set;
 use screen::Screen;
+use sha2::{Digest, Sha256};
 
 /// Far longer than anything here takes: only a hang reaches it.
 const LONG: Duration = Duration::from_secs(180);
@@ -252,11 +253,17 @@ fn processes_with(argument: &str) -> Vec<u32> {
     .collect()
 }
 
-/// How many nets have passed their trial.
-fn tried(state: &Path) -> usize {
+/// The checksums of the nets that have passed their trial.
+fn tried(state: &Path) -> Vec<String> {
     let text = fs::read_to_string(state.join("pinkpoint/tried-nets.json")).unwrap_or_default();
     let list: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    list["nets"].as_array().map_or(0, Vec::len)
+    serde_json::from_value(list["nets"].clone()).unwrap_or_default()
+}
+
+/// Waits until the preview has taken over the net in a file.
+fn is_taken_over(preview: &Previewed, net: &Path) {
+    let checksum = format!("{:x}", Sha256::digest(fs::read(net).unwrap()));
+    until(|| tried(&preview.state).contains(&checksum).then_some(()));
 }
 
 struct Previewed {
@@ -302,7 +309,7 @@ fn the_preview_takes_over_newer_nets_and_outlives_training() {
     let screen = Screen::open();
     let mut preview = previewed(folder.path(), &screen);
     // Every net that is taken over has passed a trial: the first one, and one that was written later.
-    until(|| (tried(&preview.state) >= 2).then_some(()));
+    until(|| (tried(&preview.state).len() >= 2).then_some(()));
     interrupt(preview.child.id());
     assert_eq!(until(|| preview.child.try_wait().unwrap()).code(), Some(1));
     assert!(
@@ -310,15 +317,11 @@ fn the_preview_takes_over_newer_nets_and_outlives_training() {
         "{}",
         told(folder.path())
     );
-    let at_the_end = tried(&preview.state);
-    assert!(preview.run.join("preview.pt").is_file());
-    // It goes on: somebody else's newer net is taken over as well.
-    fs::copy(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/steady-64.pt"),
-        preview.run.join("preview.pt"),
-    )
-    .unwrap();
-    until(|| (tried(&preview.state) > at_the_end).then_some(()));
+    // The last one was written when training stopped. It goes on: somebody else's newer net is taken over as well.
+    is_taken_over(&preview, &preview.run.join("preview.pt"));
+    let newer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/steady-64.pt");
+    fs::copy(&newer, preview.run.join("preview.pt")).unwrap();
+    is_taken_over(&preview, &newer);
     interrupt(preview.window);
     // One that nobody waited for has no arguments any more.
     let weights = format!("--weights={}", preview.run.join("preview.pt").display());
@@ -336,6 +339,7 @@ fn training_goes_on_when_the_preview_is_closed() {
             .contains("The preview was closed")
             .then_some(())
     });
+    until(|| (!preview.run.join("preview.pt").exists()).then_some(()));
     let losses = || told(folder.path()).matches("\"loss\"").count();
     let before = losses();
     until(|| (losses() > before + 5).then_some(()));

@@ -110,7 +110,6 @@ fn the_net_and_what_is_recorded_outlive_a_panic_beside_them() {
         video: None,
         fps: None,
         keypoints: Some(table.clone()),
-        source: "test".into(),
     }));
     // It wakes the window when it takes over a net.
     armed.store(true, Ordering::Relaxed);
@@ -144,6 +143,21 @@ fn a_net_whose_loading_panics_is_told_of_and_the_next_one_comes() {
     next_event(&pipeline, |event| {
         matches!(event, Event::WeightsLoaded { .. }).then_some(())
     });
+}
+
+#[test]
+fn a_net_whose_file_is_not_whole_yet_is_taken_once_it_is_where_there_is_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("net.pt");
+    std::fs::write(&file, "half of a net").unwrap();
+    let mut setup = setup(&Script::camera());
+    setup.weights = Some(file.clone());
+    let pipeline = start(setup);
+    next_event(&pipeline, |event| {
+        matches!(event, Event::WeightsFailed { .. }).then_some(())
+    });
+    std::fs::copy(net(), &file).unwrap();
+    face(&pipeline);
 }
 
 #[test]

@@ -75,7 +75,6 @@ impl Saving {
         &self,
         now: &Zoned,
         style: &Style,
-        source: &str,
         fps: Option<f64>,
     ) -> Result<Option<Recording>, String> {
         if !self.video && !self.keypoints {
@@ -91,7 +90,6 @@ impl Saving {
             keypoints: self
                 .keypoints
                 .then(|| with_extension(&name, self.table.extension())),
-            source: source.to_owned(),
         }))
     }
 
@@ -99,7 +97,7 @@ impl Saving {
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn snapshot(&self, now: &Zoned, style: &Style, source: &str) -> Result<Snapshot, String> {
+    pub fn snapshot(&self, now: &Zoned, style: &Style) -> Result<Snapshot, String> {
         let table = self.table.extension();
         let name = self.free_name(now, &["png", "points.png", table])?;
         Ok(Snapshot {
@@ -107,7 +105,6 @@ impl Saving {
             drawn: with_extension(&name, "points.png"),
             keypoints: with_extension(&name, table),
             style: style.clone(),
-            source: source.to_owned(),
         })
     }
 
@@ -165,7 +162,7 @@ mod tests {
             ..Saving::default()
         };
         let now: Zoned = "2026-11-25T18:12:30[UTC]".parse().unwrap();
-        let first = saving.snapshot(&now, &Style::default(), "demo").unwrap();
+        let first = saving.snapshot(&now, &Style::default()).unwrap();
         assert!(first.plain.ends_with("new/pinkpoint-2026-11-25-18-12-30-000.png"));
         assert!(
             first
@@ -173,12 +170,9 @@ mod tests {
                 .ends_with("pinkpoint-2026-11-25-18-12-30-000.points.png")
         );
         std::fs::write(&first.drawn, "").unwrap();
-        let second = saving.snapshot(&now, &Style::default(), "demo").unwrap();
+        let second = saving.snapshot(&now, &Style::default()).unwrap();
         assert!(second.plain.ends_with("pinkpoint-2026-11-25-18-12-30-000-2.png"));
-        let recording = saving
-            .recording(&now, &Style::default(), "demo", None)
-            .unwrap()
-            .unwrap();
+        let recording = saving.recording(&now, &Style::default(), None).unwrap().unwrap();
         assert!(
             recording
                 .keypoints
@@ -197,14 +191,14 @@ mod tests {
             ..Saving::default()
         };
         let now = Zoned::now();
-        assert_eq!(nothing.recording(&now, &Style::default(), "demo", None), Ok(None));
+        assert_eq!(nothing.recording(&now, &Style::default(), None), Ok(None));
         let in_the_way = folder.path().join("file");
         std::fs::write(&in_the_way, "").unwrap();
         let nowhere = Saving {
             folder: Some(in_the_way.join("below")),
             ..Saving::default()
         };
-        let why = nowhere.snapshot(&now, &Style::default(), "demo").unwrap_err();
+        let why = nowhere.snapshot(&now, &Style::default()).unwrap_err();
         assert!(why.contains("choose another") && why.contains("below"), "{why}");
     }
 }

@@ -264,6 +264,7 @@ mod tests {
                 sequence: 0,
                 opening: 0,
                 captured_at: Instant::now(),
+                source: "test".into(),
                 source_time: Duration::ZERO,
             }),
             faces: Vec::new(),

@@ -317,6 +317,7 @@ mod tests {
                 sequence,
                 opening: 0,
                 captured_at: Instant::now(),
+                source: "test".into(),
                 source_time: Duration::ZERO,
             }),
             faces: vec![Face {

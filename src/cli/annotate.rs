@@ -13,10 +13,7 @@ mod worker;
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::Ordering,
     thread::available_parallelism,
 };
 
@@ -25,7 +22,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{say_json, weights};
+use super::{say_json, stop_on_ctrl_c, weights};
 use crate::{
     detect::{CascadeSettings, Search, smooth::Strength},
     files,
@@ -142,7 +139,7 @@ pub fn run(args: AnnotateArgs) -> anyhow::Result<()> {
     let workers = cores.min(to_do.len()).max(1);
     limit_opencv_threads(cores / workers);
     first.warm_up()?;
-    let stop = stop_on_ctrl_c()?;
+    let stop = stop_on_ctrl_c(|| ())?;
     let bar = progress_bar(to_do.iter().map(|&job| &jobs[job]));
     let mut stats = Stats::start();
     let mut problems = Vec::new();
@@ -312,13 +309,6 @@ impl AnnotateArgs {
 /// Tells contents apart.
 fn fingerprint(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
-}
-
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot watch for Ctrl-C")?;
-    Ok(stop)
 }
 
 /// A bar that hides itself when nobody watches.

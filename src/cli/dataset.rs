@@ -210,9 +210,9 @@ impl Survey {
         self.box_long_sides.push(long_side);
         let fraction = CropRule::COURSE.picture_fraction.unwrap_or(1.0);
         let crop = CropTransform::of_picture(width, height, fraction, 1);
-        self.margins.push(f64::from(crop.extent / face.long_side()));
-        self.shifts
-            .push(f64::from((crop.centre.y - face.centre().y) / face.long_side()));
+        let (margin, shift) = crop.about(&face);
+        self.margins.push(f64::from(margin));
+        self.shifts.push(f64::from(shift));
     }
 
     fn print(&self, title: &str, part: &Part) {
@@ -265,7 +265,7 @@ impl Survey {
         let unmatched = part.unmatched();
         json!({
             "labelled": part.rows.len(),
-            "persons": persons(part).len(),
+            "persons": part.persons_known.then(|| persons(part).len()),
             "points": part.point_count,
             "pictures_without_label": unmatched.pictures,
             "measures": serde_json::Map::from_iter(spreads),

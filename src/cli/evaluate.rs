@@ -119,7 +119,7 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
 
     let bar = progress_bar(rows.len());
     let start = Instant::now();
-    let (mut outcomes, mut conditions) = (Vec::with_capacity(rows.len()), Vec::new());
+    let (mut outcomes, mut conditions) = (Vec::<Outcome>::with_capacity(rows.len()), Vec::new());
     let (mut found, mut extra_faces_in) = (0, Vec::new());
     for row in &rows {
         let grey = crop::grey(&picture::read(&args.images.join(&row.name))?)?;
@@ -141,13 +141,15 @@ pub fn run(args: EvaluateArgs) -> Result<()> {
     let figures = Figures::of(&outcomes, &conditions, &scheme);
     let offset_pictures = bias.as_ref().map_or(0, |bias| bias.pictures);
     let offset_away = bias.map(|bias| {
-        for points in outcomes
-            .iter_mut()
-            .filter_map(|outcome| outcome.predicted.as_mut())
-        {
-            *points = bias.applied(&scheme, points);
-        }
-        Figures::of(&outcomes, &conditions, &scheme)
+        let moved = |outcome: &Outcome| {
+            let predicted = outcome.predicted.as_ref();
+            Outcome {
+                predicted: predicted.map(|points| bias.applied(&scheme, points)),
+                ..outcome.clone()
+            }
+        };
+        let moved: Vec<Outcome> = outcomes.iter().map(moved).collect();
+        Figures::of(&moved, &conditions, &scheme)
     });
     let (pictures, missed) = (outcomes.len(), figures.score.miss);
     let report = Report {
@@ -260,7 +262,7 @@ fn write_figures(
     scheme: &PointScheme,
 ) -> Result<()> {
     // A miss has no error and is worse than any.
-    let error = |o: &Outcome| o.nme_io(scheme).unwrap_or(f64::INFINITY);
+    let error = |o: &Outcome| o.error(scheme).unwrap_or(f64::INFINITY);
     outcomes.sort_by(|a, b| error(a).total_cmp(&error(b)));
     let count = PICTURES_PER_FIGURE.min(outcomes.len());
     let middle = (outcomes.len() - count) / 2;

@@ -9,7 +9,7 @@ use crate::{
     keypoints::PointScheme,
     model::{Contract, Training},
     network::export,
-    train::Run,
+    train::{Run, TrainConfig, TrainError, pictures_in},
 };
 
 /// Make a weights file (TorchScript) of a training checkpoint.
@@ -52,22 +52,25 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
             .map(|stem| stem.to_string_lossy().into_owned())
     });
     let (net, points) = export::recognise(&variables)?;
-    // A checkpoint that was taken out of its run's folder is exported without the recipe.
-    let run = Run::open(args.checkpoint.parent().unwrap_or(Path::new("."))).ok();
-    let recipe = run.as_ref().map(Run::config).filter(|config| {
+    let config = config_beside(&args.checkpoint)?;
+    let recipe = config.as_ref().filter(|config| {
         config.net == net && config.scheme.as_ref().is_none_or(|scheme| scheme.count == points)
     });
+    if config.is_some() && recipe.is_none() {
+        complain!(
+            "Note: the recipe beside the checkpoint is that of another net; it is exported without one"
+        );
+    }
     let contract = recipe.map_or_else(
         || net.contract(PointScheme::assumed_for(points)),
         |recipe| recipe.contract(points),
     );
     let contract = Contract {
         name: name.unwrap_or_default(),
-        training: recipe.map_or_else(Training::default, |recipe| Training {
-            data: recipe.data_name(),
-            recipe: recipe.in_words(),
-            ..Training::default()
-        }),
+        training: match recipe {
+            Some(recipe) => recipe.training(pictures_in(&args.checkpoint)?),
+            None => Training::default(),
+        },
         ..contract
     };
     export::export(net, &variables, &contract, args.half, &args.out)?;
@@ -87,4 +90,13 @@ pub fn run(args: ExportArgs) -> anyhow::Result<()> {
         exported.bytes as f64 / 1e6
     );
     Ok(())
+}
+
+/// The recipe of the run in whose folder a checkpoint lies; `None` for one that was taken out of it.
+fn config_beside(checkpoint: &Path) -> Result<Option<TrainConfig>, TrainError> {
+    let folder = checkpoint.parent().unwrap_or(Path::new(""));
+    if !folder.join("config.json").exists() {
+        return Ok(None);
+    }
+    Ok(Some(Run::open(folder)?.config().clone()))
 }

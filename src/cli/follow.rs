@@ -10,20 +10,19 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use clap::{
-    Args,
-    builder::{OsStringValueParser, TypedValueParser},
-};
-use crossbeam_channel::{Receiver, Sender};
+use clap::Args;
+use crossbeam_channel::Receiver;
 
-use super::following::{CameraNeverCame, above_zero, check_source, each_once, seconds};
+use super::following::{
+    CameraNeverCame, above_zero, check_source, check_targets, each_once, seconds, source_spec,
+};
 use crate::{
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     model::{DeviceChoice, Trial, catalogue},
     overlay::Style,
     pipeline::{Event, Limits, Opener, Pipeline, Role, Sending, Setup, Taken},
-    send::{self, Target},
-    source::{self, SourceInfo, SourceSpec},
+    send::Target,
+    source::{self, SourceSpec},
 };
 
 /// How often it is looked whether the end was asked for, while no frames come.
@@ -34,7 +33,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub struct FollowArgs {
     /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo
-    #[arg(long, value_name = "SOURCE", default_value = "camera", value_parser = OsStringValueParser::new().try_map(|text| SourceSpec::of(&text)))]
+    #[arg(long, value_name = "SOURCE", default_value = "camera", value_parser = source_spec())]
     source: SourceSpec,
     /// To whom, instead of standard output: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual camera), or -
     /// for standard output; may be given several times
@@ -73,26 +72,22 @@ pub fn run(args: FollowArgs) -> anyhow::Result<()> {
         true => vec![Target::Stdout],
         false => each_once(args.send.clone()),
     };
-    check(&targets)?;
+    check_targets(&targets)?;
     args.device.resolve()?;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = interrupted.clone();
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+    let interrupted = super::stop_on_ctrl_c(|| ())?;
     source::limit_opencv_threads(1);
-    let (door, gate) = gate();
-    let setup = setup(&args, weights, door)?;
+    let (gate, opens) = crossbeam_channel::bounded(1);
+    let setup = setup(&args, weights, opens)?;
     let pipeline = Pipeline::start(setup, Arc::new(|| ())).context("the system gives no threads")?;
     pipeline.repeat(false);
     pipeline.take_every_frame(args.fast);
+    pipeline.send_to(Sending {
+        targets,
+        style: Style::default(),
+    });
     let mut follow = Follow {
         gate: Some(gate),
         pipeline,
-        sending: Sending {
-            targets,
-            style: Style::default(),
-            source: String::new(),
-        },
-        source: args.source,
         run_for: args.run_for,
         ends_at: None,
         interrupted,
@@ -109,59 +104,12 @@ pub fn run(args: FollowArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Opens every target once, so that one that cannot be used is told before anything begins.
-///
-/// # Errors
-/// Why a target cannot be used.
-pub(super) fn check(targets: &[Target]) -> anyhow::Result<()> {
-    for target in targets {
-        send::open(target).with_context(|| format!("cannot send to {target}"))?;
-    }
-    Ok(())
-}
-
-/// What the thread that opens sources waits at.
-struct Door {
-    opens: Receiver<()>,
-    opened: Sender<SourceInfo>,
-    goes_on: Receiver<()>,
-}
-
-/// The other side of a [`Door`]: once it is dropped, nobody waits.
-struct Gate {
-    opens: Option<Sender<()>>,
-    opened: Receiver<SourceInfo>,
-    goes_on: Sender<()>,
-}
-
-fn gate() -> (Door, Gate) {
-    let (opens, may_open) = crossbeam_channel::bounded(0);
-    let (tells, opened) = crossbeam_channel::bounded(1);
-    let (goes_on, may_go_on) = crossbeam_channel::bounded(1);
-    let door = Door {
-        opens: may_open,
-        opened: tells,
-        goes_on: may_go_on,
-    };
-    let gate = Gate {
-        opens: Some(opens),
-        opened,
-        goes_on,
-    };
-    (door, gate)
-}
-
-/// What runs; sources are opened once the gate is open, and give pictures once it was seen what they are.
-fn setup(args: &FollowArgs, weights: PathBuf, door: Door) -> anyhow::Result<Setup> {
+/// What runs; the source is opened once something comes through `opens`, or its other end is dropped.
+fn setup(args: &FollowArgs, weights: PathBuf, opens: Receiver<()>) -> anyhow::Result<Setup> {
     // Frames that come before the net is there would be said to have nobody in them.
     let opener: Opener = Box::new(move |spec, wishes| {
-        let _ = door.opens.recv();
-        let source = source::open_with(spec, wishes)?;
-        // And those before the name is known, to be of nothing.
-        if door.opened.send(source.info().clone()).is_ok() {
-            let _ = door.goes_on.recv();
-        }
-        Ok(source)
+        let _ = opens.recv();
+        source::open_with(spec, wishes)
     });
     let detector = CascadeDetector::open(CascadeSettings::following())?;
     Ok(Setup {
@@ -179,12 +127,9 @@ fn setup(args: &FollowArgs, weights: PathBuf, door: Door) -> anyhow::Result<Setu
 
 /// A run under way.
 struct Follow {
-    /// Dropped to have nothing wait at it.
-    gate: Option<Gate>,
+    /// Dropped to have the source opened, once a net is there.
+    gate: Option<crossbeam_channel::Sender<()>>,
     pipeline: Pipeline,
-    sending: Sending,
-    /// As it was asked for.
-    source: SourceSpec,
     run_for: Option<Duration>,
     /// When that is over: it begins when the net is there, however long that takes.
     ends_at: Option<Instant>,
@@ -206,7 +151,6 @@ impl Follow {
                     return Ok(());
                 }
             }
-            self.take_in_opened();
             let over = self.ends_at.is_some_and(|end| Instant::now() >= end);
             if over || self.interrupted.load(Ordering::Relaxed) {
                 return Ok(());
@@ -228,11 +172,17 @@ impl Follow {
             Event::WeightsLoaded {
                 role: Role::Shown, ..
             } => {
-                if let Some(gate) = &mut self.gate {
-                    gate.opens = None;
+                // Later ones are the same file again, which was renewed.
+                if self.gate.take().is_some() {
+                    self.ends_at = self.run_for.and_then(|time| Instant::now().checked_add(time));
                 }
-                self.ends_at = self.run_for.and_then(|time| Instant::now().checked_add(time));
             }
+            Event::WeightsFailed {
+                why,
+                role: Role::Shown,
+                let_go: false,
+                ..
+            } if self.gate.is_none() => complain!("The net before goes on: {why}"),
             Event::WeightsFailed {
                 why,
                 role: Role::Shown,
@@ -244,13 +194,20 @@ impl Follow {
                 nobody_reads: true, ..
             } => return Ok(true),
             Event::SendFailed { target, why, .. } => complain!("{target}: {why}"),
-            Event::Opened { .. } => self.trouble = None,
+            Event::Opened { spec, info, .. } => {
+                self.trouble = None;
+                if spec == SourceSpec::FirstCamera && !info.live {
+                    complain!("There is no camera, so this is the {}.", info.name);
+                }
+            }
             Event::Waiting { why, .. } => {
                 if self.trouble.as_ref() != Some(&why) {
                     complain!("Waiting: {why}");
                 }
                 self.trouble = Some(why);
             }
+            // Waiting for the net.
+            Event::Hangs { .. } | Event::GoesOn { .. } if self.gate.is_some() => {}
             Event::Hangs {
                 stage,
                 at_work,
@@ -274,18 +231,6 @@ impl Follow {
             | Event::SaveFailed { .. } => {}
         }
         Ok(false)
-    }
-
-    /// Sends what comes under the name of the source that was opened.
-    fn take_in_opened(&mut self) {
-        let Some(gate) = &self.gate else { return };
-        let Ok(info) = gate.opened.try_recv() else { return };
-        if self.source == SourceSpec::FirstCamera && !info.live {
-            complain!("There is no camera, so this is the {}.", info.name);
-        }
-        self.sending.source = info.name;
-        self.pipeline.send_to(self.sending.clone());
-        let _ = gate.goes_on.send(());
     }
 
     /// Ends everything, and says what was sent where that is not seen anyway.

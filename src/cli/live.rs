@@ -3,12 +3,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use clap::{
-    Args,
-    builder::{OsStringValueParser, TypedValueParser},
-};
+use clap::Args;
 
-use super::following::{CameraNeverCame, above_zero, check_source, each_once, seconds};
+use super::following::{
+    CameraNeverCame, above_zero, check_source, check_targets, each_once, seconds, source_spec,
+};
 use crate::{
     app::{self, Settings, Start, StatsLog},
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
@@ -24,7 +23,7 @@ use crate::{
 pub struct LiveArgs {
     /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo [default: what was shown
     /// last, at first the first camera]
-    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|text| SourceSpec::of(&text)))]
+    #[arg(long, value_name = "SOURCE", value_parser = source_spec())]
     source: Option<SourceSpec>,
     /// The net: a TorchScript file, or the name of a net that comes with the program [default: the one used last, at first
     /// pinkpoint]
@@ -90,7 +89,7 @@ pub fn run(args: LiveArgs) -> anyhow::Result<()> {
         start.settings.smoothing = Strength::new(strength).value();
     }
     start.send = each_once(args.send);
-    super::follow::check(&start.send)?;
+    check_targets(&start.send)?;
     if let Some(path) = &args.stats {
         files::check(path)?;
     }

@@ -28,24 +28,47 @@ fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub mod annotate;
-pub mod cameras;
-pub mod dataset;
-pub mod evaluate;
-pub mod export;
-pub mod follow;
-pub mod following;
-pub mod inspect;
+/// A flag that Ctrl-C sets, and whatever else asks for the end; `again` is called when it is asked for once more.
+///
+/// # Errors
+/// When the system does not let one listen.
+fn stop_on_ctrl_c(again: impl Fn() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let asked = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            again();
+        }
+    };
+    ctrlc::set_handler(asked).context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+mod annotate;
+mod cameras;
+mod dataset;
+mod evaluate;
+mod export;
+mod follow;
+mod following;
+mod inspect;
 #[cfg(feature = "window")]
-pub mod live;
-pub mod report;
-pub mod scheme;
-pub mod train;
-pub mod try_net;
+mod live;
+mod report;
+mod scheme;
+mod train;
+mod try_net;
 mod weights;
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::model::trial;

@@ -1,5 +1,6 @@
 //! `pinkpoint scheme`: the point schemes that come with the program, to look at and to begin one's own with.
 
+use super::say_json;
 use crate::keypoints::PointScheme;
 
 /// List the point schemes, or print one as the JSON that --scheme takes
@@ -22,8 +23,7 @@ fn named(text: &str) -> Result<PointScheme, String> {
 /// Never for the schemes that come with the program.
 pub fn run(args: SchemeArgs) -> anyhow::Result<()> {
     if let Some(scheme) = args.name {
-        say!("{}", serde_json::to_string_pretty(&scheme)?);
-        return Ok(());
+        return say_json(&scheme);
     }
     for (name, scheme) in PointScheme::BUNDLED {
         let scheme = scheme();

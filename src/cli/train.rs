@@ -16,10 +16,10 @@ use std::{
     },
 };
 
-use anyhow::{Context, Result, bail};
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
+use super::following::source_spec;
 use crate::{
     dataset::{SchemeChoice, person_of, read_names},
     model::DeviceChoice,
@@ -29,7 +29,7 @@ use crate::{
     train::{Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig, scheme_of},
     transform::Alteration,
 };
-pub use command::again;
+pub(super) use command::again;
 use display::Display;
 use preview::Preview;
 
@@ -73,7 +73,7 @@ pub struct TrainArgs {
         value_name = "SOURCE",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = OsStringValueParser::new().try_map(|text| SourceSpec::of(&text))
+        value_parser = source_spec()
     )]
     preview: Option<Option<SourceSpec>>,
     /// Print a JSON object for every step, for other programs, and nothing for people
@@ -157,34 +157,58 @@ struct RecipeArgs {
 /// # Errors
 /// When the data or the run's folder cannot be used, or training was interrupted.
 pub fn run(args: TrainArgs) -> Result<()> {
+    let is_for_programs = args.json;
+    let Some(folder) = args.resume.clone().or_else(|| args.out.clone()) else {
+        bail!("--out or --resume is needed");
+    };
+    let trained = train(args, &folder);
+    let (how, why) = match &trained {
+        Ok(Finish::Done) => ("done", None),
+        Ok(Finish::Stopped) => ("stopped", None),
+        Err(error) => ("failed", Some(format!("{error:#}"))),
+    };
+    if is_for_programs {
+        print(&lines::end(how, &folder, why.as_deref()));
+    }
+    match trained? {
+        Finish::Done if is_for_programs => {}
+        Finish::Done => say!("Done. The run is in {}", folder.display()),
+        Finish::Stopped => bail!(stopped(&folder)),
+    }
+    Ok(())
+}
+
+fn stopped(folder: &Path) -> String {
+    format!(
+        "stopped before the end; everything is saved, go on with: pinkpoint train --resume {}",
+        folder.display()
+    )
+}
+
+/// Trains in a folder, new or gone on with; whoever calls says how it ended.
+fn train(args: TrainArgs, folder: &Path) -> Result<Finish> {
     if args.preview.is_some() {
         preview::check()?;
     }
-    let (mut run, folder) = match (args.resume, args.out) {
-        (Some(folder), _) => {
-            let mut run = Run::open(&folder)?;
-            run.amend(args.epochs, args.data, args.device)?;
-            (run, folder)
+    let mut teller = Teller::new(args.json);
+    let mut run = if args.resume.is_some() {
+        let mut run = Run::open(folder)?;
+        run.amend(args.epochs, args.data, args.device)?;
+        run
+    } else {
+        let device = args.device.unwrap_or_default();
+        let (config, note) = args.recipe.config(args.data, args.epochs, device)?;
+        if let Some(note) = note {
+            teller.note(&note);
         }
-        (None, Some(folder)) => {
-            let config = args
-                .recipe
-                .config(args.data, args.epochs, args.device.unwrap_or_default())?;
-            (Run::create(&folder, config)?, folder)
-        }
-        (None, None) => bail!("--out or --resume is needed"),
+        Run::create(folder, config)?
     };
     if args.preview.is_some() {
         run.preview_every(preview::INTERVAL);
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
-    let mut teller = if args.json {
-        Teller::Lines { steps: 0 }
-    } else {
-        Teller::Person(Display::new(run.config()))
-    };
+    let is_saved = Arc::new(AtomicBool::new(false));
+    let stop = super::stop_on_ctrl_c(at_once(is_saved.clone(), args.json, folder.to_path_buf()))?;
+    teller.begin(run.config());
     let mut window = Beside::new(args.preview);
     let trained = run.train(&stop, &mut |event| {
         teller.tell(&event, run.config());
@@ -193,62 +217,86 @@ pub fn run(args: TrainArgs) -> Result<()> {
         }
     });
     teller.clear();
-    if let Some(note) = window.leave() {
+    if let Some(note) = window.leave(&run) {
         teller.note(note);
     }
-    let finish = match trained {
-        Ok(finish) => finish,
-        Err(error) => {
-            teller.end("failed", &folder, Some(&error.to_string()));
-            return Err(error.into());
-        }
-    };
+    let finish = trained?;
     if finish == Finish::Stopped {
-        teller.note("Everything is saved; the report is being written");
+        is_saved.store(true, Ordering::Relaxed);
+        teller.note("Everything is saved; the report is being written (Ctrl-C leaves it out)");
     }
     teller.report(&run);
-    match finish {
-        Finish::Done => {
-            teller.end("done", &folder, None);
-            Ok(())
+    Ok(finish)
+}
+
+/// What a further Ctrl-C does: nothing while everything is being saved, which is soon done and may be asked for twice by one
+/// terminal that closes; the end at once while a report of what is saved is written, which may take long.
+fn at_once(is_saved: Arc<AtomicBool>, is_for_programs: bool, folder: PathBuf) -> impl Fn() + Send {
+    move || {
+        if !is_saved.load(Ordering::Relaxed) {
+            return;
         }
-        Finish::Stopped => {
-            teller.end("stopped", &folder, None);
-            bail!(
-                "stopped before the end; everything is saved, go on with: pinkpoint train --resume {}",
-                folder.display()
-            )
+        if is_for_programs {
+            print(&lines::end("stopped", &folder, None));
         }
+        complain!("Error: {}", stopped(&folder));
+        // SAFETY: it takes a plain number. What other threads use stays as it is, since nothing is cleaned up.
+        unsafe { libc::_exit(1) };
     }
 }
 
 /// Who is told how training goes.
 enum Teller {
-    Person(Display),
+    /// A person, who sees nothing drawn before the run begins.
+    Person(Option<Display>),
     /// Another program; `steps` are done.
-    Lines {
-        steps: usize,
-    },
+    Lines { steps: usize },
 }
 
 impl Teller {
+    fn new(is_for_programs: bool) -> Self {
+        if is_for_programs {
+            Self::Lines { steps: 0 }
+        } else {
+            Self::Person(None)
+        }
+    }
+
+    /// A run by this recipe begins.
+    fn begin(&mut self, config: &TrainConfig) {
+        if let Self::Person(display) = self {
+            *display = Some(Display::new(config));
+        }
+    }
+
     fn tell(&mut self, event: &Event<'_>, config: &TrainConfig) {
         match self {
-            Self::Person(display) => display.show(event),
+            Self::Person(Some(display)) => display.show(event),
+            Self::Person(None) => {}
             Self::Lines { steps } => print(&lines::of(event, config, steps)),
+        }
+        if let Event::Ready {
+            found_nowhere: names @ 1..,
+            ..
+        } = event
+        {
+            self.note(&format!(
+                "{names} of the names to leave out are nowhere in the data; give them as in the pictures' names"
+            ));
         }
     }
 
     fn note(&self, text: &str) {
         match self {
-            Self::Person(display) => display.say(text),
+            Self::Person(Some(display)) => display.say(text),
+            Self::Person(None) => say!("{text}"),
             Self::Lines { .. } => print(&lines::note(text)),
         }
     }
 
     /// Takes away what was drawn on the terminal.
     fn clear(&self) {
-        if let Self::Person(display) = self {
+        if let Self::Person(Some(display)) = self {
             display.clear();
         }
     }
@@ -262,15 +310,6 @@ impl Teller {
             print(&lines::report(&file));
         } else {
             say!("Report: {}", file.display());
-        }
-    }
-
-    fn end(&self, how: &str, folder: &Path, why: Option<&str>) {
-        match self {
-            Self::Lines { .. } => print(&lines::end(how, folder, why)),
-            Self::Person(_) if how == "done" => say!("Done. The run is in {}", folder.display()),
-            // The error says it.
-            Self::Person(_) => {}
         }
     }
 }
@@ -295,37 +334,61 @@ impl Beside {
     fn follow(&mut self, event: &Event<'_>, run: &Run) -> Option<String> {
         match (&mut *self, event) {
             (Self::Wanted(source), Event::Ready { .. }) => {
-                let opened = Preview::open(run.folder(), run.preview_path(), source.as_ref());
-                let (next, note) = match opened {
-                    Ok(preview) => (Self::Open(preview), None),
-                    Err(error) => (Self::Nothing, Some(format!("no preview: {error:#}"))),
-                };
-                *self = next;
-                note
+                match Preview::open(run.folder(), &run.preview_path(), source.as_ref()) {
+                    Ok(preview) => {
+                        *self = Self::Open(preview);
+                        None
+                    }
+                    Err(error) => Some(self.end(run, format!("no preview: {error:#}"))),
+                }
             }
-            (Self::Open(preview), _) => preview.glance(),
+            (Self::Open(preview), _) => {
+                let note = preview.glance()?;
+                Some(self.end(run, note))
+            }
             _ => None,
         }
     }
 
+    /// Nobody looks at the net any more, and `net.pt` and the checkpoint hold the same.
+    fn end(&mut self, run: &Run, note: String) -> String {
+        *self = Self::Nothing;
+        run.end_preview();
+        note
+    }
+
     /// What is to be said of it at the end of training.
-    fn leave(self) -> Option<&'static str> {
+    fn leave(self, run: &Run) -> Option<&'static str> {
         match self {
-            Self::Open(preview) => preview.leave(),
+            Self::Open(mut preview) => {
+                if preview.is_open() {
+                    return Some("The preview shows the net as it is now; it stays until you close it");
+                }
+                run.end_preview();
+                None
+            }
             _ => None,
         }
     }
 }
 
 impl RecipeArgs {
-    fn config(self, data: Vec<PathBuf>, epochs: Option<u32>, device: DeviceChoice) -> Result<TrainConfig> {
+    /// The recipe, and what is to be said of it.
+    fn config(
+        self,
+        data: Vec<PathBuf>,
+        epochs: Option<u32>,
+        device: DeviceChoice,
+    ) -> Result<(TrainConfig, Option<String>)> {
         let scheme = scheme_of(&data, self.scheme.as_ref())?;
-        let face::Measured { scheme, crop } = face::measured(&data, scheme, self.net)?;
-        Ok(TrainConfig {
+        let config = self.without_data(data, epochs, device)?;
+        let face::Measured { scheme, crop, note } = face::measured(&config, scheme)?;
+        let config = TrainConfig {
             scheme: Some(scheme),
             crop,
-            ..self.without_data(data, epochs, device)?
-        })
+            ..config
+        };
+        Ok((config, note))
     }
 
     /// All of it that does not depend on what is in the data.
@@ -343,11 +406,7 @@ impl RecipeArgs {
         let left_out = names(self.leave_out)?;
         let usual = TrainConfig::usual(self.net, data);
         let optimiser = self.optimiser.unwrap_or(usual.optimiser);
-        let usual_decay = if optimiser.decays() {
-            usual.weight_decay
-        } else {
-            0.0
-        };
+        let usual_decay = TrainConfig::usual_decay(self.net, optimiser);
         Ok(TrainConfig {
             epochs: epochs.unwrap_or(usual.epochs),
             batch_size: self.batch.unwrap_or(usual.batch_size),

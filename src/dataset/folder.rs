@@ -41,7 +41,8 @@ pub enum DatasetError {
     },
     /// No label has its picture.
     #[error(
-        "none of the {rows} labelled pictures is there; unpack the set's pictures into this folder: {path}"
+        "none of the {rows} labelled pictures is there (.jpg, .jpeg and .png are read); unpack the set's pictures into this \
+         folder: {path}"
     )]
     NoPictures {
         /// The folder.

@@ -67,6 +67,18 @@ fn by_name<S: Serializer>(groups: &[(String, Option<f64>)], serializer: S) -> Re
     serializer.collect_map(groups.iter().map(|(name, error)| (name, error)))
 }
 
+impl Score {
+    /// Mean of [`Outcome::error`].
+    pub fn error_mean(&self) -> Option<f64> {
+        self.nme_io_mean.or(self.nme_box_mean)
+    }
+
+    /// Median of [`Outcome::error`].
+    pub fn error_median(&self) -> Option<f64> {
+        self.nme_io_median.or(self.nme_box_median)
+    }
+}
+
 impl Outcome {
     /// Distance of every point in picture pixels; `None` for a miss.
     fn distances(&self) -> Option<Vec<f64>> {
@@ -88,6 +100,16 @@ impl Outcome {
         Some(f64::from(left.x - right.x).hypot(f64::from(left.y - right.y)))
     }
 
+    /// How far off the points are on the whole, to rank pictures by and to show below them: [`Self::nme_io`], for schemes
+    /// without eyes the mean distance over the square root of the area of the labelled points' box; `None` for a miss.
+    pub fn error(&self, scheme: &PointScheme) -> Option<f64> {
+        if scheme.has_eyes() {
+            self.nme_io(scheme)
+        } else {
+            self.nme_box()
+        }
+    }
+
     fn nme_box(&self) -> Option<f64> {
         let tight = Rect::around(&self.labelled)?;
         Some(mean(&self.distances()?)? / (f64::from(tight.width) * f64::from(tight.height)).sqrt())
@@ -107,8 +129,7 @@ pub fn score(outcomes: &[Outcome], scheme: &PointScheme) -> Score {
     let io: Vec<f64> = outcomes.iter().filter_map(|o| o.nme_io(scheme)).collect();
     let tight: Vec<f64> = outcomes.iter().filter_map(Outcome::nme_box).collect();
     let miss = outcomes.iter().filter(|o| o.predicted.is_none()).count();
-    let has_eyes = n > 0 && scheme.inter_ocular.len() == 2;
-    let share = |sum: f64| has_eyes.then(|| sum / n as f64);
+    let share = |sum: f64| (n > 0 && scheme.has_eyes()).then(|| sum / n as f64);
     let failures = |limit: f64| (miss + io.iter().filter(|&&e| e > limit).count()) as f64;
     let coordinates = (n - miss) * scheme.count * 2;
     let squared: f64 = outcomes.iter().filter_map(Outcome::squared_course).sum();

@@ -7,6 +7,8 @@ use std::{
     path::Path,
 };
 
+use serde::de::DeserializeOwned;
+
 /// Opens a plain file, links followed. Folders, pipes, sockets and devices are refused by name: a pipe may keep its reader
 /// waiting for ever, and a device may never end.
 ///
@@ -50,6 +52,14 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// As [`read`], and when it is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|_| io::Error::other("it is not text in UTF-8"))
+}
+
+/// What a plain file holds that has to be JSON, as [`read`].
+///
+/// # Errors
+/// As [`read_text`], and when it does not hold that.
+pub fn read_json<T: DeserializeOwned>(path: &Path, most: u64) -> io::Result<T> {
+    Ok(serde_json::from_str(&read_text(path, most)?)?)
 }
 
 fn refuse(kind: FileType) -> io::Result<()> {

@@ -85,6 +85,8 @@ pub(super) struct Capture {
     pub(super) shared: Arc<Shared>,
     /// How often a source was opened so far.
     pub(super) openings: u64,
+    /// What the last one is called.
+    pub(super) name: Arc<str>,
     /// Frames given lately; those that everybody has done with go back to the source.
     pub(super) under_way: Recycled<Frame>,
     pub(super) governor: Governor,
@@ -191,6 +193,7 @@ impl Capture {
             let left = match (self.opener)(&wanted, &self.wishes) {
                 Ok(mut source) => {
                     self.openings += 1;
+                    self.name = source.info().name.as_str().into();
                     (retry, was_there) = (FIRST_RETRY, true);
                     wanted = source.info().reopen_as.clone().unwrap_or(wanted);
                     self.news = Some(Event::Opened {
@@ -465,6 +468,7 @@ impl Capture {
             sequence,
             opening: self.openings,
             captured_at: Instant::now(),
+            source: self.name.clone(),
             source_time,
         });
         self.frames.put(frame);

@@ -84,7 +84,7 @@ pub enum Event {
         /// What it is for.
         role: Role,
     },
-    /// A weights file cannot be used; the net before, if any, goes on.
+    /// A weights file cannot be used.
     WeightsFailed {
         /// The file.
         path: PathBuf,
@@ -92,6 +92,8 @@ pub enum Event {
         why: String,
         /// What it was for.
         role: Role,
+        /// Whether it is the net in use that was let go; else the net before, if any, goes on.
+        let_go: bool,
     },
     /// A recording or a snapshot is finished.
     Saved {

@@ -105,6 +105,7 @@ impl Infer {
                     net.path.display()
                 ),
                 role,
+                let_go: true,
             });
         }
         loop {
@@ -272,8 +273,12 @@ impl Infer {
         role: Role,
     ) -> Option<(KeypointModel, Arc<NetInfo>)> {
         if let Err(error) = model.warm_up(1) {
-            let why = error.to_string();
-            self.events.send(Event::WeightsFailed { path, why, role });
+            self.events.send(Event::WeightsFailed {
+                path,
+                why: error.to_string(),
+                role,
+                let_go: false,
+            });
             return None;
         }
         let net = Arc::new(NetInfo::of(&model, path, archive, times));
@@ -347,6 +352,7 @@ impl Infer {
                 path: net.path.clone(),
                 why: error.to_string(),
                 role: Role::Compared,
+                let_go: true,
             });
             None
         })
@@ -541,6 +547,7 @@ mod tests {
             sequence,
             opening: 0,
             captured_at: Instant::now(),
+            source: "test".into(),
             source_time: Duration::from_secs(sequence),
         })
     }

@@ -246,6 +246,7 @@ impl Pipeline {
             frames: pipeline.frames.clone(),
             shared: pipeline.capture_shared.clone(),
             openings: 0,
+            name: "".into(),
             under_way: recycle::Recycled::default(),
             governor: govern::Governor::new(setup.limits),
             paused: false,

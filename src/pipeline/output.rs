@@ -40,8 +40,6 @@ pub struct Recording {
     pub fps: Option<f64>,
     /// A file of keypoints, `.csv` or `.jsonl`.
     pub keypoints: Option<PathBuf>,
-    /// What rows of keypoints name as their source.
-    pub source: String,
 }
 
 /// Where the parts of a snapshot go: pictures `.png`, keypoints `.csv` or `.jsonl`.
@@ -55,8 +53,6 @@ pub struct Snapshot {
     pub keypoints: PathBuf,
     /// What is drawn.
     pub style: Style,
-    /// What rows of keypoints name as their source.
-    pub source: String,
 }
 
 /// What is asked of the thread.
@@ -307,7 +303,7 @@ impl Tape {
             .as_ref()
             .is_none_or(|net| Some(net.scheme.count) == self.points);
         if let Some((rows, writer)) = self.keypoints.as_mut().filter(|_| fits) {
-            let text = rows.of(&self.recording.source, self.frames, time, &scene.faces);
+            let text = rows.of(&scene.frame.source, self.frames, time, &scene.faces);
             writer.append(text.as_bytes())?;
         }
         Ok(())
@@ -391,16 +387,16 @@ fn take(scene: &Scene, snapshot: Snapshot) -> Result<(), RecordError> {
     write_picture(&snapshot.plain, scene.frame.picture.clone())?;
     let drawn = drawn(scene, Some(&snapshot.style), &Trails::default())?;
     write_picture(&snapshot.drawn, drawn.into_owned())?;
-    write_points(scene, &snapshot.keypoints, &snapshot.source)
+    write_points(scene, &snapshot.keypoints)
 }
 
-fn write_points(scene: &Scene, path: &Path, source: &str) -> Result<(), RecordError> {
+fn write_points(scene: &Scene, path: &Path) -> Result<(), RecordError> {
     let points = scene.net.as_ref().map_or(0, |net| net.scheme.count);
     let rows = KeypointRows::new(KeypointFormat::of(path)?, points);
     let mut writer = KeypointWriter::create(path, &rows)?;
     let frame = scene.frame.sequence;
     writer.append(
-        rows.of(source, frame, scene.frame.source_time, &scene.faces)
+        rows.of(&scene.frame.source, frame, scene.frame.source_time, &scene.faces)
             .as_bytes(),
     )?;
     writer.finish()

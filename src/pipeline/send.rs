@@ -43,8 +43,6 @@ pub struct Sending {
     pub targets: Vec<Target>,
     /// What is drawn over pictures.
     pub style: Style,
-    /// What the source is called.
-    pub source: String,
 }
 
 /// How it goes with a target.
@@ -265,7 +263,7 @@ impl SendThread {
                     }
                 };
                 sink.send(&Moment {
-                    source: &wish.source,
+                    source: &scene.frame.source,
                     frame: scene.frame.sequence,
                     time: scene.frame.source_time,
                     size: own,

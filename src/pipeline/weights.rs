@@ -41,7 +41,7 @@ pub(super) struct LoadWeights {
     pub(super) role: Role,
     pub(super) device: DeviceChoice,
     pub(super) pulse: Pulse,
-    /// The net that was loaded last, and its file as it was then.
+    /// The net that was loaded last, or tried while there was none, and its file as it was then.
     pub(super) current: Option<(WantedNet, Option<Stamp>)>,
     /// The file that is being loaded.
     pub(super) under_way: Option<PathBuf>,
@@ -67,8 +67,7 @@ impl LoadWeights {
                 "the net made the program fail; load another one: {}",
                 path.display()
             );
-            let role = self.role;
-            self.events.send(Event::WeightsFailed { path, why, role });
+            self.fail(path, why);
         }
         loop {
             match self.pulse.rests(|| self.wanted.take(PATIENCE)) {
@@ -76,7 +75,8 @@ impl LoadWeights {
                 Taken::Value(Some(wanted)) => {
                     // Before it is read: a file that changes meanwhile is read again.
                     let stamp = stamp_of(&wanted.path);
-                    if self.load(&wanted) {
+                    // Where there is no other net, one that cannot be used may yet become one: what writes it may be at it.
+                    if self.load(&wanted) || self.current.is_none() {
                         // What was set before was of another net.
                         self.reading.take_now();
                         self.current = Some((wanted, stamp));
@@ -139,13 +139,21 @@ impl LoadWeights {
                 true
             }
             Err(error) => {
-                let why = error.to_string();
-                self.events.send(Event::WeightsFailed { path, why, role });
+                self.fail(path, error.to_string());
                 false
             }
         };
         self.under_way = None;
         is_loaded
+    }
+
+    fn fail(&self, path: PathBuf, why: String) {
+        self.events.send(Event::WeightsFailed {
+            path,
+            why,
+            role: self.role,
+            let_go: false,
+        });
     }
 }
 

@@ -44,11 +44,12 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// What came of a labelled picture, which is `picture`: with the error, as a share of the distance of the eyes, in the caption.
+    /// What came of a labelled picture, which is `picture`: with the error in percent in the caption.
     pub fn of(outcome: &Outcome, picture: RgbaImage, scheme: &PointScheme) -> Self {
-        let caption = match outcome.nme_io(scheme) {
-            Some(error) => format!("{:.1} %  {}", 100.0 * error, outcome.name),
-            None => format!("missed  {}", outcome.name),
+        let caption = match (&outcome.predicted, outcome.error(scheme)) {
+            (None, _) => format!("missed  {}", outcome.name),
+            (_, Some(error)) => format!("{:.1} %  {}", 100.0 * error, outcome.name),
+            (_, None) => outcome.name.clone(),
         };
         Self {
             picture,

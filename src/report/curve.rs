@@ -75,7 +75,7 @@ pub fn plain(value: f64) -> String {
 }
 
 impl Curve<'_> {
-    /// The picture, with what it shows in words; `None` where there is nothing to draw on a logarithmic scale.
+    /// The picture, with what it shows in words; `None` where there is nothing to draw on a logarithmic scale, or no step was done.
     pub fn draw(mut self) -> Option<Markup> {
         for series in &mut self.series {
             series
@@ -97,6 +97,9 @@ impl Curve<'_> {
             .flat_map(|series| series.points.last())
             .map(|point| point.0);
         let end = last.fold(self.end, f64::max);
+        if end <= 0.0 {
+            return None;
+        }
         let (width, height) = (SIZE.0 - LEFT - EDGE, SIZE.1 - BELOW - EDGE);
         let x = |at: f64| LEFT + width * at / end;
         let y = |value: f64| EDGE + height * (1.0 - (value / low).ln() / (high / low).ln());
@@ -254,6 +257,7 @@ mod tests {
     fn odd_numbers_draw_what_can_be_drawn() {
         assert_eq!(curve(vec![(1.0, f64::NAN), (2.0, 0.0), (3.0, -1.0)], 3.0), None);
         assert_eq!(curve(Vec::new(), 3.0), None);
+        assert_eq!(curve(vec![(0.0, 0.5)], 0.0), None, "before the first step");
         for (points, end) in [
             (vec![(1.0, 0.5)], 0.0),
             (vec![(0.1, 1e-30), (0.2, 1e30)], 0.2),

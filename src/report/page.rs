@@ -9,16 +9,12 @@ use super::{
 };
 use crate::{
     evaluate::Score,
-    train::{EpochMetrics, Results, Sitting, name},
+    train::{EpochMetrics, Results, Schedule, Sitting, Smoothed, name},
 };
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing is fetched and nothing runs, whatever gets into the page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-/// Steps that the drawn training loss is averaged over, at most; fewer in a short run.
-const SMOOTHING: usize = 20;
-/// A curve of so many points shows all that is worth seeing.
-const ENOUGH_POINTS: usize = 60;
 
 /// The page about a run that people call `run`; `command` gives it once more.
 pub fn of(results: &Results, run: &str, command: &str) -> Result<String, ReportError> {
@@ -67,9 +63,9 @@ pub fn of(results: &Results, run: &str, command: &str) -> Result<String, ReportE
 
 /// How far the run has come, in words.
 fn state(results: &Results) -> String {
-    let (done, all) = (results.metrics.len(), results.config.epochs);
+    let (done, all) = (results.epochs_done, results.config.epochs);
     let steps = results.losses.len();
-    if done >= all as usize {
+    if done >= all {
         format!("Finished: {done} epochs, {steps} steps.")
     } else {
         format!("Not finished: {done} of {all} epochs, {steps} steps.")
@@ -87,11 +83,13 @@ fn figures(results: &Results, score: Option<&Score>) -> Markup {
     html! {
         dl class="tiles" {
             @if let Some(score) = score {
-                (tile("mean NME", &percent(score.nme_io_mean)))
-                (tile("median NME", &percent(score.nme_io_median)))
-                (tile("AUC to 8 %", &percent(score.auc8)))
-                (tile("above 8 %", &percent(score.fr8)))
-                (tile("above 10 %", &percent(score.fr10)))
+                (tile("mean NME", &percent(score.error_mean())))
+                (tile("median NME", &percent(score.error_median())))
+                @if scheme.has_eyes() {
+                    (tile("AUC to 8 %", &percent(score.auc8)))
+                    (tile("above 8 %", &percent(score.fr8)))
+                    (tile("above 10 %", &percent(score.fr10)))
+                }
                 (tile("persons held back", &format!("{} pictures", score.n)))
             }
             (tile("training loss", &loss(last.map(|epoch| epoch.training_loss))))
@@ -102,27 +100,22 @@ fn figures(results: &Results, score: Option<&Score>) -> Markup {
         p class="note" {
             @if score.is_some() {
                 "NME: mean distance of the points from the labelled ones, divided by " (scheme.norm_in_words()) ", on pictures of \
-                 persons that the net was not trained on, as it is after step " (results.losses.len()) ". AUC: area below the curve that \
-                 says which share of the pictures has at most which NME, up to 8 %; more is better. Above 8 % and 10 %: the share of \
-                 pictures with more; less is better. Losses: of the last finished epoch."
-            } @else {
-                "Losses: of the last finished epoch."
+                 persons that the net was not trained on, as it is after step " (results.losses.len()) ". "
+                @if scheme.has_eyes() {
+                    "AUC: area below the curve that says which share of the pictures has at most which NME, up to 8 %; more is better. \
+                     Above 8 % and 10 %: the share of pictures with more; less is better. "
+                }
             }
+            "Losses: of the last finished epoch."
         }
     }
 }
 
 fn curves(results: &Results) -> Markup {
     let per_epoch = results.steps_per_epoch.max(1) as f64;
-    let together = (results.losses.len() / ENOUGH_POINTS).clamp(1, SMOOTHING);
-    let smoothed = match together {
-        1 => "training".into(),
-        steps => format!("training, mean of {steps} steps"),
-    };
-    let training = results.losses.chunks(together).enumerate().map(|(index, part)| {
-        let mean = part.iter().map(|&loss| f64::from(loss)).sum::<f64>() / part.len() as f64;
-        ((index * together + part.len()) as f64 / per_epoch, mean)
-    });
+    let smoothed = Smoothed::of(&results.losses);
+    let means = smoothed.means.iter();
+    let training = means.map(|&(step, mean)| (step as f64 / per_epoch, mean));
     let of_epochs = |value: fn(&EpochMetrics) -> Option<f64>| -> Vec<(f64, f64)> {
         let points = results.metrics.iter();
         points
@@ -130,14 +123,8 @@ fn curves(results: &Results) -> Markup {
             .collect()
     };
     let steps = results.losses.len();
-    let all = per_epoch * f64::from(results.config.epochs);
     let rates = (0..=steps).step_by(steps.div_ceil(200).max(1));
-    let rates = rates.map(|step| {
-        (
-            step as f64 / per_epoch,
-            results.config.learning_rate_at(step as f64 / all),
-        )
-    });
+    let rates = rates.map(|step| (step as f64 / per_epoch, results.learning_rate_after(step)));
     let end = steps as f64 / per_epoch;
     let series = |name: &str, class, points, marked| Series {
         name: name.into(),
@@ -148,7 +135,7 @@ fn curves(results: &Results) -> Markup {
     let loss = Curve {
         title: "Loss",
         series: vec![
-            series(&smoothed, "training", training.collect(), false),
+            series(&smoothed.in_words(), "training", training.collect(), false),
             series(
                 "validation",
                 "validation",
@@ -248,7 +235,10 @@ fn recipe(results: &Results) -> Markup {
         ("held back", held_back),
         (
             "left out",
-            format!("{} names", config.left_out.len() + config.left_out_pictures.len()),
+            format!(
+                "{} names",
+                config.persons_left_out().len() + config.left_out_pictures.len()
+            ),
         ),
         ("seed", config.seed.to_string()),
         ("threads", config.threads.to_string()),
@@ -280,7 +270,7 @@ fn again(results: &Results, command: &str) -> Markup {
         .filter(|_| command.contains("--scheme scheme.json"));
     let scheme = scheme.and_then(|scheme| serde_json::to_string_pretty(scheme).ok());
     html! {
-        p { "On a machine of this kind this gives the same net, bit for bit:" }
+        p { (gives(results)) }
         pre { code { (command) } }
         @if let Some(scheme) = scheme {
             details {
@@ -297,6 +287,35 @@ fn again(results: &Results, command: &str) -> Markup {
     }
 }
 
+/// What the command gives, in words.
+fn gives(results: &Results) -> String {
+    let steps = 1..=results.losses.len();
+    let sittings: Vec<&Sitting> = steps
+        .filter_map(|step| Sitting::of_step(&results.sittings, step))
+        .collect();
+    let config = &results.config;
+    let is_by_share = config.schedule != Schedule::Constant || config.warm_up > 0.0;
+    let other_epochs = |sitting: &&Sitting| sitting.epochs.is_some_and(|epochs| epochs != config.epochs);
+    let mut changed = Vec::new();
+    if is_by_share && sittings.iter().any(other_epochs) {
+        changed.push("the number of epochs, and with it the step size,");
+    }
+    if sittings.iter().any(|sitting| sitting.device != config.device) {
+        changed.push("the device");
+    }
+    if !changed.is_empty() {
+        let changed = changed.join(" and ");
+        format!(
+            "This trains by the same recipe, but does not give the same net: {changed} was changed on the way."
+        )
+    } else if results.epochs_done < config.epochs {
+        "On a machine of this kind this gives, bit for bit, the net that the run will have given at its end:"
+            .into()
+    } else {
+        "On a machine of this kind this gives the same net, bit for bit:".into()
+    }
+}
+
 fn machine(sittings: &[Sitting]) -> Markup {
     html! {
         @if sittings.is_empty() {
@@ -304,11 +323,12 @@ fn machine(sittings: &[Sitting]) -> Markup {
         } @else {
             div class="wide" {
                 table {
-                    thead { tr { th { "began" } th { "after step" } th { "Pinkpoint" } th { "cores" } th { "device" } th { "processor" } } }
+                    thead { tr { th { "began" } th { "after step" } th { "Pinkpoint" } th { "libtorch" } th { "cores" } th { "device" } th { "processor" } } }
                     tbody {
                         @for sitting in sittings {
                             tr {
-                                td { (sitting.began) } td { (sitting.steps_before) } td { (sitting.version) } td { (sitting.cores) }
+                                td { (sitting.began) } td { (sitting.steps_before) } td { (sitting.version) }
+                                td { (sitting.libtorch) } td { (sitting.cores) }
                                 td { (sitting.device) } td { (sitting.processor) }
                             }
                         }

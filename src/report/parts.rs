@@ -25,7 +25,7 @@ const FILTER: u32 = 56;
 pub fn faces(validated: &Validated) -> Result<Markup, ReportError> {
     let scheme = &validated.validation.scheme;
     let outcomes = &validated.validation.outcomes;
-    let error = |place: &usize| outcomes[*place].nme_io(scheme).unwrap_or(f64::INFINITY);
+    let error = |place: &usize| outcomes[*place].error(scheme).unwrap_or(f64::INFINITY);
     let mut places: Vec<usize> = (0..outcomes.len().min(validated.pictures.len())).collect();
     places.sort_by(|a, b| error(a).total_cmp(&error(b)));
     // Few pictures are shown once.
@@ -53,7 +53,7 @@ fn face(validated: &Validated, place: usize) -> Result<Markup, ReportError> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)
         .encode_image(&DynamicImage::ImageRgba8(drawn).into_rgb8())?;
-    let error = outcome.nme_io(scheme);
+    let error = outcome.error(scheme);
     let error = error.map_or_else(
         || "no error".into(),
         |error| format!("{:.1}\u{202f}%", 100.0 * error),
@@ -86,7 +86,7 @@ pub fn filters(before: Option<&LayerMaps>, now: &LayerMaps) -> Result<Markup, Re
             }
         }
         @if before.is_none() {
-            p class="note" { "The filters before training were drawn by the device that the run was trained on, which is not in this \
+            p class="note" { "The filters before training were drawn by the device that the run began on, which is not in this \
                               machine." }
         }
     })

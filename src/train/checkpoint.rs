@@ -97,6 +97,14 @@ pub fn progress(path: &Path) -> Result<Progress, TrainError> {
     Entries::read(path)?.progress()
 }
 
+/// Training pictures of an epoch of the run that wrote a checkpoint.
+///
+/// # Errors
+/// When the file is missing or damaged.
+pub fn pictures_in(path: &Path) -> Result<usize, TrainError> {
+    Ok(progress(path)?.pictures.iter().sum())
+}
+
 /// What a checkpoint holds, by name.
 struct Entries<'a> {
     path: &'a Path,

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use crate::{
+    dataset::{LabelRow, Part, person_of},
     keypoints::PointScheme,
-    model::{Contract, CropRule},
+    model::{Contract, CropRule, Training},
     network::Architecture,
     transform::Alteration,
 };
@@ -204,6 +205,15 @@ impl TrainConfig {
         }
     }
 
+    /// The weight decay that is usual for `net` with an optimiser, which may know none.
+    pub fn usual_decay(net: Architecture, optimiser: OptimiserKind) -> f64 {
+        if optimiser.decays() {
+            Self::usual(net, Vec::new()).weight_decay
+        } else {
+            0.0
+        }
+    }
+
     /// Checks the numbers.
     ///
     /// # Errors
@@ -263,6 +273,29 @@ impl TrainConfig {
             crop: self.crop.unwrap_or(contract.crop),
             ..contract
         }
+    }
+
+    /// What the weights file will say of its training with so many pictures an epoch.
+    pub fn training(&self, pictures: usize) -> Training {
+        Training {
+            data: format!("{pictures} labelled pictures an epoch, of {}", self.data_name()),
+            recipe: self.in_words(),
+            ..Training::default()
+        }
+    }
+
+    /// Whether a row of a data set is not used: its person, or the picture itself.
+    pub fn leaves_out(&self, part: &Part, row: &LabelRow) -> bool {
+        self.left_out.contains(part.person(&row.name)) || self.left_out_pictures.contains(&row.name)
+    }
+
+    /// The names whose persons are left out, as they were given: one of a picture stands for the person on it as well.
+    pub fn persons_left_out(&self) -> Vec<&str> {
+        let names = || self.left_out.iter().map(String::as_str);
+        let implied: BTreeSet<&str> = names()
+            .filter_map(|name| Some(person_of(name)).filter(|person| *person != name))
+            .collect();
+        names().filter(|name| !implied.contains(name)).collect()
     }
 
     /// Names of the data sets' folders, each once.

@@ -1,6 +1,7 @@
 //! The pictures of a run: which are trained on, which are held back, which are left out; then read into memory.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -8,7 +9,8 @@ use std::{
 use super::{TrainConfig, TrainError};
 use crate::{
     dataset::{
-        DataFolder, LabelRow, LabelledPicture, SchemeChoice, Unmatched, load_pictures, split_by_person,
+        DataFolder, LabelRow, LabelledPicture, SchemeChoice, Unmatched, load_pictures, person_of,
+        split_by_person,
     },
     geometry::Point,
     keypoints::PointScheme,
@@ -22,6 +24,8 @@ pub(super) struct Selection {
     sets: Vec<Chosen>,
     /// Pictures left out as the recipe says.
     pub(super) left_out: usize,
+    /// Names to leave out that are in none of the sets.
+    pub(super) found_nowhere: usize,
     /// Labels and pictures that do not match.
     pub(super) unmatched: Unmatched,
     /// Keypoints a face.
@@ -36,9 +40,9 @@ struct Chosen {
     /// How often the recipe names it: so often its training pictures come in an epoch.
     times: usize,
     left_out: usize,
-    /// Whether any of the persons to leave out is in the set, and any of the pictures.
-    persons_left_out: bool,
-    pictures_left_out: bool,
+    /// The persons to leave out that are in the set, and the pictures.
+    persons_left_out: BTreeSet<String>,
+    pictures_left_out: BTreeSet<String>,
     unmatched: Unmatched,
     points: usize,
 }
@@ -82,19 +86,20 @@ impl Selection {
             .collect::<Result<_, _>>()?;
         let fail = |why: String| Err(TrainError::Config(why));
         let left_out = sets.iter().map(|set| set.left_out).sum();
-        for (list, what, there) in [
-            (
-                &config.left_out,
-                "persons",
-                sets.iter().any(|set| set.persons_left_out),
-            ),
-            (
-                &config.left_out_pictures,
-                "pictures",
-                sets.iter().any(|set| set.pictures_left_out),
-            ),
+        let has_person = |name: &str| sets.iter().any(|set| set.persons_left_out.contains(name));
+        let has_picture = |name: &str| sets.iter().any(|set| set.pictures_left_out.contains(name));
+        let persons = config.persons_left_out();
+        let persons_nowhere = persons
+            .iter()
+            .filter(|name| !has_person(name) && !has_person(person_of(name)))
+            .count();
+        let pictures = &config.left_out_pictures;
+        let pictures_nowhere = pictures.iter().filter(|name| !has_picture(name)).count();
+        for (names, nowhere, what) in [
+            (persons.len(), persons_nowhere, "persons"),
+            (pictures.len(), pictures_nowhere, "pictures"),
         ] {
-            if !list.is_empty() && !there {
+            if names > 0 && nowhere == names {
                 return fail(format!(
                     "none of the {what} to leave out is in the data; give their names as in the pictures' names"
                 ));
@@ -112,6 +117,7 @@ impl Selection {
         }
         Ok(Self {
             left_out,
+            found_nowhere: persons_nowhere + pictures_nowhere,
             unmatched: sets
                 .iter()
                 .fold(Unmatched::default(), |sum, set| sum + set.unmatched),
@@ -222,11 +228,10 @@ impl Chosen {
         let unmatched = part.unmatched();
         let mut rows = std::mem::take(&mut part.rows);
         let all = rows.len();
-        let person_left_out = |row: &LabelRow| config.left_out.contains(part.person(&row.name));
-        let picture_left_out = |row: &LabelRow| config.left_out_pictures.contains(&row.name);
-        let persons_left_out = rows.iter().any(person_left_out);
-        let pictures_left_out = rows.iter().any(picture_left_out);
-        rows.retain(|row| !person_left_out(row) && !picture_left_out(row));
+        let persons = rows.iter().map(|row| part.person(&row.name));
+        let persons_left_out = both(persons, &config.left_out);
+        let pictures_left_out = both(rows.iter().map(|row| &*row.name), &config.left_out_pictures);
+        rows.retain(|row| !config.leaves_out(&part, row));
         let left_out = all - rows.len();
         let far = |point: &Point| point.x.abs().max(point.y.abs()) > FARTHEST;
         if let Some(row) = rows.iter().find(|row| row.points.iter().any(far)) {
@@ -251,6 +256,14 @@ impl Chosen {
             points: part.point_count,
         })
     }
+}
+
+/// Names that are in a list as well.
+fn both<'a>(names: impl Iterator<Item = &'a str>, list: &BTreeSet<String>) -> BTreeSet<String> {
+    names
+        .filter(|name| list.contains(*name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The different folders of a list in its order, and how often each is named, however it is spelled.

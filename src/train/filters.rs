@@ -7,7 +7,7 @@ use super::{TrainConfig, TrainError};
 use crate::{
     look::{self, Colours, Palette, Range},
     model::{DeviceChoice, LayerMaps},
-    network::Architecture,
+    network::{Architecture, export::ExportError},
 };
 
 /// The first layer's filters among the parameters of a net, `[filters, height, width]`.
@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn first_of(net: Architecture, parameters: &[(String, Tensor)]) -> Result<LayerMaps, TrainError> {
     let name = net.first_kernels();
     let kernels = parameters.iter().find(|(own, _)| own == name);
-    let (_, kernels) = kernels.ok_or_else(|| TrainError::Config(format!("the net has no {name}")))?;
+    let (_, kernels) = kernels.ok_or_else(|| ExportError::Missing(name.into()))?;
     let kernels = kernels.detach().to_kind(Kind::Float).to_device(Device::Cpu);
     let (filters, _, height, width) = kernels.size4()?;
     Ok(LayerMaps {
@@ -27,12 +27,12 @@ pub(super) fn first_of(net: Architecture, parameters: &[(String, Tensor)]) -> Re
     })
 }
 
-/// The first filters of the net that a run of this recipe begins with.
+/// The first filters of the net that a run of this recipe begins with on a device.
 ///
 /// # Errors
-/// When the run's device, which draws its own numbers, is not there, or libtorch fails.
-pub(super) fn untrained(config: &TrainConfig, points: usize) -> Result<LayerMaps, TrainError> {
-    let choice: DeviceChoice = config.device.parse().map_err(TrainError::Config)?;
+/// When the device, which draws its own numbers, is not there, or libtorch fails.
+pub(super) fn untrained(config: &TrainConfig, device: &str, points: usize) -> Result<LayerMaps, TrainError> {
+    let choice: DeviceChoice = device.parse().map_err(TrainError::Config)?;
     let variables = nn::VarStore::new(choice.resolve()?);
     super::seed_parameters(config);
     let _net = config.net.build(&variables.root(), points);

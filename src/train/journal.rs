@@ -6,13 +6,7 @@ use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::TrainError;
-use crate::{
-    files::{self, plain},
-    font, overlay,
-};
-
-/// Bytes of the largest small JSON file: a recipe that leaves out a million pictures has fewer.
-const LARGEST_FILE: u64 = 64 << 20;
+use crate::{files, font, overlay};
 
 /// One line of `metrics.csv`: one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +17,8 @@ pub struct EpochMetrics {
     pub training_loss: f64,
     /// The same loss on the held-back persons; empty without such.
     pub validation_loss: Option<f64>,
-    /// Mean inter-ocular NME on the held-back persons, as a fraction; empty without such.
+    /// Mean NME on the held-back persons, inter-ocular or for points without eyes by their box, as a fraction; empty without
+    /// such.
     pub validation_nme: Option<f64>,
     /// Step size at the epoch's end.
     pub learning_rate: f64,
@@ -67,10 +62,44 @@ pub fn write(path: &Path, metrics: &[EpochMetrics]) -> Result<(), TrainError> {
 
 /// Size of the curve, pixels.
 const CURVE: (u32, u32) = (960, 540);
-/// Steps that the drawn training loss is averaged over.
-const SMOOTHING: usize = 20;
 
-/// Draws the loss of every step (averaged over 20) and of every epoch's validation, on a logarithmic scale.
+/// The training loss as it is drawn: means over a few steps, so that its course is seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Smoothed {
+    /// Steps that each mean is over; the last may be over fewer.
+    pub together: usize,
+    /// Steps done, and the mean of the last of them.
+    pub means: Vec<(usize, f64)>,
+}
+
+impl Smoothed {
+    /// Means of the loss of every step.
+    pub fn of(losses: &[f32]) -> Self {
+        /// Steps that are averaged over, at most; fewer in a short run.
+        const MOST: usize = 20;
+        /// A curve of so many points shows all that is worth seeing.
+        const ENOUGH: usize = 60;
+        let together = (losses.len() / ENOUGH).clamp(1, MOST);
+        let mean = |(index, part): (usize, &[f32])| {
+            let sum = part.iter().map(|&loss| f64::from(loss)).sum::<f64>();
+            (index * together + part.len(), sum / part.len() as f64)
+        };
+        Self {
+            together,
+            means: losses.chunks(together).enumerate().map(mean).collect(),
+        }
+    }
+
+    /// What it shows.
+    pub fn in_words(&self) -> String {
+        match self.together {
+            1 => "training".into(),
+            steps => format!("training, mean of {steps} steps"),
+        }
+    }
+}
+
+/// Draws the training loss and that of every epoch's validation, on a logarithmic scale.
 ///
 /// # Errors
 /// When drawing fails or the file cannot be written.
@@ -100,14 +129,9 @@ fn draw(
 ) -> Result<(), Box<dyn std::error::Error>> {
     font::register();
     let epoch_at = |step: usize| step as f64 / steps_per_epoch.max(1) as f64;
-    let training: Vec<(f64, f64)> = losses
-        .chunks(SMOOTHING)
-        .enumerate()
-        .map(|(i, part)| {
-            let mean = part.iter().map(|&l| f64::from(l)).sum::<f64>() / part.len() as f64;
-            (epoch_at(i * SMOOTHING + part.len()), mean)
-        })
-        .collect();
+    let smoothed = Smoothed::of(losses);
+    let means = smoothed.means.iter();
+    let training: Vec<(f64, f64)> = means.map(|&(step, mean)| (epoch_at(step), mean)).collect();
     let validation: Vec<(f64, f64)> = metrics
         .iter()
         .filter_map(|m| Some((f64::from(m.epoch), m.validation_loss?)))
@@ -149,7 +173,7 @@ fn draw(
     let pink = RGBColor(r, g, b);
     chart
         .draw_series(LineSeries::new(training, pink.stroke_width(2)))?
-        .label("training, mean of 20 steps")
+        .label(smoothed.in_words())
         .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], pink.stroke_width(2)));
     if !validation.is_empty() {
         let blue = RGBColor(40, 90, 200);
@@ -169,13 +193,23 @@ fn draw(
     Ok(())
 }
 
-/// Reads a small JSON file.
-///
-/// # Errors
-/// When it is missing or damaged.
-pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
-    let damaged =
-        |why: String| TrainError::Config(format!("{why}; a run's own file is needed: {}", path.display()));
-    let text = plain::read_text(path, LARGEST_FILE).map_err(|e| damaged(e.to_string()))?;
-    serde_json::from_str(&text).map_err(|e| damaged(e.to_string()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_is_smoothed_and_a_short_one_shown_step_by_step() {
+        let short = Smoothed::of(&[3.0, 1.0]);
+        assert_eq!(
+            (short.means.clone(), short.in_words()),
+            (vec![(1, 3.0), (2, 1.0)], "training".into())
+        );
+        let losses: Vec<f32> = (0..130).map(|step| (step % 2) as f32).collect();
+        let long = Smoothed::of(&losses[..125]);
+        assert_eq!(long.means.len(), 63);
+        assert_eq!((long.means[0], long.means[62]), ((2, 0.5), (125, 0.0)));
+        assert!(long.in_words().contains("mean of 2 steps"));
+        assert_eq!(Smoothed::of(&[0.5; 100_000]).together, 20);
+        assert_eq!(Smoothed::of(&[]).means, []);
+    }
 }

@@ -21,16 +21,21 @@ mod tensorboard;
 mod trainer;
 mod validate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
-    dataset::DatasetError, files::WriteError, model::DeviceError, network::export::ExportError,
-    record::RecordError, transform::TransformError,
+    dataset::DatasetError,
+    files::{WriteError, plain},
+    model::DeviceError,
+    network::export::ExportError,
+    record::RecordError,
+    transform::TransformError,
 };
 
+pub use checkpoint::pictures_in;
 pub use config::{Loss, OptimiserKind, Precision, Schedule, THREADS, TrainConfig, name};
 pub use data::scheme_of;
-pub use journal::EpochMetrics;
+pub use journal::{EpochMetrics, Smoothed};
 pub use optimiser::Optimiser;
 pub use results::{Results, Validated};
 pub use run::{Event, Finish, Run, Step};
@@ -40,9 +45,17 @@ pub use validate::Validation;
 /// Why training cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A number of the recipe makes no sense, or `config.json` is damaged.
+    /// The recipe makes no sense, or not with these data.
     #[error("this recipe cannot be trained: {0}")]
     Config(String),
+    /// The run's folder or a file in it cannot be used.
+    #[error("cannot use the run ({why}): {path}")]
+    Run {
+        /// The folder or the file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
     /// The data set cannot be used.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -96,6 +109,24 @@ pub enum TrainError {
     /// libtorch failed.
     #[error("libtorch failed: {0}")]
     Torch(#[from] tch::TchError),
+}
+
+impl TrainError {
+    /// The error for the folder of a run or a file in it.
+    fn run(path: &Path, why: impl Into<String>) -> Self {
+        Self::Run {
+            path: path.to_path_buf(),
+            why: why.into(),
+        }
+    }
+}
+
+/// Reads one of a run's small files.
+fn read_own<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
+    /// Bytes of the largest: a recipe that leaves out a million pictures has fewer.
+    const LARGEST: u64 = 64 << 20;
+    plain::read_json(path, LARGEST)
+        .map_err(|e| TrainError::run(path, format!("{e}; a run's own file is needed")))
 }
 
 /// What a fresh net's parameters are drawn from.

@@ -1,8 +1,10 @@
 //! The training loop, and the folder it keeps its things in.
 
 use std::{
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -29,6 +31,8 @@ pub enum Event<'a> {
         validation: usize,
         /// Pictures left out as the recipe says.
         left_out: usize,
+        /// Names to leave out that are nowhere in the data.
+        found_nowhere: usize,
         /// Labels and pictures that do not match.
         unmatched: Unmatched,
         /// Steps of an epoch.
@@ -75,11 +79,13 @@ pub struct Run {
     folder: PathBuf,
     config: TrainConfig,
     preview_every: Option<Duration>,
+    /// Nobody looks at the preview any more.
+    preview_over: AtomicBool,
 }
 
 impl Run {
     /// Starts a new run in `folder`, which is made once the recipe can be followed. What the points are is written down with
-    /// it, told by the data where the recipe does not say.
+    /// it, told by the data where the recipe does not say. What a run left there that died before its first checkpoint is removed.
     ///
     /// # Errors
     /// When the recipe makes no sense, its device or data are not there, or the folder holds a run already or cannot be
@@ -92,19 +98,26 @@ impl Run {
             folder: folder.to_path_buf(),
             config: settled(config)?,
             preview_every: None,
+            preview_over: AtomicBool::new(false),
         };
-        if run.checkpoint_path().exists() {
-            return Err(TrainError::Config(format!(
-                "the folder holds a run already; go on with it by --resume, or choose another: {}",
-                folder.display()
-            )));
-        }
-        std::fs::create_dir_all(folder).map_err(|e| {
-            TrainError::Config(format!(
-                "cannot make the run's folder ({e}): {}",
-                folder.display()
-            ))
+        fs::create_dir_all(folder).map_err(|e| {
+            TrainError::run(folder, format!("its folder cannot be made: {e}; choose another"))
         })?;
+        let _alone = run.lock()?;
+        if run.checkpoint_path().exists() {
+            let why = "the folder holds a run already; go on with it by --resume, or choose another";
+            return Err(TrainError::run(folder, why));
+        }
+        for left in [run.events_path(), run.sittings_path(), run.metrics_path()] {
+            match fs::remove_file(&left) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    let why =
+                        format!("a file of an earlier run cannot be removed: {e}; choose another folder");
+                    return Err(TrainError::run(&left, why));
+                }
+                _ => {}
+            }
+        }
         run.save_config()?;
         Ok(run)
     }
@@ -116,8 +129,9 @@ impl Run {
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
         let run = Self {
             folder: folder.to_path_buf(),
-            config: journal::read_json(&folder.join("config.json"))?,
+            config: super::read_own(&folder.join("config.json"))?,
             preview_every: None,
+            preview_over: AtomicBool::new(false),
         };
         run.config.validate()?;
         Ok(run)
@@ -127,8 +141,8 @@ impl Run {
     /// another one the run is not bit for bit what it would have been.
     ///
     /// # Errors
-    /// When the recipe makes no sense any more, its device or data are not there, or it cannot be written; it stays as
-    /// it was then.
+    /// When the recipe makes no sense any more, its device or data are not there, it cannot be written, or somebody trains by
+    /// it; it stays as it was then.
     pub fn amend(
         &mut self,
         epochs: Option<u32>,
@@ -141,8 +155,21 @@ impl Run {
             config.data = data;
         }
         config.device = device.map_or(config.device, |device| device.to_string());
-        self.config = settled(config)?;
+        let config = settled(config)?;
+        let _alone = self.lock()?;
+        self.config = config;
         self.save_config()
+    }
+
+    /// Keeps others from the run as long as what is given back is open.
+    fn lock(&self) -> Result<File, TrainError> {
+        let folder = File::open(&self.folder).map_err(|e| TrainError::run(&self.folder, e.to_string()))?;
+        if files::lock(&folder) {
+            Ok(folder)
+        } else {
+            let why = "another run is training in it now; wait for its end, or choose another folder";
+            Err(TrainError::run(&self.folder, why))
+        }
     }
 
     /// The recipe.
@@ -169,6 +196,13 @@ impl Run {
     /// stay the same, bit for bit.
     pub fn preview_every(&mut self, interval: Duration) {
         self.preview_every = Some(interval);
+    }
+
+    /// Has it written no more, also while training goes on, and removed: nobody looks at it.
+    pub fn end_preview(&self) {
+        self.preview_over.store(true, Ordering::Relaxed);
+        // Where it cannot be removed it is made anew the next time.
+        let _ = fs::remove_file(self.preview_path());
     }
 
     /// Where the run lies.
@@ -201,9 +235,11 @@ impl Run {
     /// Trains until all epochs are done or `stop` is set, from the checkpoint where there is one.
     ///
     /// # Errors
-    /// When the data, the checkpoint or a file cannot be used, or the loss is no number any more.
+    /// When the data, the checkpoint or a file cannot be used, the run is trained by somebody else, or the loss is no number any
+    /// more.
     pub fn train(&self, stop: &AtomicBool, observe: &mut dyn FnMut(Event<'_>)) -> Result<Finish, TrainError> {
         let config = &self.config;
+        let _alone = self.lock()?;
         self.take_threads()?;
         let selection = Selection::of(config)?;
         let data = selection.load()?;
@@ -211,15 +247,16 @@ impl Run {
         let mut trainer = Trainer::new(config, self.checkpoint_path(), &data)?;
         let steps_per_epoch = trainer.steps_per_epoch;
         let mut metrics = journal::read(&self.metrics_path())?;
-        metrics.truncate(trainer.progress.epoch as usize);
+        metrics.retain(|epoch| epoch.epoch <= trainer.progress.epoch);
         let mut history = self.history(&trainer, &metrics)?;
         let mut preview = self.preview(&trainer)?;
-        let sitting = Sitting::now(trainer.progress.losses.len(), &config.device);
+        let sitting = Sitting::now(trainer.progress.losses.len(), config);
         sitting::note(&self.sittings_path(), sitting)?;
         observe(Event::Ready {
             training: data.training.len(),
             validation: data.validation.len(),
             left_out: selection.left_out,
+            found_nowhere: selection.found_nowhere,
             unmatched: selection.unmatched,
             steps_per_epoch,
             losses: &trainer.progress.losses,
@@ -237,6 +274,9 @@ impl Run {
             };
             if trainer.epoch(&data, &transform, stop, &mut after_step)? == Finish::Stopped {
                 trainer.save()?;
+                if let Some(preview) = &mut preview {
+                    preview.write(&trainer)?;
+                }
                 return Ok(Finish::Stopped);
             }
             let losses = &trainer.progress.losses;
@@ -248,7 +288,7 @@ impl Run {
                 validation_loss: validation.as_ref().map(|validation| validation.loss),
                 validation_nme: validation
                     .as_ref()
-                    .and_then(|validation| validation.score().nme_io_mean),
+                    .and_then(|validation| validation.score().error_mean()),
                 learning_rate: trainer.learning_rate(),
                 seconds: start.elapsed().as_secs_f64(),
             };
@@ -277,9 +317,13 @@ impl Run {
 
     /// The event file, as it has to be when `trainer` goes on.
     fn history(&self, trainer: &Trainer<'_>, metrics: &[EpochMetrics]) -> Result<History, TrainError> {
+        let sittings = sitting::read(&self.sittings_path())?;
         let past = Past {
             losses: &trainer.progress.losses,
-            learning_rate: &|step| trainer.learning_rate_after(step - 1),
+            learning_rate: &|step| {
+                sitting::learning_rate(&self.config, &sittings, trainer.steps_per_epoch, step)
+            },
+            epochs: trainer.progress.epoch as usize,
             metrics,
             steps_per_epoch: trainer.steps_per_epoch,
         };
@@ -288,12 +332,13 @@ impl Run {
     }
 
     /// Writes the preview for the first time where one is asked for.
-    fn preview(&self, trainer: &Trainer<'_>) -> Result<Option<Preview>, TrainError> {
+    fn preview(&self, trainer: &Trainer<'_>) -> Result<Option<Preview<'_>>, TrainError> {
         let Some(interval) = self.preview_every else {
             return Ok(None);
         };
         let mut preview = Preview {
             path: self.preview_path(),
+            is_over: &self.preview_over,
             interval,
             written: Instant::now(),
         };
@@ -303,13 +348,14 @@ impl Run {
 }
 
 /// The net as it is now, in a file that follows it.
-struct Preview {
+struct Preview<'a> {
     path: PathBuf,
+    is_over: &'a AtomicBool,
     interval: Duration,
     written: Instant,
 }
 
-impl Preview {
+impl Preview<'_> {
     fn refresh(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
         if self.written.elapsed() >= self.interval {
             self.write(trainer)?;
@@ -318,8 +364,10 @@ impl Preview {
     }
 
     fn write(&mut self, trainer: &Trainer<'_>) -> Result<(), TrainError> {
-        trainer.export(&self.path)?;
-        self.written = Instant::now();
+        if !self.is_over.load(Ordering::Relaxed) {
+            trainer.export(&self.path)?;
+            self.written = Instant::now();
+        }
         Ok(())
     }
 }

@@ -39,7 +39,9 @@ pub struct Past<'a> {
     pub losses: &'a [f32],
     /// The step size of the step of this number, from 1.
     pub learning_rate: &'a dyn Fn(usize) -> f64,
-    /// Every finished epoch.
+    /// Finished epochs.
+    pub epochs: usize,
+    /// How they went, as far as that is known.
     pub metrics: &'a [EpochMetrics],
     /// Steps of an epoch.
     pub steps_per_epoch: usize,
@@ -54,7 +56,7 @@ pub struct History {
 
 impl History {
     /// Opens the file of a run, or begins one, so that it holds the run's past and nothing else: what is damaged, or came after
-    /// the checkpoint that the run goes on from, is dropped, and what is missing is added. `fresh` is a picture of the net before its
+    /// the checkpoint that the run goes on from, is dropped, and what is missing is added as far as it is known. `fresh` is a picture of the net before its
     /// first step, for a run that has not begun.
     ///
     /// # Errors
@@ -63,7 +65,10 @@ impl History {
         let old = match plain::read(path, LARGEST_FILE) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(cause) => return Err(unwritten(path, cause).into()),
+            Err(cause) => {
+                let why = format!("its history for TensorBoard cannot be read: {cause}; move it away");
+                return Err(TrainError::run(path, why));
+            }
         };
         let kept = Kept::of(&old, past);
         // A file that need not be cut stays in its place, and a TensorBoard that has it open goes on reading.
@@ -90,7 +95,7 @@ impl History {
                 history.step(step, past.losses[step - 1], (past.learning_rate)(step))?;
             }
             let epoch = past.ended_by(step).filter(|&epoch| epoch > kept.epochs);
-            if let Some(metrics) = epoch.and_then(|epoch| past.metrics.get(epoch - 1)) {
+            if let Some(metrics) = epoch.and_then(|epoch| past.metrics_of(epoch)) {
                 history.epoch(metrics, Vec::new())?;
             }
         }
@@ -145,6 +150,12 @@ impl Past<'_> {
     fn ended_by(&self, step: usize) -> Option<usize> {
         (step > 0 && step.is_multiple_of(self.steps_per_epoch)).then(|| step / self.steps_per_epoch)
     }
+
+    fn metrics_of(&self, epoch: usize) -> Option<&EpochMetrics> {
+        self.metrics
+            .iter()
+            .find(|metrics| metrics.epoch as usize == epoch)
+    }
 }
 
 /// How much of a file is the run's past.
@@ -167,11 +178,14 @@ impl Kept {
             let fits = if kept.bytes == 0 {
                 event.file_version.as_deref() == Some(VERSION)
             } else if tags.contains(&LOSS) {
+                // An epoch that is known has to be there before the next one begins.
+                let ended = past.ended_by(kept.steps).filter(|&epoch| epoch > kept.epochs);
                 next.steps += 1;
-                next.steps <= past.losses.len()
+                next.steps <= past.losses.len() && ended.and_then(|epoch| past.metrics_of(epoch)).is_none()
             } else if tags.contains(&EPOCH_LOSS) {
-                next.epochs += 1;
-                next.epochs <= past.metrics.len() && past.ended_by(next.steps) == Some(next.epochs)
+                let ended = past.ended_by(next.steps);
+                next.epochs = ended.unwrap_or_default();
+                (kept.epochs + 1..=past.epochs).contains(&next.epochs)
             } else {
                 next.steps == 0
             };

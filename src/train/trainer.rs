@@ -20,7 +20,7 @@ use super::{
     sorted_variables,
 };
 use crate::{
-    model::{Contract, DeviceChoice, LayerMaps, Training},
+    model::{Contract, DeviceChoice, LayerMaps},
     network::export::{AVERAGE, export},
     transform::Compose,
 };
@@ -102,7 +102,10 @@ impl<'a> Trainer<'a> {
                 progress.step
             )));
         }
-        let contract = config.contract(data.points);
+        let contract = Contract {
+            training: config.training(data.training_pictures()),
+            ..config.contract(data.points)
+        };
         Ok(Self {
             config,
             checkpoint,
@@ -114,18 +117,7 @@ impl<'a> Trainer<'a> {
             offsets,
             progress,
             steps_per_epoch,
-            contract: Contract {
-                training: Training {
-                    data: format!(
-                        "{} labelled pictures an epoch, of {}",
-                        data.training_pictures(),
-                        config.data_name()
-                    ),
-                    recipe: config.in_words(),
-                    ..Training::default()
-                },
-                ..contract
-            },
+            contract,
             device,
             saved_at: Instant::now(),
             _variables: variables,
@@ -163,7 +155,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The parameters that are exported: the running averages where they are kept.
-    fn exported(&self) -> &[(String, Tensor)] {
+    pub(super) fn exported(&self) -> &[(String, Tensor)] {
         let averages = self.average.as_ref().map(|average| &average.parameters);
         averages.unwrap_or(&self.parameters)
     }
@@ -178,13 +170,9 @@ impl<'a> Trainer<'a> {
 
     /// The step size now.
     pub(super) fn learning_rate(&self) -> f64 {
-        self.learning_rate_after(self.progress.losses.len())
-    }
-
-    /// The step size after so many steps of the run.
-    pub(super) fn learning_rate_after(&self, steps: usize) -> f64 {
         let all = self.steps_per_epoch * self.config.epochs as usize;
-        self.config.learning_rate_at(steps as f64 / all as f64)
+        self.config
+            .learning_rate_at(self.progress.losses.len() as f64 / all as f64)
     }
 
     /// Trains for the rest of the epoch that is under way, or until `stop` is set; `after_step` must not change anything that

@@ -29,8 +29,9 @@ impl Validation {
     }
 }
 
-/// Tries the net on pictures of persons held back, whole pictures without random crops, in the habits of each set's
-/// labels where those are learned; `None` without such.
+/// Tries the net on pictures of persons held back, each as the net would be shown it, without random crops: the picture, or for
+/// nets that see a face alone the face about the labelled points; in the habits of each set's labels where those are learned.
+/// `None` without such pictures.
 ///
 /// # Errors
 /// When a crop cannot be cut or libtorch fails.

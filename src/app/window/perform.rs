@@ -240,11 +240,7 @@ impl Window {
                 .say(Severity::Hint, "There is no picture to save yet.");
         };
         let style = &self.settings.view.overlay;
-        match self
-            .settings
-            .saving
-            .snapshot(&Zoned::now(), style, &self.source.name())
-        {
+        match self.settings.saving.snapshot(&Zoned::now(), style) {
             Ok(snapshot) => {
                 if !self.pipeline.snapshot(scene.clone(), snapshot) {
                     self.notices.say(Severity::Error, STILL_WRITING);
@@ -261,7 +257,7 @@ impl Window {
         }
         let (saving, style) = (&self.settings.saving, &self.settings.view.overlay);
         let fps = self.source.info.as_ref().and_then(|info| info.fps);
-        match saving.recording(&Zoned::now(), style, &self.source.name(), fps) {
+        match saving.recording(&Zoned::now(), style, fps) {
             Ok(Some(recording)) => {
                 if self.pipeline.record(recording) {
                     self.recording = Some(Instant::now());

@@ -31,7 +31,6 @@ impl Window {
         let wished = pipeline::Sending {
             targets,
             style: self.settings.view.overlay.clone(),
-            source: self.source.name(),
         };
         if self.sent != wished {
             self.pipeline.send_to(wished.clone());

@@ -43,13 +43,6 @@ impl SourceState {
         }
     }
 
-    /// Its name; none before the first source is open.
-    pub(super) fn name(&self) -> String {
-        self.info
-            .as_ref()
-            .map_or_else(String::new, |info| info.name.clone())
-    }
-
     /// What is known of it, where it is a camera.
     pub(super) fn camera(&self) -> Option<&CameraFacts> {
         self.info.as_ref()?.camera.as_ref()

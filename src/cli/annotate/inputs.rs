@@ -1,7 +1,7 @@
 //! Which files `annotate` reads and what it calls what it writes: all of it settled before anything is written.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -140,7 +140,7 @@ fn named_for(path: &Path, medium: Medium, suffix: &str) -> PathBuf {
 }
 
 fn check_outputs(jobs: &[Job]) -> Result<()> {
-    let inputs: Vec<PathBuf> = jobs
+    let inputs: HashSet<PathBuf> = jobs
         .iter()
         .filter_map(|job| job.input.canonicalize().ok())
         .collect();

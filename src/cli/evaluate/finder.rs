@@ -12,6 +12,7 @@ use crate::{
     geometry::{CropTransform, FaceBox, Point, Rect},
     model::Contract,
     pipeline::{KeypointFitter, verified},
+    train::name,
 };
 
 /// A detected face is the labelled one when their boxes share more than this of their union.
@@ -69,12 +70,12 @@ impl Finder {
     }
 
     /// The name of its kind, as `--boxes` has it.
-    pub fn boxes(&self) -> &'static str {
-        match self {
-            Self::Image => "image",
-            Self::Labels => "labels",
-            Self::Detector(_) => "detector",
-        }
+    pub fn boxes(&self) -> String {
+        name(match self {
+            Self::Image => Boxes::Image,
+            Self::Labels => Boxes::Labels,
+            Self::Detector(_) => Boxes::Detector,
+        })
     }
 
     /// What the net makes of a labelled picture, and how many faces were found; no points when the labelled one was not.

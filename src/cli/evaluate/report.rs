@@ -14,7 +14,7 @@ pub struct Report {
     /// The weights file.
     pub weights: String,
     /// Where the face is known from, as in `--boxes`.
-    pub boxes: &'static str,
+    pub boxes: String,
     /// Where the net ran.
     pub device: String,
     /// Pictures a second, reading them and finding faces included.

@@ -43,12 +43,7 @@ pub fn again(config: &TrainConfig) -> String {
     if config.warm_up != usual.warm_up {
         give("warm-up", config.warm_up.to_string());
     }
-    let usual_decay = if config.optimiser.decays() {
-        usual.weight_decay
-    } else {
-        0.0
-    };
-    if config.weight_decay != usual_decay {
+    if config.weight_decay != TrainConfig::usual_decay(config.net, config.optimiser) {
         give("weight-decay", config.weight_decay.to_string());
     }
     if config.average != usual.average {

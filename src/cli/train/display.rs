@@ -9,7 +9,10 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plot::{Plot, size_on};
-use crate::train::{EpochMetrics, Event, Step, TrainConfig};
+use crate::{
+    keypoints::PointScheme,
+    train::{EpochMetrics, Event, Step, TrainConfig},
+};
 
 /// The curve is drawn anew no more often than this.
 const CURVE_INTERVAL: Duration = Duration::from_millis(250);
@@ -19,6 +22,8 @@ pub struct Display {
     epochs: u32,
     /// Name of the point scheme; recipes from before there was a choice say none.
     points: Option<String>,
+    /// Whether errors are divided by the distance of the eyes.
+    has_eyes: bool,
     /// Of one bar; it writes over what is there and does not clear it first, so nothing flickers.
     drawn: MultiProgress,
     bar: ProgressBar,
@@ -47,6 +52,7 @@ impl Display {
         Self {
             epochs: config.epochs,
             points: config.scheme.as_ref().map(|scheme| scheme.name.clone()),
+            has_eyes: config.scheme.as_ref().is_none_or(PointScheme::has_eyes),
             drawn,
             bar: ProgressBar::hidden(),
             started: Instant::now(),
@@ -63,6 +69,7 @@ impl Display {
                 training,
                 validation,
                 left_out,
+                found_nowhere: _,
                 unmatched,
                 steps_per_epoch,
                 losses,
@@ -161,10 +168,10 @@ impl Display {
         }
         if let Some(nme) = metrics.validation_nme {
             // In full where somebody may read it later; 80 characters have to do on a terminal.
-            let name = if self.curve.is_some() {
-                "NME"
-            } else {
-                "inter-ocular NME"
+            let name = match self.curve {
+                Some(_) => "NME",
+                None if self.has_eyes => "inter-ocular NME",
+                None => "NME by box",
             };
             line += &format!(", {name} {:.2} %", 100.0 * nme);
         }

@@ -1,8 +1,6 @@
 //! Where faces are around the points of a data set, and in its pictures: what a net of such points has to know before it is
 //! shown what a detector finds. Measured once, when a run begins, and kept in its recipe.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 
 use crate::{
@@ -12,8 +10,8 @@ use crate::{
     geometry::{CropTransform, FaceBox, Rect, mean},
     keypoints::{FaceExtent, PointScheme},
     model::CropRule,
-    network::Architecture,
     picture,
+    train::TrainConfig,
     transform::crop,
 };
 
@@ -34,46 +32,55 @@ pub struct Measured {
     pub scheme: PointScheme,
     /// Which part of these pictures nets of whole pictures see.
     pub crop: Option<CropRule>,
+    /// What is to be said of it.
+    pub note: Option<String>,
 }
 
-/// Measures in the data sets in `folders` what a net with points of `scheme` has to know and the scheme does not say.
+/// Measures in the data sets of a recipe what its net, with points of `scheme`, has to know and the scheme does not say. What
+/// the recipe leaves out is not looked at.
 ///
 /// # Errors
 /// When labels or the cascade cannot be used. Pictures that cannot be read are told of by whoever trains on them.
-pub fn measured(folders: &[PathBuf], mut scheme: PointScheme, net: Architecture) -> Result<Measured> {
+pub fn measured(config: &TrainConfig, mut scheme: PointScheme) -> Result<Measured> {
     let bundled = PointScheme::BUNDLED.iter().any(|(_, other)| other() == scheme);
-    let parts = folders.iter().map(|folder| DataFolder::open_training(folder));
-    let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+    let mut parts = Vec::new();
+    for folder in &config.data {
+        let mut part = DataFolder::open_training(folder)?;
+        let mut rows = std::mem::take(&mut part.rows);
+        rows.retain(|row| !config.leaves_out(&part, row));
+        parts.push(Part { rows, ..part });
+    }
+    let mut note = None;
     if scheme.face.is_none() && !bundled {
         let extents = extents(&parts)?;
         scheme.face = Some(match middle(&extents) {
             Some(extent) => {
-                say!(
+                note = Some(format!(
                     "{} faces found in a sample of the pictures: a face is {:.2} x {:.2} as large as the box of its points, \
                      its middle {:.2} lower",
                     extents.len(),
                     extent.width,
                     extent.height,
                     extent.down
-                );
+                ));
                 extent
             }
             None => {
-                say!(
+                note = Some(format!(
                     "Only {} faces are found in the pictures: taken for as large as the box of their points. If they are not, \
                      the net will not find its points on faces that the program finds; say it in a scheme's `face`",
                     extents.len()
-                );
+                ));
                 FaceExtent::OF_POINTS
             }
         });
     }
-    let usual = net.contract(scheme.clone()).crop;
+    let usual = config.net.contract(scheme.clone()).crop;
     let crop = match usual.picture_fraction {
         Some(fraction) => crop_of_pictures(&parts, &scheme, fraction),
         None => None,
     };
-    Ok(Measured { scheme, crop })
+    Ok(Measured { scheme, crop, note })
 }
 
 /// Rows of a part, evenly spread.
@@ -139,8 +146,9 @@ fn crop_of_pictures(parts: &[Part], scheme: &PointScheme, fraction: f32) -> Opti
             continue;
         };
         let crop = CropTransform::of_picture(picture.width(), picture.height(), fraction, 1);
-        margins.push(f64::from(crop.extent / face.long_side()));
-        shifts.push(f64::from((crop.centre.y - face.centre().y) / face.long_side()));
+        let (margin, shift) = crop.about(&face);
+        margins.push(f64::from(margin));
+        shifts.push(f64::from(shift));
     }
     Some(CropRule {
         margin: rounded(median(&margins)?, CROP_DIGITS),

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{Read, Seek},
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -22,7 +22,6 @@ const GLANCE: Duration = Duration::from_secs(1);
 
 /// The window of a run, which outlives the run's training.
 pub struct Preview {
-    weights: PathBuf,
     child: Option<Child>,
     /// What it complains about.
     complaints: File,
@@ -58,7 +57,7 @@ impl Preview {
     ///
     /// # Errors
     /// When the program cannot be started once more.
-    pub fn open(folder: &Path, weights: PathBuf, source: Option<&SourceSpec>) -> Result<Self> {
+    pub fn open(folder: &Path, weights: &Path, source: Option<&SourceSpec>) -> Result<Self> {
         let complaints = tempfile::tempfile().context("cannot keep what the preview complains about")?;
         let program = std::env::current_exe().context("cannot find this program to open a preview")?;
         let mut command = Command::new(program);
@@ -85,7 +84,6 @@ impl Preview {
             .map_err(|_| anyhow!("cannot start a thread"))?
             .context("cannot open a preview")?;
         Ok(Self {
-            weights,
             child: Some(child),
             complaints,
             glanced: Instant::now(),
@@ -116,18 +114,10 @@ impl Preview {
         Some(format!("The preview ended ({last}); training goes on"))
     }
 
-    /// At the end of training: what is to be said of the window, which stays as long as its user wants.
-    pub fn leave(mut self) -> Option<&'static str> {
-        let stays = self
-            .child
-            .as_mut()
-            .is_some_and(|child| matches!(child.try_wait(), Ok(None)));
-        if stays {
-            return Some("The preview shows the net as it is now; it stays until you close it");
-        }
-        // Nobody looks at it any more, and net.pt and the checkpoint hold the same. What cannot be removed is made anew the next time.
-        let _ = std::fs::remove_file(&self.weights);
-        None
+    /// Whether the window is still there; it stays as long as its user wants, also after training.
+    pub fn is_open(&mut self) -> bool {
+        let child = self.child.as_mut();
+        child.is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 }
 
