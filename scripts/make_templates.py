@@ -8,6 +8,7 @@ into the program. Run again only when a net's architecture changes; it needs Pyt
 
 import io
 import pathlib
+import sys
 import zipfile
 from typing import Dict, Final, Tuple
 
@@ -215,7 +216,9 @@ def without_debug_info(archive: bytes) -> bytes:
 
 
 def main():
-    for name, net in {"course": CourseCnn(), "naimish": NaimishNet(), "pinkpoint": PinkpointNet()}.items():
+    nets = {"course": CourseCnn(), "naimish": NaimishNet(), "pinkpoint": PinkpointNet()}
+    for name in sys.argv[1:] or nets:
+        net = nets[name]
         for parameter in net.parameters():
             parameter.requires_grad_(False)
             parameter.data = torch.empty(0)

@@ -312,9 +312,9 @@ fn goes_on(id: Id) -> bool {
 
 /// Whether a text field has a use for these keys.
 fn goes_into_text(keys: &KeyboardShortcut) -> bool {
-    let is_function_key = matches!(keys.logical_key, Key::F1 | Key::F11);
+    let is_function_key = (Key::F1..=Key::F35).contains(&keys.logical_key);
     let edits = keys.logical_key == Key::Backspace;
-    edits || (keys.modifiers.is_none() && !is_function_key)
+    edits || (!keys.modifiers.command && !is_function_key)
 }
 
 /// Whether buttons, sliders and the like have a use for these keys.

@@ -123,31 +123,7 @@ impl View {
             Id::Palette => &mut self.palette,
             Id::Pause => &mut self.paused,
             Id::Repeat => &mut self.repeats,
-            Id::OpenCamera
-            | Id::OpenFile
-            | Id::OpenDemo
-            | Id::LoadWeights
-            | Id::Compare
-            | Id::StopComparing
-            | Id::Snapshot
-            | Id::Record
-            | Id::Send
-            | Id::ShowFolder
-            | Id::ShowLog
-            | Id::StepOn
-            | Id::StepBack
-            | Id::Forwards
-            | Id::Backwards
-            | Id::Faster
-            | Id::Slower
-            | Id::Quit
-            | Id::Why
-            | Id::NextPoints
-            | Id::NextTheme
-            | Id::Enlarge
-            | Id::Shrink
-            | Id::UsualSize
-            | Id::UsualView => return None,
+            _ => return None,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 /// What a value that is not finite looks like: grey, which no colour map in colours holds.
@@ -12,7 +13,7 @@ const NOT_FINITE: [u8; 4] = [128, 128, 128, 255];
 const STEPS: usize = 2000;
 
 /// A colour map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, ValueEnum)]
 pub enum Palette {
     /// Smallest value black, over purple and pink, to the largest, pale yellow; equally bright steps.
     #[default]
@@ -28,14 +29,22 @@ pub enum Palette {
 }
 
 impl Palette {
-    /// All of them, with what they are called.
-    pub const ALL: [(Self, &str); 5] = [
-        (Self::Magma, "magma"),
-        (Self::Viridis, "viridis"),
-        (Self::Grey, "grey"),
-        (Self::PinkGreen, "pink–green"),
-        (Self::RedBlue, "red–blue"),
-    ];
+    /// What it is called, its colours, whether they begin with what is to stand for the largest value, and whether zero is in its
+    /// middle.
+    fn parts(self) -> (&'static str, colorous::Gradient, bool, bool) {
+        match self {
+            Self::Magma => ("magma", colorous::MAGMA, false, false),
+            Self::Viridis => ("viridis", colorous::VIRIDIS, false, false),
+            Self::Grey => ("grey", colorous::GREYS, true, false),
+            Self::PinkGreen => ("pink–green", colorous::PINK_GREEN, true, true),
+            Self::RedBlue => ("red–blue", colorous::RED_BLUE, true, true),
+        }
+    }
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        self.parts().0
+    }
 
     /// The palette that suits values of this range: one with zero in its middle for signed ones, else one from dark to bright.
     pub fn suited_to(range: Range) -> Self {
@@ -48,32 +57,20 @@ impl Palette {
 
     /// Whether zero is in its middle.
     pub fn is_signed(self) -> bool {
-        matches!(self, Self::PinkGreen | Self::RedBlue)
-    }
-
-    fn gradient(self) -> (colorous::Gradient, bool) {
-        match self {
-            Self::Magma => (colorous::MAGMA, false),
-            Self::Viridis => (colorous::VIRIDIS, false),
-            Self::Grey => (colorous::GREYS, true),
-            // They begin with what is to stand for the largest value.
-            Self::PinkGreen => (colorous::PINK_GREEN, true),
-            Self::RedBlue => (colorous::RED_BLUE, true),
-        }
+        self.parts().3
     }
 
     /// Its colours at even steps, made once.
     fn table(self) -> &'static Table {
-        static TABLES: LazyLock<Vec<(Palette, Table)>> = LazyLock::new(|| {
-            let made = Palette::ALL.map(|(palette, _)| (palette, palette.made()));
-            made.into()
+        static TABLES: LazyLock<Vec<Table>> = LazyLock::new(|| {
+            let all = Palette::value_variants().iter();
+            all.map(|palette| palette.made()).collect()
         });
-        let found = TABLES.iter().find(|(palette, _)| *palette == self);
-        &found.unwrap_or(&TABLES[0]).1
+        &TABLES[self as usize]
     }
 
     fn made(self) -> Table {
-        let (gradient, reversed) = self.gradient();
+        let (_, gradient, reversed, _) = self.parts();
         std::array::from_fn(|step| {
             let share = step as f64 / STEPS as f64;
             let colour = gradient.eval_continuous(if reversed { 1.0 - share } else { share });
@@ -244,7 +241,7 @@ mod tests {
             (Range::of(&values).smallest, Range::of(&values).largest),
             (-2.0, 3.0)
         );
-        for (palette, _) in Palette::ALL {
+        for &palette in Palette::value_variants() {
             let colours = Colours::of(palette);
             assert_eq!(colours.colour(f32::NAN, RANGE), NOT_FINITE);
             let flat = Range::of(&[f32::NAN]);

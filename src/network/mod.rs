@@ -84,7 +84,10 @@ impl Architecture {
 
     /// Whether the net computes in bfloat16 when its input is of that kind.
     pub fn computes_in_bf16(self) -> bool {
-        self != Self::Course
+        match self {
+            Self::Naimish | Self::Pinkpoint => true,
+            Self::Course => false,
+        }
     }
 
     /// What the finished weights file will say of itself.

@@ -215,7 +215,7 @@ impl Capture {
                 Err(error) => Left::Failed(error),
             };
             match left {
-                Left::Failed(error) if comes_and_goes(spec) => {
+                Left::Failed(error) if spec.comes_and_goes() => {
                     was_silent = error.cause() == Cause::Lost;
                     let rest = retry.saturating_sub(tried_at.elapsed()).max(LEAST_REST);
                     tracing::debug!("no pictures, next try in {} ms: {error}", rest.as_millis());
@@ -540,18 +540,5 @@ fn pass_by(source: &mut dyn Source) -> Result<(), Left> {
             why: None,
         })),
         Err(error) => Err(Left::Failed(error)),
-    }
-}
-
-/// Whether it is worth trying again what cannot be opened.
-fn comes_and_goes(spec: &SourceSpec) -> bool {
-    match spec {
-        SourceSpec::FirstCamera
-        | SourceSpec::Camera(_)
-        | SourceSpec::CameraNamed(_)
-        | SourceSpec::CameraCalled(_)
-        | SourceSpec::Device(_)
-        | SourceSpec::Url(_) => true,
-        SourceSpec::File(_) | SourceSpec::Demo => false,
     }
 }

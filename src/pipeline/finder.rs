@@ -39,10 +39,9 @@ const WARM_UP_SIDE: u32 = 128;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct KeypointFinder {
-    in_photographs: CascadeDetector,
-    in_videos: CascadeDetector,
+    in_photographs: Box<dyn FaceDetector>,
+    in_videos: Box<dyn FaceDetector>,
     follower: Follower,
     planner: Planner,
     /// The planner as it is at the beginning of a video.
@@ -101,14 +100,33 @@ impl KeypointFinder {
     /// # Errors
     /// When a cascade cannot be used or a setting makes no sense.
     pub fn with(net: KeypointModel, searches: Searches, strength: Strength) -> Result<Self, DetectError> {
-        Ok(Self {
-            in_photographs: CascadeDetector::open(searches.photographs)?,
-            in_videos: CascadeDetector::open(searches.videos)?,
+        let in_photographs = Box::new(CascadeDetector::open(searches.photographs)?);
+        let in_videos = Box::new(CascadeDetector::open(searches.videos)?);
+        Ok(Self::with_detectors(
+            net,
+            in_photographs,
+            in_videos,
+            searches.planner,
+            strength,
+        ))
+    }
+
+    /// A finder that uses these detectors, the second one when `planner` says so.
+    pub fn with_detectors(
+        net: KeypointModel,
+        in_photographs: Box<dyn FaceDetector>,
+        in_videos: Box<dyn FaceDetector>,
+        planner: Planner,
+        strength: Strength,
+    ) -> Self {
+        Self {
+            in_photographs,
+            in_videos,
             follower: Follower::new(KeypointFitter::new(net), strength),
-            planner: searches.planner.clone(),
-            fresh_planner: searches.planner,
+            planner: planner.clone(),
+            fresh_planner: planner,
             search_time: Duration::ZERO,
-        })
+        }
     }
 
     /// Searches an empty picture: starts the threads that OpenCV shares out its work to.

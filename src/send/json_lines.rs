@@ -29,7 +29,7 @@ impl<W: Write + Send> Sink for JsonLines<W> {
         match written {
             Ok(()) => Ok(Delivery::Sent),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(SendError::NobodyReads),
-            Err(error) => Err(SendError::Output(error)),
+            Err(error) => Err(SendError::Stdout(error)),
         }
     }
 }
@@ -99,6 +99,6 @@ mod tests {
         assert!(matches!(error, SendError::NobodyReads), "{error}");
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let error = JsonLines::to(full).send(&moment(&[])).unwrap_err();
-        assert!(matches!(error, SendError::Output(_)), "{error}");
+        assert!(matches!(error, SendError::Stdout(_)), "{error}");
     }
 }

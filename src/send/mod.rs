@@ -147,7 +147,7 @@ pub enum SendError {
     NobodyReads,
     /// Standard output takes nothing.
     #[error("nothing can be written to standard output: {0}")]
-    Output(io::Error),
+    Stdout(io::Error),
 }
 
 /// How the driver of virtual cameras is loaded so that it makes the device at `path`.

@@ -60,6 +60,19 @@ pub enum SourceSpec {
 }
 
 impl SourceSpec {
+    /// Whether it is worth trying again what cannot be opened.
+    pub fn comes_and_goes(&self) -> bool {
+        match self {
+            Self::FirstCamera
+            | Self::Camera(_)
+            | Self::CameraNamed(_)
+            | Self::CameraCalled(_)
+            | Self::Device(_)
+            | Self::Url(_) => true,
+            Self::File(_) | Self::Demo => false,
+        }
+    }
+
     /// What an argument means, which need not be text: then it is a file.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use clap::ValueEnum;
 use egui::{Checkbox, Color32, ComboBox, DragValue, RichText, Sense, Slider, Ui, Vec2};
 use egui_plot::{Line, Plot, PlotPoints};
 
@@ -223,15 +224,12 @@ fn choose_order(ui: &mut Ui, looking: &mut Looking, enabled: bool) {
 fn choose_colours(ui: &mut Ui, looking: &mut Looking) {
     let name = |palette: Option<Palette>| match palette {
         None => "as suits the layer",
-        Some(palette) => Palette::ALL
-            .iter()
-            .find(|(other, _)| *other == palette)
-            .map_or("", |(_, name)| name),
+        Some(palette) => palette.name(),
     };
     ComboBox::from_id_salt("colours")
         .selected_text(name(looking.palette))
         .show_ui(ui, |ui| {
-            let all = Palette::ALL.map(|(palette, _)| Some(palette));
+            let all = Palette::value_variants().iter().copied().map(Some);
             for palette in std::iter::once(None).chain(all) {
                 ui.selectable_value(&mut looking.palette, palette, name(palette));
             }
