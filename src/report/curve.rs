@@ -89,8 +89,10 @@ impl Curve<'_> {
                 .iter()
                 .flat_map(|series| series.points.iter().map(|point| point.1))
         };
-        let low = values().reduce(f64::min)? * 0.9;
-        let high = values().reduce(f64::max)? * 1.1;
+        let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
+        // What does not change lies in the middle, between values that are easily read.
+        let (below, above) = if low < high { (0.9, 1.1) } else { (0.4, 2.5) };
+        let (low, high) = (low * below, high * above);
         let last = self
             .series
             .iter()
