@@ -4,8 +4,8 @@ the keys that a person would, and saves what is seen.
 
     scripts/tour.py [--program PROGRAM] [--out FOLDER] [--only NAME,NAME]
 
-Needs Xvfb and xdotool, which setup.sh installs, import of ImageMagick and ffmpeg (apt install imagemagick ffmpeg). Look at the
-pictures before they are committed: a busy machine may not have come to rest.
+Needs Xvfb and xdotool, which setup.sh installs, import of ImageMagick, ffmpeg and img2webp (apt install imagemagick ffmpeg
+webp). Look at the pictures before they are committed: a busy machine may not have come to rest.
 """
 import argparse
 import contextlib
@@ -34,8 +34,8 @@ PICTURES = {
 
 # What is done while the window is filmed.
 MOVING = (["--source", "demo"], ["2", "l", "2.5", "t", "2", "t", "l", "m", "f", "1.5", "m", "f", "w", "3.5", "w", "0.5"], {})
-# Frames a second, and width in pixels.
-RATE, WIDTH = 10, 960
+# Frames a second, width in pixels, and quality of 100.
+RATE, WIDTH, QUALITY = 8, 800, 50
 
 
 def arguments():
@@ -102,8 +102,11 @@ def film(args):
             do(step, environment)
         recorder.terminate()
         recorder.wait()
-        subprocess.run([*quiet, "-i", raw, "-vf", f"scale={WIDTH}:-1:flags=lanczos", "-c:v", "libwebp_anim", "-quality", "60",
-                        "-compression_level", "6", "-loop", "0", path], check=True)
+        subprocess.run([*quiet, "-i", raw, "-vf", f"scale={WIDTH}:-1:flags=lanczos", f"{folder}/%04d.png"], check=True)
+        # Every frame by itself: what others keep of the frames before is seen as blocks in a picture that moves slowly.
+        frames = sorted(Path(folder).glob("*.png"))
+        subprocess.run(["img2webp", "-loop", "0", "-kmin", "0", "-kmax", "1", "-lossy", "-q", str(QUALITY), "-m", "6", "-d",
+                        str(1000 // RATE), *frames, "-o", path], check=True, stdout=subprocess.DEVNULL)
     return path
 
 
