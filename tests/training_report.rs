@@ -33,6 +33,15 @@ fn train(data: &Path, run: &Path) -> assert_cmd::Command {
     assert_cmd::Command::from_std(common::train(options, data, run))
 }
 
+/// A run that came to its end, with the data set that it was trained on, and the folder of both.
+fn finished_run() -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = strange_set(folder.path());
+    let run = folder.path().join("run");
+    train(&data, &run).assert().success();
+    (folder, data, run)
+}
+
 /// The rows of metrics.csv, by the names of the columns.
 fn metrics(run: &Path) -> Vec<std::collections::HashMap<String, f64>> {
     let mut reader = csv::Reader::from_path(run.join("metrics.csv")).unwrap();
@@ -113,10 +122,7 @@ fn the_report_holds_what_the_run_gave_and_nothing_from_elsewhere() {
 
 #[test]
 fn the_command_in_the_report_gives_the_same_run() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = strange_set(folder.path());
-    let run = folder.path().join("run");
-    train(&data, &run).assert().success();
+    let (folder, _data, run) = finished_run();
     let page = fs::read_to_string(run.join("report.html")).unwrap();
     let code = page
         .split("<pre><code>")
@@ -150,10 +156,7 @@ fn the_command_in_the_report_gives_the_same_run() {
 
 #[test]
 fn a_report_of_an_older_run_says_what_it_cannot_know() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = strange_set(folder.path());
-    let run = folder.path().join("run");
-    train(&data, &run).assert().success();
+    let (folder, data, run) = finished_run();
     fs::rename(&data, folder.path().join("elsewhere")).unwrap();
     // From before there were such files.
     fs::remove_file(run.join("sittings.json")).unwrap();
@@ -181,10 +184,7 @@ fn a_report_of_an_older_run_says_what_it_cannot_know() {
 
 #[test]
 fn a_report_says_what_was_changed_on_the_way() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = strange_set(folder.path());
-    let run = folder.path().join("run");
-    train(&data, &run).assert().success();
+    let (_folder, data, run) = finished_run();
     let page = || text_of(&fs::read_to_string(run.join("report.html")).unwrap());
     assert!(page().contains("gives the same net, bit for bit"), "{}", page());
     // The step size falls along the whole of the run, whose end is elsewhere now.
