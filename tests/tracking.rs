@@ -537,3 +537,62 @@ fn a_recording_that_begins_again_begins_with_nobody() {
     assert_eq!(tracker.faces().len(), 1);
     assert_eq!(tracker.propose(Duration::ZERO, &[]), []);
 }
+
+#[test]
+fn the_points_of_a_picture_that_stays_come_to_rest() {
+    // A net that takes every face for one that is a little further right than it is, and a little larger.
+    let drifts = |region: &FaceBox| {
+        let place = |point: &Point| {
+            Point::new(
+                region.centre.x + (point.x + 0.08) * region.width * 1.1,
+                region.centre.y + point.y * region.height * 1.1,
+            )
+        };
+        Look {
+            region: *region,
+            points: shape().iter().map(place).collect(),
+            confidence: None,
+            spread: Vec::new(),
+            patch: patch_of(1.0),
+        }
+    };
+    let looked = |stays: bool| -> Vec<Point> {
+        let mut tracker = Tracker::new(PointScheme::ibug68(), Strength::default());
+        let find = Detection {
+            face_box: FaceBox {
+                centre: Point::new(300.0, 200.0),
+                width: 100.0,
+                height: 100.0,
+                roll: 0.0,
+            },
+            score: 1.0,
+        };
+        let firsts = (0..8).map(|look| {
+            if stays && look > 0 {
+                tracker.picture_stays();
+            }
+            let found = if look == 0 { vec![find] } else { Vec::new() };
+            let mut regions = tracker.propose(Duration::ZERO, &found);
+            loop {
+                let again = tracker.take_in(regions.iter().map(drifts).collect());
+                if again.is_empty() {
+                    break;
+                }
+                regions = again
+                    .into_iter()
+                    .map(|again| match again {
+                        Again::At(region) | Again::Round(region, _) => region,
+                    })
+                    .collect();
+            }
+            tracker.faces()[0].points[0]
+        });
+        firsts.collect()
+    };
+    let at_rest = looked(true);
+    // What is left is rounding, in the filters.
+    let moves = |point: &Point| point.distance(at_rest[0]) > 1e-3;
+    assert!(!at_rest.iter().any(moves), "{at_rest:?}");
+    let led = looked(false);
+    assert!(led[7].distance(led[0]) > 20.0, "{led:?}");
+}

@@ -133,6 +133,8 @@ struct Tries {
 struct Track {
     id: u32,
     motion: Motion,
+    /// Where it was last looked at.
+    region: FaceBox,
     points: Vec<Point>,
     smooth_points: Vec<Point>,
     smoother: Smoother,
@@ -161,6 +163,8 @@ pub struct Tracker {
     tracks: Vec<Track>,
     proposals: Vec<Proposal>,
     time: Duration,
+    /// The frame is the last one once more.
+    stays: bool,
     next_id: u32,
     grudges: Vec<(FaceBox, Duration)>,
 }
@@ -187,6 +191,7 @@ impl Tracker {
             tracks: Vec::new(),
             proposals: Vec::new(),
             time: Duration::ZERO,
+            stays: false,
             next_id: 0,
             grudges: Vec::new(),
         }
@@ -206,6 +211,12 @@ impl Tracker {
     /// Knows nothing any more, as when it was made: a recording gives the same whatever came before it.
     pub fn begin_anew(&mut self) {
         *self = Self::new(self.given.clone(), self.strength);
+    }
+
+    /// The next frame is the last one once more: faces are looked at where they were, and what comes of it is the same. Where each
+    /// look led to the next one, the points of a still picture would never come to rest.
+    pub fn picture_stays(&mut self) {
+        self.stays = true;
     }
 
     /// Where to look in the frame at `time`, given what searches have found since the last frame.
@@ -229,8 +240,12 @@ impl Tracker {
         self.grudges.retain(|(_, until)| time < *until);
         self.proposals.clear();
         for track in self.tracks.iter().filter(|track| track.lost_at.is_none()) {
-            self.proposals
-                .push(Proposal::new(Aim::Track(track.id), track.motion.predicted(time)));
+            let region = if self.stays {
+                track.region
+            } else {
+                track.motion.predicted(time)
+            };
+            self.proposals.push(Proposal::new(Aim::Track(track.id), region));
         }
         for track in &self.tracks {
             let region = track.motion.last();
@@ -259,8 +274,16 @@ impl Tracker {
 
     /// Where the face `id` is now, or was last.
     pub fn region_of(&self, id: u32) -> Option<FaceBox> {
-        let track = self.tracks.iter().find(|track| track.id == id)?;
-        Some(track.motion.last())
+        Some(self.track(id)?.motion.last())
+    }
+
+    /// Where the face `id` was looked at when its points were seen.
+    pub fn looked_at(&self, id: u32) -> Option<FaceBox> {
+        Some(self.track(id)?.region)
+    }
+
+    fn track(&self, id: u32) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.id == id)
     }
 
     /// A find confirms the face that it overlaps, or is looked at as a new one.
@@ -309,7 +332,8 @@ impl Tracker {
         let mut all = Vec::new();
         for proposal in &mut self.proposals {
             let Some(look) = &proposal.look else { continue };
-            let better = judge::better_aim(&self.scheme, look).filter(|_| proposal.may_aim());
+            let holds = self.stays && proposal.aim != Aim::New;
+            let better = judge::better_aim(&self.scheme, look).filter(|_| proposal.may_aim() && !holds);
             let again = if better.is_some() || judge::judge(&self.scheme, look) != Verdict::NoFace {
                 proposal.tries.aimed += u32::from(better.is_some());
                 better.map(Again::At)
@@ -354,6 +378,7 @@ impl Tracker {
 
     /// Decides what every look means.
     fn settle(&mut self) {
+        self.stays = false;
         let mut new = Vec::new();
         for proposal in std::mem::take(&mut self.proposals) {
             let Some(look) = proposal.look else { continue };
@@ -464,6 +489,7 @@ impl Tracker {
                 self.tracks.push(Track {
                     id: self.next_id,
                     motion: here,
+                    region: look.region,
                     points: Vec::new(),
                     smooth_points: Vec::new(),
                     smoother: Smoother::new(&self.scheme),
@@ -493,6 +519,7 @@ impl Tracker {
             track.confirmed_at = self.time;
         }
         track.smooth_points = track.smoother.smooth(&look.points, self.time, self.strength);
+        track.region = look.region;
         track.points = look.points;
         track.confidence = look.confidence;
         track.spread = look.spread;

@@ -69,6 +69,11 @@ impl Follower {
         }
     }
 
+    /// The next frame is the last one once more: see [`Tracker::picture_stays`].
+    pub fn picture_stays(&mut self) {
+        self.tracker.picture_stays();
+    }
+
     /// Where the face `id` is in the last frame.
     pub fn region_of(&self, id: u32) -> Option<FaceBox> {
         self.tracker.region_of(id)
@@ -79,7 +84,7 @@ impl Follower {
     /// # Errors
     /// As [`Self::frame`].
     pub fn look_at(&mut self, grey: &GrayImage, id: u32) -> Result<Option<Sight>, FitError> {
-        match self.region_of(id) {
+        match self.tracker.looked_at(id) {
             Some(region) => Ok(self.fitter.look(grey, &[region], Some(0))?.1),
             None => Ok(None),
         }

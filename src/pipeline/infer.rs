@@ -217,6 +217,7 @@ impl Infer {
         };
         match follower.fitter().read_as(reading) {
             Ok(()) => {
+                state.followed = None;
                 *info = Arc::new(NetInfo {
                     assumed: Some(reading),
                     ..NetInfo::clone(info)
@@ -388,6 +389,10 @@ impl Infer {
         let Some((follower, _)) = &mut state.net else {
             return Ok(None);
         };
+        // The same picture once more, unless it is to be seen with other eyes.
+        if state.followed.replace(frame.sequence) == Some(frame.sequence) {
+            follower.picture_stays();
+        }
         let followed = follower.frame(&state.grey, frame.source_time, &finds, looked_at);
         let Followed {
             faces,

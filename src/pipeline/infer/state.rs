@@ -38,6 +38,8 @@ pub(in crate::pipeline) struct State {
     panics: Vec<Instant>,
     /// The newest frame.
     pub(super) last: Option<Arc<Frame>>,
+    /// Number of the frame in which faces were followed last, by the net as it is.
+    pub(super) followed: Option<u64>,
     pub(super) net: Option<(Follower, Arc<NetInfo>)>,
     /// The net that is compared with it.
     pub(super) beside: Beside,
@@ -84,6 +86,7 @@ impl State {
             has_begun: false,
             panics: Vec::new(),
             last: None,
+            followed: None,
             net: None,
             beside: Beside::default(),
             cold: [].iter(),
