@@ -23,6 +23,13 @@ make_deb() {
   XZ_OPT=-T0 cargo deb --locked --compress-system --output "$OUT/"
 }
 
+check_libtorch() {
+  if [ -e third_party/torch/lib/libtorch_cuda.so ]; then
+    echo "package.sh: packages hold libtorch for CPUs, and third_party/ holds CUDA's; run ./setup.sh --cpu" >&2
+    exit 1
+  fi
+}
+
 # The same tree as in the .deb, with the libraries that Debian's packages bring there and OpenCV's cascades.
 make_tar() {
   cargo build --locked --profile dist
@@ -84,6 +91,7 @@ notice_of_system() {
   echo "$1: Debian package $package $source $(dpkg-query -W -f '${Version}\n' "$package" | head -n 1), https://sources.debian.org/copyright/license/$source/"
 }
 
+check_libtorch
 mkdir -p "$OUT"
 [ $# -gt 0 ] || set -- deb tar
 for kind in "$@"; do

@@ -5,8 +5,9 @@ pub mod plain;
 mod target;
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, Permissions, TryLockError},
     io::{self, BufWriter, Write},
+    os::unix::fs::PermissionsExt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -56,10 +57,23 @@ pub fn replace_by_path(path: &Path, content: impl FnOnce(&Path) -> io::Result<()
 /// # Errors
 /// As [`replace`].
 pub fn replace_json(path: &Path, value: &impl Serialize) -> Result<(), WriteError> {
+    replace(path, |out| write_json(out, value))
+}
+
+/// The same, for what nobody else is to read: only the user may.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_private_json(path: &Path, value: &impl Serialize) -> Result<(), WriteError> {
     replace(path, |out| {
-        serde_json::to_writer_pretty(&mut *out, value)?;
-        writeln!(out)
+        out.get_ref().set_permissions(Permissions::from_mode(0o600))?;
+        write_json(out, value)
     })
+}
+
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
 }
 
 /// Opens a plain file that is there, to write on at its end.
@@ -120,15 +134,10 @@ fn temporary_beside(file: &Path) -> io::Result<TempPath> {
     let temporary = tempfile::Builder::new()
         .prefix(".pinkpoint-")
         .suffix(&suffix)
-        .permissions(permissions())
+        // Before the user's umask: temporary files are private otherwise.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder.unwrap_or(Path::new(".")))?;
     Ok(temporary.into_temp_path())
-}
-
-/// What a new file may be used for, before the user's umask: temporary files are private otherwise.
-fn permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ fn code_that_is_no_text_and_classes_written_in_cpp_are_refused() {
 }
 
 #[test]
-fn an_archive_of_nothing_is_whole() {
+fn an_archive_of_nothing_is_told_as_such() {
     let said = refused(zipped(&[], ""));
     assert!(said.contains("it holds nothing"), "{said}");
 }

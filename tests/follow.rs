@@ -341,6 +341,20 @@ fn what_makes_no_sense_is_wrong_usage_and_what_cannot_be_used_an_error() {
 }
 
 #[test]
+fn a_film_of_which_the_end_is_missing_is_told_by_the_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.mp4");
+    let whole = std::fs::read(fixture("media/count.mp4")).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() * 3 / 4]).unwrap();
+    let (code, lines, message) = run(&["--fast", "--source", cut.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{message}");
+    assert!(
+        (1..20).contains(&lines.len()) && message.contains("of 20 frames"),
+        "{message}"
+    );
+}
+
+#[test]
 fn a_camera_that_never_came_is_told_by_the_exit_status() {
     let (code, lines, message) = run(&["--source", "camera:87", "--run-for", "3"]);
     assert_eq!(code, Some(3), "{message}");

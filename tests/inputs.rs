@@ -354,6 +354,18 @@ fn what_a_recording_without_an_index_holds_can_be_read() {
         "{error}"
     );
     assert!(source.next_picture().unwrap().is_none(), "said once");
+    // More sound than pictures: as long as the sound, with as many pictures as there are.
+    let longer = folder.path().join("longer.mkv");
+    let mut bytes = whole.clone();
+    let is_duration = |part: &[u8]| part == [0x44, 0x89, 0x88];
+    let at = 3 + whole.windows(3).position(is_duration).unwrap();
+    let number: [u8; 8] = whole[at..at + 8].try_into().unwrap();
+    bytes[at..at + 8].copy_from_slice(&(2.0 * f64::from_be_bytes(number)).to_be_bytes());
+    std::fs::write(&longer, bytes).unwrap();
+    let mut source = open(&longer).unwrap();
+    assert_eq!(source.info().frame_count, Some(120));
+    let read = std::iter::from_fn(|| source.next_picture().unwrap()).count();
+    assert_eq!(read, 60);
     annotate()
         .arg(&cut)
         .arg("--out")

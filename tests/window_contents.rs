@@ -103,6 +103,17 @@ fn a_file_that_is_called_like_something_else_is_remembered_as_a_file() {
 }
 
 #[test]
+fn passwords_of_streams_are_not_shown_in_the_menu() {
+    let mut start = Start::default();
+    start.settings.recent_sources = vec!["rtsp://me:secret@host/door".into()];
+    let mut harness = window_with(SourceSpec::Demo, Vec::new(), "steady-64.pt", start);
+    click(&mut harness, "File");
+    harness.get_by_label_contains("Open recent").click();
+    wait_for(&mut harness, "rtsp://host/door");
+    assert!(!has(&harness, "secret"));
+}
+
+#[test]
 fn every_command_is_in_the_help_window() {
     let mut harness = window(SourceSpec::Demo, Vec::new(), "steady-64.pt");
     click(&mut harness, "Help");
@@ -329,9 +340,11 @@ fn the_folder_for_what_is_saved_can_be_typed() {
     for text in ["/my", " ", "films"] {
         type_in(&mut harness, text);
     }
-    press(&mut harness, egui::Modifiers::NONE, egui::Key::Enter);
+    // What is saved meanwhile goes where the field says.
     let folder = harness.state().settings().saving.folder.clone();
     assert_eq!(folder, Some("/my films".into()));
+    press(&mut harness, egui::Modifiers::NONE, egui::Key::Enter);
+    assert_eq!(harness.state().settings().saving.folder, folder);
 }
 
 #[test]

@@ -151,11 +151,18 @@ fn a_net_whose_file_is_not_whole_yet_is_taken_once_it_is_where_there_is_no_other
     let file = folder.path().join("net.pt");
     std::fs::write(&file, "half of a net").unwrap();
     let mut setup = setup(&Script::camera());
-    setup.weights = Some(file.clone());
+    let given_up = folder.path().join("another.pt");
+    std::fs::write(&given_up, "half of another").unwrap();
+    setup.weights = Some(given_up);
     let pipeline = start(setup);
-    next_event(&pipeline, |event| {
-        matches!(event, Event::WeightsFailed { .. }).then_some(())
-    });
+    let fails = || {
+        next_event(&pipeline, |event| {
+            matches!(event, Event::WeightsFailed { .. }).then_some(())
+        });
+    };
+    fails();
+    pipeline.load_weights(file.clone(), None);
+    fails();
     std::fs::copy(net(), &file).unwrap();
     face(&pipeline);
 }

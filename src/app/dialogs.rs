@@ -141,7 +141,7 @@ impl Open {
         }
         if self.no_dialog {
             let text =
-                "This desktop has no dialog for files (a portal or zenity would bring one): type the path.";
+                "No dialog for files could be opened (a portal or zenity would bring one): type the path.";
             ui.label(RichText::new(text).color(theme::colours(ui.ctx()).warning));
         }
         let typed = self.path.trim();

@@ -133,6 +133,12 @@ impl MenuBar {
                 ui,
                 "Open recent",
                 &now.settings.recent_sources,
+                // Without passwords.
+                |source| {
+                    source
+                        .parse()
+                        .map_or_else(|_| source.to_owned(), |spec: SourceSpec| spec.shown())
+                },
                 choice,
                 Choice::RecentSource,
             ),
@@ -142,6 +148,7 @@ impl MenuBar {
                     ui,
                     "Load recent",
                     &now.settings.recent_weights,
+                    str::to_owned,
                     choice,
                     Choice::Weights,
                 );
@@ -152,6 +159,7 @@ impl MenuBar {
                     ui,
                     "Compare with recent",
                     &now.settings.recent_weights,
+                    str::to_owned,
                     choice,
                     Choice::Compared,
                 );
@@ -216,6 +224,7 @@ fn recent_menu(
     ui: &mut Ui,
     title: &str,
     recent: &[String],
+    shown: fn(&str) -> String,
     choice: &mut Option<Choice>,
     chosen: fn(String) -> Choice,
 ) {
@@ -223,8 +232,9 @@ fn recent_menu(
         ui.menu_button(title, |ui| {
             for path in recent {
                 // The end of a path tells more than its beginning.
-                let short = shortened_to_end(path, LONGEST_PATH);
-                if ui.button(short).on_hover_text(path).clicked() {
+                let shown = shown(path);
+                let short = shortened_to_end(&shown, LONGEST_PATH);
+                if ui.button(short).on_hover_text(shown).clicked() {
                     *choice = Some(chosen(path.clone()));
                 }
             }

@@ -370,7 +370,8 @@ fn write(file: &Path, settings: &Settings) -> Result<(), String> {
             ))
         })?;
     }
-    files::replace_json(file, settings).map_err(|error| failed(error.to_string()))
+    // Addresses of streams may hold passwords.
+    files::replace_private_json(file, settings).map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(test)]

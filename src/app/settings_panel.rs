@@ -298,7 +298,7 @@ fn saving(ui: &mut Ui, saving: &mut Saving) {
         ui.radio_value(&mut saving.table, Table::JsonLines, "JSON lines");
     });
     ui.label(RichText::new("Folder").weak());
-    // As it is being typed, with spaces that are to be in the middle and nothing in between; it counts once it is left.
+    // As it is being typed, with spaces that are to be in the middle and nothing in between.
     let id = ui.make_persistent_id("folder for what is saved");
     let typed = ui.data(|data| data.get_temp::<String>(id));
     let mut folder = typed.unwrap_or_else(|| saving.folder().display().to_string());
@@ -306,7 +306,7 @@ fn saving(ui: &mut Ui, saving: &mut Saving) {
     let field = ui
         .add(field)
         .on_hover_text("Where snapshots and recordings go; it is made when it is needed.");
-    if field.lost_focus() {
+    if field.changed() {
         saving.folder = (!folder.trim().is_empty()).then(|| folder.trim().into());
     }
     let is_typed = field.has_focus();

@@ -1,6 +1,7 @@
 //! `pinkpoint follow`: what the live window does, without a window, for other programs.
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -20,7 +21,7 @@ use crate::{
     detect::{CascadeDetector, CascadeSettings, smooth::Strength},
     model::{DeviceChoice, Trial, catalogue},
     overlay::Style,
-    pipeline::{Event, Limits, Opener, Pipeline, Role, Sending, Setup, Taken},
+    pipeline::{Event, Limits, Opener, Pipeline, Role, SOURCE_STAGE, Sending, Setup, Taken},
     send::Target,
     source::{self, SourceSpec},
 };
@@ -32,7 +33,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// --send asks for.
 #[derive(Debug, Args)]
 pub struct FollowArgs {
-    /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo
+    /// Where pictures come from: camera, camera:N, camera:NAME, camera:=EXACT NAME, /dev/videoN, FILE, URL or demo
     #[arg(long, value_name = "SOURCE", default_value = "camera", value_parser = source_spec())]
     source: SourceSpec,
     /// To whom, instead of standard output: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual camera), or -
@@ -93,10 +94,15 @@ pub fn run(args: FollowArgs) -> anyhow::Result<()> {
         interrupted,
         ended: false,
         trouble: None,
+        hangs: HashSet::new(),
+        unread: false,
     };
     let outcome = follow.until_end();
     follow.finish();
     outcome?;
+    if follow.unread {
+        bail!("not all of the source could be read: what was sent is not all of it");
+    }
     let never_came = follow.pipeline.frames_captured() == 0;
     match follow.trouble.filter(|_| never_came && args.run_for.is_some()) {
         Some(why) => Err(CameraNeverCame { why }.into()),
@@ -138,6 +144,10 @@ struct Follow {
     ended: bool,
     /// What the source is waited for.
     trouble: Option<String>,
+    /// Parts of the program of which it was told that they hang.
+    hangs: HashSet<&'static str>,
+    /// Something of the source could not be read.
+    unread: bool,
 }
 
 impl Follow {
@@ -206,20 +216,28 @@ impl Follow {
                 }
                 self.trouble = Some(why);
             }
-            // Waiting for the net.
-            Event::Hangs { .. } | Event::GoesOn { .. } if self.gate.is_some() => {}
+            // It waits for the net.
+            Event::Hangs { stage, .. } if stage == SOURCE_STAGE && self.gate.is_some() => {}
             Event::Hangs {
                 stage,
                 at_work,
                 advice,
             } => {
+                self.hangs.insert(stage);
                 complain!(
                     "{stage}: nothing has come of it for {} s. {advice}",
                     at_work.as_secs()
                 );
             }
-            Event::GoesOn { stage } => complain!("{stage}: it goes on."),
-            Event::StageFailed { stage, why } => complain!("{stage}: {why}"),
+            Event::GoesOn { stage } => {
+                if self.hangs.remove(stage) {
+                    complain!("{stage}: it goes on.");
+                }
+            }
+            Event::StageFailed { stage, why } => {
+                self.unread |= stage == SOURCE_STAGE;
+                complain!("{stage}: {why}");
+            }
             // Of what only a window asks for.
             Event::Opening { .. }
             | Event::Controls(_)

@@ -21,7 +21,7 @@ use crate::{
 /// What the live window shows and with which net.
 #[derive(Debug, Args)]
 pub struct LiveArgs {
-    /// Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo [default: what was shown
+    /// Where pictures come from: camera, camera:N, camera:NAME, camera:=EXACT NAME, /dev/videoN, FILE, URL or demo [default: what was shown
     /// last, at first the first camera]
     #[arg(long, value_name = "SOURCE", value_parser = source_spec())]
     source: Option<SourceSpec>,

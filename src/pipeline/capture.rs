@@ -18,6 +18,7 @@ use super::{
     pace::Pace,
     recycle::Recycled,
     slot::Slot,
+    stages::CAPTURE,
 };
 use crate::{
     frame::Frame,
@@ -50,6 +51,11 @@ pub(super) enum Command {
     Pause(bool),
     /// Go to this time of a recording.
     Seek(Duration),
+    /// Go so far on or back in a recording.
+    Go {
+        on: bool,
+        by: Duration,
+    },
     /// Give one more picture in a pause.
     Step,
     /// Play recordings so many times as fast.
@@ -115,8 +121,10 @@ pub(super) struct Playback {
     every_frame: bool,
     /// Where the window wants to go.
     seek: Option<Duration>,
-    /// One more picture is wanted in a pause.
-    step: bool,
+    /// Where it is: the last picture that was given, or what was gone to since.
+    position: Duration,
+    /// So many more pictures are wanted in a pause.
+    steps: u32,
 }
 
 impl Default for Playback {
@@ -126,7 +134,8 @@ impl Default for Playback {
             repeats: true,
             every_frame: false,
             seek: None,
-            step: false,
+            position: Duration::ZERO,
+            steps: 0,
         }
     }
 }
@@ -134,7 +143,17 @@ impl Default for Playback {
 impl Playback {
     /// Whether something is to be shown although there is a pause.
     fn is_asked_for(&self) -> bool {
-        self.step || self.seek.is_some()
+        self.steps > 0 || self.seek.is_some()
+    }
+
+    /// Goes so far on or back from where it is, or is about to be.
+    fn go(&mut self, on: bool, by: Duration) {
+        let from = self.seek.unwrap_or(self.position);
+        self.seek = Some(if on {
+            from.saturating_add(by)
+        } else {
+            from.saturating_sub(by)
+        });
     }
 }
 
@@ -250,25 +269,27 @@ impl Capture {
         let mut told = HashSet::new();
         // It was told that the recording is over, and is not begun again by itself.
         let mut ended = false;
-        self.playback.seek = None;
+        (self.playback.seek, self.playback.position) = (None, Duration::ZERO);
         loop {
             if let Some(left) = self.next_command(Duration::ZERO) {
                 return left;
             }
             if let Some(time) = self.playback.seek.take() {
+                let time = source.info().duration.map_or(time, |end| time.min(end));
                 match source.seek(time) {
                     Ok(true) => {
+                        self.playback.position = time;
                         (pace, ended) = (Pace::default(), false);
                         // Nothing behind that place means its end, not that there is no picture at all.
                         given = given.max(2);
-                        self.playback.step = true;
+                        self.playback.steps = self.playback.steps.max(1);
                     }
                     Ok(false) => {}
                     Err(error) => return Left::Failed(error),
                 }
             }
             self.set_controls(source.as_mut());
-            if self.paused && !self.playback.step {
+            if self.paused && self.playback.steps == 0 {
                 match self.stand_still(source.as_mut()) {
                     Ok(()) => pace = Pace::default(),
                     Err(left) => return left,
@@ -324,8 +345,9 @@ impl Capture {
                         tracing::debug!(opening = self.openings, "first picture");
                     }
                     // Limits are no reason not to show what was asked for, or the only picture that there is.
-                    let must_be_shown =
-                        std::mem::take(&mut self.playback.step) || source.info().frame_count == Some(1);
+                    let must_be_shown = self.playback.steps > 0 || source.info().frame_count == Some(1);
+                    self.playback.steps = self.playback.steps.saturating_sub(1);
+                    self.playback.position = grab.source_time;
                     if live || self.is_granted() || must_be_shown {
                         self.give(grab.picture, grab.source_time);
                     } else {
@@ -346,7 +368,7 @@ impl Capture {
                 Ok(None) if !self.playback.repeats && !ended => {
                     ended = true;
                     self.paused = true;
-                    self.playback.step = false;
+                    self.playback.steps = 0;
                     self.events.send(Event::Ended);
                 }
                 Ok(None) => {
@@ -377,7 +399,7 @@ impl Capture {
                     let why = error.to_string();
                     if told.insert(why.clone()) {
                         self.events.send(Event::StageFailed {
-                            stage: "Reading a picture",
+                            stage: CAPTURE.what,
                             why,
                         });
                     }
@@ -414,7 +436,8 @@ impl Capture {
             Command::Open(spec) => return Some(Left::Another(spec)),
             Command::Pause(on) => self.paused = on,
             Command::Seek(time) => self.playback.seek = Some(time),
-            Command::Step => self.playback.step = true,
+            Command::Go { on, by } => self.playback.go(on, by),
+            Command::Step => self.playback.steps += 1,
             Command::Speed(times) => self.playback.speed = times,
             Command::Repeat(on) => self.playback.repeats = on,
             Command::EveryFrame(on) => self.playback.every_frame = on,

@@ -589,5 +589,6 @@ mod tests {
         }
         assert_eq!([101, 102].map(|seconds| begins(&mut state, seconds)), [0, 1]);
         assert!(state.net.is_none());
+        assert_eq!(begins(&mut state, 103), 0, "of the next net, it is the first");
     }
 }

@@ -95,6 +95,8 @@ const WAITING_TO_BE_SAVED: usize = 16;
 /// longer than a camera may take for a picture. Only those threads may be left behind: they know nothing of libtorch, whose end
 /// must not come before its users'.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(4);
+/// What the part of the program that reads the source is called in [`Event`]s.
+pub const SOURCE_STAGE: &str = stages::CAPTURE.what;
 /// How often it is looked whether such a thread has ended.
 const GLANCE: Duration = Duration::from_millis(5);
 
@@ -174,6 +176,7 @@ impl Pipeline {
             trial: setup.trial.clone(),
             pulse: pulse_of(&stages::WEIGHTS),
             current: None,
+            has_loaded: false,
             under_way: None,
             events: event_sender.clone(),
             wanted: pipeline.wanted_weights.clone(),
@@ -186,6 +189,7 @@ impl Pipeline {
             trial: setup.trial,
             pulse: pulse_of(&stages::COMPARED),
             current: None,
+            has_loaded: false,
             under_way: None,
             events: event_sender.clone(),
             wanted: pipeline.wanted_to_compare.clone(),
@@ -337,6 +341,11 @@ impl Pipeline {
     /// Goes to this time of a recording, also in a pause.
     pub fn seek(&self, time: Duration) {
         self.ask_capture(capture::Command::Seek(time));
+    }
+
+    /// Goes so far on or back in a recording, from where it is or is about to be, also in a pause.
+    pub fn go(&self, on: bool, by: Duration) {
+        self.ask_capture(capture::Command::Go { on, by });
     }
 
     /// Gives one more picture in a pause.

@@ -143,11 +143,12 @@ impl Output {
     }
 
     fn write(&self, tape: &mut Option<Tape>, scene: &Arc<Scene>) {
-        if let Some(mut under_way) = tape.take() {
-            match under_way.write(scene) {
-                Ok(()) => *tape = Some(under_way),
-                Err(error) => self.end(under_way, Some(error.to_string())),
-            }
+        // In its place, where it outlives a panic.
+        let written = tape.as_mut().map_or(Ok(()), |tape| tape.write(scene));
+        if let Err(error) = written
+            && let Some(broken) = tape.take()
+        {
+            self.end(broken, Some(error.to_string()));
         }
     }
 
@@ -182,10 +183,7 @@ impl Output {
             let kept: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             let kept = match &kept[..] {
                 [] => String::new(),
-                kept => format!(
-                    "; {frames} frames were written before, and are kept: {}",
-                    kept.join(", ")
-                ),
+                kept => format!("; what was written before is kept: {}", kept.join(", ")),
             };
             Event::SaveFailed {
                 why: troubles.join("; ") + &kept,

@@ -41,8 +41,10 @@ pub(super) struct LoadWeights {
     pub(super) role: Role,
     pub(super) device: DeviceChoice,
     pub(super) pulse: Pulse,
-    /// The net that was loaded last, or tried while there was none, and its file as it was then.
+    /// The net that was loaded last, or tried last while there was none, and its file as it was then.
     pub(super) current: Option<(WantedNet, Option<Stamp>)>,
+    /// Whether any was loaded since none was wanted.
+    pub(super) has_loaded: bool,
     /// The file that is being loaded.
     pub(super) under_way: Option<PathBuf>,
     /// What nets have to pass.
@@ -71,16 +73,18 @@ impl LoadWeights {
         }
         loop {
             match self.pulse.rests(|| self.wanted.take(PATIENCE)) {
-                Taken::Value(None) => self.current = None,
+                Taken::Value(None) => (self.current, self.has_loaded) = (None, false),
                 Taken::Value(Some(wanted)) => {
                     // Before it is read: a file that changes meanwhile is read again.
                     let stamp = stamp_of(&wanted.path);
                     // Where there is no other net, one that cannot be used may yet become one: what writes it may be at it.
-                    if self.load(&wanted) || self.current.is_none() {
+                    let loaded = self.load(&wanted);
+                    if loaded || !self.has_loaded {
                         // What was set before was of another net.
                         self.reading.take_now();
                         self.current = Some((wanted, stamp));
                     }
+                    self.has_loaded |= loaded;
                 }
                 Taken::Nothing => {
                     let again = self.current.as_mut();
@@ -89,7 +93,7 @@ impl LoadWeights {
                     *known = stamp_of(&wanted.path);
                     wanted.reading = self.reading.take_now().or(wanted.reading);
                     let wanted = wanted.clone();
-                    self.load(&wanted);
+                    self.has_loaded |= self.load(&wanted);
                 }
                 Taken::Closed => return,
             }

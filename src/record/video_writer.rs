@@ -88,8 +88,14 @@ impl VideoFile {
                 });
             }
         }
-        let why = format!("no encoder takes {width} x {height} pixels at {fps:.2} frames a second");
-        Err(with_advice(path, &why))
+        let advice = match container {
+            Container::Mp4 => "try .mkv, or another size",
+            Container::Matroska => "try another size",
+        };
+        Err(RecordError::Video {
+            path: path.to_path_buf(),
+            why: format!("no encoder takes {width} x {height} pixels at {fps:.2} frames a second; {advice}"),
+        })
     }
 
     /// Adds a frame. One of another size than the video's is fitted into it, whole and in its own proportions.
@@ -142,12 +148,8 @@ fn encode(writer: &mut VideoWriter, picture: &RgbaImage) -> opencv::Result<()> {
 }
 
 fn refused(path: &Path, error: &opencv::Error) -> RecordError {
-    with_advice(path, &format!("OpenCV: {}", error.message))
-}
-
-fn with_advice(path: &Path, why: &str) -> RecordError {
     RecordError::Video {
         path: path.to_path_buf(),
-        why: format!("{why}; try .mkv, or another size"),
+        why: format!("OpenCV: {}", error.message),
     }
 }

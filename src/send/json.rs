@@ -142,16 +142,19 @@ fn read_coordinate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D:
 }
 
 fn read_points<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<[f32; 2]>, D::Error> {
-    let read = Vec::<[Option<f32>; 2]>::deserialize(deserializer)?.into_iter();
-    Ok(read
-        .map(|point| point.map(|number| number.unwrap_or(f32::NAN)))
-        .collect())
+    Ok(numbers(Vec::deserialize(deserializer)?))
 }
 
 fn read_optional_points<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<[f32; 2]>>, D::Error> {
-    read_points(deserializer).map(Some)
+    Ok(Option::deserialize(deserializer)?.map(numbers))
+}
+
+fn numbers(list: Vec<[Option<f32>; 2]>) -> Vec<[f32; 2]> {
+    let read = list.into_iter();
+    read.map(|point| point.map(|number| number.unwrap_or(f32::NAN)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -170,6 +173,10 @@ mod tests {
         let [x, y] = again.faces[1].points[1];
         assert!(x.is_nan() && y == 21.0, "what is null can be read");
         assert_eq!(again.faces[1].raw_points.as_ref().unwrap()[1], [11.0, 21.5]);
+        let mut without: serde_json::Value = serde_json::from_str(&json).unwrap();
+        without["faces"][1]["raw_points"] = serde_json::Value::Null;
+        let without: FrameMessage = serde_json::from_value(without).unwrap();
+        assert_eq!(without.faces[1].raw_points, None);
         let read: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(
             read,

@@ -39,7 +39,7 @@ pub use wishes::{CameraWish, CameraWishes, PixelFormat, Turn};
 /// assert_eq!("rtsp://host/door".parse(), Ok(SourceSpec::Url("rtsp://host/door".into())));
 /// assert_eq!("film.mp4".parse(), Ok(SourceSpec::File("film.mp4".into())));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SourceSpec {
     /// The first camera that can capture; the demo where there is none.
     FirstCamera,
@@ -84,12 +84,20 @@ impl SourceSpec {
         }
     }
 
-    /// For people: without a password.
+    /// For people: without a name and password before the host, and without a query, which may hold some as well.
     pub fn shown(&self) -> String {
         match self {
             Self::Url(url) => without_password(url),
+            Self::CameraNamed(name) | Self::CameraCalled(name) => name.clone(),
             other => other.to_string(),
         }
+    }
+}
+
+/// As [`Self::shown`]: logs show it, and are brought along to reports of bugs.
+impl fmt::Debug for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SourceSpec").field(&self.shown()).finish()
     }
 }
 
@@ -101,7 +109,7 @@ impl FromStr for SourceSpec {
         let is_device = text.starts_with("/dev/") && !text.starts_with("/dev/shm/");
         match text {
             "" | "camera:" | "camera:=" => Err(
-                "a source is needed: camera, camera:N, camera:NAME, /dev/videoN, a file, a URL or demo"
+                "a source is needed: camera, camera:N, camera:NAME, camera:=EXACT NAME, /dev/videoN, a file, a URL or demo"
                     .into(),
             ),
             "camera" => Ok(Self::FirstCamera),
@@ -134,7 +142,11 @@ fn without_password(url: &str) -> String {
     };
     let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
+    let (path, query) = match path.split_once('?') {
+        Some((path, _)) => (path, "?…"),
+        None => (path, ""),
+    };
+    format!("{scheme}://{host}{path}{query}")
 }
 
 /// As it can be read back.
@@ -317,7 +329,9 @@ pub enum SourceError {
         why: String,
     },
     /// A video is over before its announced end.
-    #[error("it is damaged: only {read} of {announced} frames could be read: {path}")]
+    #[error(
+        "only {read} of {announced} frames could be read, the rest is damaged or missing; fetch the file anew: {path}"
+    )]
     CutShort {
         /// The file.
         path: String,
@@ -497,15 +511,18 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_left_out_and_nothing_else() {
+    fn passwords_are_left_out_and_nothing_else() {
         for (url, shown) in [
             ("rtsp://me:secret@host:554/door", "rtsp://host:554/door"),
             ("rtsp://me:sec@ret@host", "rtsp://host"),
-            ("http://host/@me?a=b@c", "http://host/@me?a=b@c"),
-            ("http://me@host?a", "http://host?a"),
+            ("http://host/@me?user=b@c&pwd=secret", "http://host/@me?…"),
+            ("http://me@host?a", "http://host?…"),
             ("nonsense", "nonsense"),
         ] {
             assert_eq!(without_password(url), shown);
+            // Nor in logs.
+            let spec = SourceSpec::Url(url.into());
+            assert!(!format!("{spec:?}").contains("secret"));
         }
     }
 }

@@ -74,8 +74,12 @@ impl VideoSource {
             why: why.to_owned(),
         };
         let mut start = Vec::new();
-        plain::open(path)
-            .and_then(|file| file.take(BYTES_LOOKED_AT).read_to_end(&mut start))
+        let length = plain::open(path)
+            .and_then(|file| {
+                let length = file.metadata()?.len();
+                file.take(BYTES_LOOKED_AT).read_to_end(&mut start)?;
+                Ok(length)
+            })
             .map_err(|e| unreadable(&format!("{e}; check the name and that you may read it")))?;
         if start.is_empty() {
             return Err(unreadable("the file is empty"));
@@ -88,7 +92,9 @@ impl VideoSource {
         // A number in the name must not be taken for a pattern, nor a colon for a protocol.
         let mut address = OsString::from("file:");
         address.push(path.canonicalize().map_err(|e| unreadable(&e.to_string()))?);
-        Self::open(&address, name, shown, false)
+        let mut video = Self::open(&address, name, shown, false)?;
+        video.announced = video.info.frame_count.filter(|_| counts(&start, length));
+        Ok(video)
     }
 
     /// Opens a stream, such as `http://...` or `rtsp://...`.
@@ -157,7 +163,7 @@ impl VideoSource {
         };
         let mut video = Self {
             capture,
-            announced: info.frame_count,
+            announced: None,
             info,
             shown: shown.clone(),
             buffer: Mat::default(),
@@ -222,6 +228,37 @@ impl VideoSource {
         said.filter(|&time| time > self.last_time)
             .unwrap_or(self.last_time.saturating_add(step))
     }
+}
+
+/// Whether a file that begins so, and is so long, has to have as many frames as FFmpeg announces: MP4, QuickTime and AVI store
+/// how many there are. For others that is what length and rate come to, and in a film that has more sound than pictures, or no constant
+/// rate, there are fewer; but not in a Matroska file of which the end is missing.
+fn counts(start: &[u8], length: u64) -> bool {
+    let atoms: [&[u8]; 4] = [b"ftyp", b"moov", b"mdat", b"wide"];
+    let is_quick_time = start.get(4..8).is_some_and(|kind| atoms.contains(&kind));
+    is_quick_time || start.starts_with(b"RIFF") || matroska_length(start).is_some_and(|whole| length < whole)
+}
+
+/// How long the Matroska file is that begins so; `None` where it does not say so, or is none (RFC 8794, 9559).
+fn matroska_length(start: &[u8]) -> Option<u64> {
+    const HEADER: &[u8] = &[0x1a, 0x45, 0xdf, 0xa3];
+    const SEGMENT: &[u8] = &[0x18, 0x53, 0x80, 0x67];
+    /// Size of the element of this kind at the start, and how many bytes stand before its content.
+    fn element(bytes: &[u8], id: &[u8]) -> Option<(u64, usize)> {
+        let size = bytes.strip_prefix(id)?;
+        let width = size.first()?.leading_zeros() as usize + 1;
+        let digits = size.get(..width)?.iter();
+        let value = digits.fold(0, |value: u64, &byte| value << 8 | u64::from(byte));
+        // Without the bit that says how wide it is. All others set: not known.
+        let most = (1_u64 << (7 * width)) - 1;
+        Some(value & most)
+            .filter(|value| *value < most)
+            .map(|value| (value, id.len() + width))
+    }
+    let (size, begins) = element(start, HEADER)?;
+    let segment_at = begins.checked_add(usize::try_from(size).ok()?)?;
+    let (size, begins) = element(start.get(segment_at..)?, SEGMENT)?;
+    size.checked_add((segment_at + begins) as u64)
 }
 
 fn ends_early(announced: u64, read: u64) -> bool {

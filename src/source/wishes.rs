@@ -1,4 +1,4 @@
-//! What is asked of cameras and remembered. Plain data.
+//! What is asked of cameras and remembered, and what OpenCV calls it.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 

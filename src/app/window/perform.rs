@@ -208,7 +208,9 @@ impl Window {
 
     /// Holds a recording still and shows the frame after or before the one that is shown.
     fn step(&mut self, on: bool) {
-        let Some(playback) = self.playback() else { return };
+        if self.playback().is_none() {
+            return;
+        }
         self.settings.view.paused = true;
         // Before the step, which would be one of a running recording otherwise.
         self.pipeline.pause(true);
@@ -218,19 +220,15 @@ impl Window {
         } else {
             let frame = self.source.info.as_ref().map(SourceInfo::frame_time);
             let frame = frame.unwrap_or_default();
-            self.pipeline.seek(playback.position.saturating_sub(frame));
+            self.pipeline.go(false, frame);
         }
     }
 
     /// Goes some seconds on or back in a recording.
     fn skip(&mut self, on: bool) {
-        let Some(playback) = self.playback() else { return };
-        let to = if on {
-            playback.position + SKIP
-        } else {
-            playback.position.saturating_sub(SKIP)
-        };
-        self.pipeline.seek(to.min(playback.duration));
+        if self.playback().is_some() {
+            self.pipeline.go(on, SKIP);
+        }
     }
 
     fn take_snapshot(&mut self) {

@@ -128,6 +128,8 @@ impl State {
         if self.panics.len() < UNBEARABLE {
             return Vec::new();
         }
+        // The next net begins with a clean sheet.
+        self.panics.clear();
         let shown = self.net.take().map(|(_, net)| (net, Role::Shown));
         let compared = self.beside.let_go().map(|net| (net, Role::Compared));
         shown.into_iter().chain(compared).collect()
