@@ -328,7 +328,7 @@ pub fn point_shapes(points: &[Point], colour: Colour) -> impl Iterator<Item = Sh
 }
 
 /// Where keypoints were in the last frames.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Trails {
     /// Id and points of every face, the newest frame last.
     frames: VecDeque<Vec<(u32, Vec<Point>)>>,

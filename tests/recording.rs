@@ -15,7 +15,7 @@ use std::{
 };
 
 use pinkpoint::{
-    overlay::Style,
+    overlay::{Style, Trails},
     picture,
     pipeline::{Event, Pipeline, Recording, Scene, Snapshot},
     record::VideoFile,
@@ -230,7 +230,11 @@ fn a_snapshot_is_the_picture_the_drawing_and_the_points() {
         plain: file("a.png"),
         drawn: file("a.points.png"),
         keypoints: file("a.jsonl"),
-        style: Style::default(),
+        style: Style {
+            trails: true,
+            ..Style::default()
+        },
+        trails: Trails::default(),
     };
     assert!(pipeline.snapshot(scene.clone(), snapshot.clone()));
     let (files, _) = saved(&pipeline).unwrap();
@@ -241,6 +245,23 @@ fn a_snapshot_is_the_picture_the_drawing_and_the_points() {
         serde_json::from_str(&std::fs::read_to_string(file("a.jsonl")).unwrap()).unwrap();
     let x = row["x30"].as_f64().unwrap();
     assert!((x - f64::from(scene.faces[0].points[30].x)).abs() < 1e-3);
+
+    // With trails, as the window shows them.
+    let mut trails = Trails::default();
+    let mut faces = scene.faces.clone();
+    trails.push(&faces);
+    for point in &mut faces[0].points {
+        point.x += 40.0;
+    }
+    trails.push(&faces);
+    let without = picture::read(&file("a.points.png")).unwrap();
+    let trailed = Snapshot {
+        trails,
+        ..snapshot.clone()
+    };
+    assert!(pipeline.snapshot(scene.clone(), trailed));
+    saved(&pipeline).unwrap();
+    assert_ne!(picture::read(&file("a.points.png")).unwrap(), without);
 
     let nowhere = Snapshot {
         plain: file("no/such/folder.png"),
@@ -272,6 +293,7 @@ fn a_recording_that_cannot_be_written_is_told_of_once() {
             drawn: file("a.points.png"),
             keypoints: file("a.jsonl"),
             style: Style::default(),
+            trails: Trails::default(),
         }
     ));
     let (files, about) = saved(&pipeline).unwrap();

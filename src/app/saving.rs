@@ -6,7 +6,7 @@ use jiff::Zoned;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    overlay::Style,
+    overlay::{Style, Trails},
     pipeline::{Recording, Snapshot},
 };
 
@@ -97,7 +97,7 @@ impl Saving {
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn snapshot(&self, now: &Zoned, style: &Style) -> Result<Snapshot, String> {
+    pub fn snapshot(&self, now: &Zoned, style: &Style, trails: &Trails) -> Result<Snapshot, String> {
         let table = self.table.extension();
         let name = self.free_name(now, &["png", "points.png", table])?;
         Ok(Snapshot {
@@ -105,6 +105,7 @@ impl Saving {
             drawn: with_extension(&name, "points.png"),
             keypoints: with_extension(&name, table),
             style: style.clone(),
+            trails: trails.clone(),
         })
     }
 
@@ -162,7 +163,9 @@ mod tests {
             ..Saving::default()
         };
         let now: Zoned = "2026-11-25T18:12:30[UTC]".parse().unwrap();
-        let first = saving.snapshot(&now, &Style::default()).unwrap();
+        let first = saving
+            .snapshot(&now, &Style::default(), &Trails::default())
+            .unwrap();
         assert!(first.plain.ends_with("new/pinkpoint-2026-11-25-18-12-30-000.png"));
         assert!(
             first
@@ -170,7 +173,9 @@ mod tests {
                 .ends_with("pinkpoint-2026-11-25-18-12-30-000.points.png")
         );
         std::fs::write(&first.drawn, "").unwrap();
-        let second = saving.snapshot(&now, &Style::default()).unwrap();
+        let second = saving
+            .snapshot(&now, &Style::default(), &Trails::default())
+            .unwrap();
         assert!(second.plain.ends_with("pinkpoint-2026-11-25-18-12-30-000-2.png"));
         let recording = saving.recording(&now, &Style::default(), None).unwrap().unwrap();
         assert!(
@@ -198,7 +203,9 @@ mod tests {
             folder: Some(in_the_way.join("below")),
             ..Saving::default()
         };
-        let why = nowhere.snapshot(&now, &Style::default()).unwrap_err();
+        let why = nowhere
+            .snapshot(&now, &Style::default(), &Trails::default())
+            .unwrap_err();
         assert!(why.contains("choose another") && why.contains("below"), "{why}");
     }
 }

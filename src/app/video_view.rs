@@ -178,6 +178,11 @@ impl VideoView {
         placement.rect
     }
 
+    /// Where keypoints were in the frames that were shown; empty while that is not drawn.
+    pub fn trails(&self) -> &Trails {
+        &self.trails
+    }
+
     /// Takes the scene's faces into the trails, once; while those are off nothing is remembered, since what lies between would be
     /// joined by a line.
     fn follow(&mut self, scene: &Scene, on: bool) {

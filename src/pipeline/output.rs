@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub keypoints: PathBuf,
     /// What is drawn.
     pub style: Style,
+    /// Where keypoints were before, for the style's trails.
+    pub trails: Trails,
 }
 
 /// What is asked of the thread.
@@ -383,7 +385,7 @@ pub(super) fn drawn<'a>(
 
 fn take(scene: &Scene, snapshot: Snapshot) -> Result<(), RecordError> {
     write_picture(&snapshot.plain, scene.frame.picture.clone())?;
-    let drawn = drawn(scene, Some(&snapshot.style), &Trails::default())?;
+    let drawn = drawn(scene, Some(&snapshot.style), &snapshot.trails)?;
     write_picture(&snapshot.drawn, drawn.into_owned())?;
     write_points(scene, &snapshot.keypoints)
 }

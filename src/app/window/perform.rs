@@ -238,7 +238,11 @@ impl Window {
                 .say(Severity::Hint, "There is no picture to save yet.");
         };
         let style = &self.settings.view.overlay;
-        match self.settings.saving.snapshot(&Zoned::now(), style) {
+        match self
+            .settings
+            .saving
+            .snapshot(&Zoned::now(), style, self.video.trails())
+        {
             Ok(snapshot) => {
                 if !self.pipeline.snapshot(scene.clone(), snapshot) {
                     self.notices.say(Severity::Error, STILL_WRITING);
