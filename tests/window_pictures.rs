@@ -31,23 +31,8 @@ fn portrait_window(look: Look) -> Harness<'static, Window> {
     let mut harness = harness::portrait_window(Start::default(), look);
     wait_for(&mut harness, "640×480 px");
     wait_for(&mut harness, "of 56×56");
-    rest(&mut harness);
+    settle(&mut harness);
     harness
-}
-
-/// Has the net look at the still picture again and again, until its points have come to rest: each look begins where the one
-/// before has led.
-fn rest(harness: &mut Harness<'_, Window>) {
-    /// Longer than a look at a picture takes.
-    const LOOK: Duration = Duration::from_millis(120);
-    for _ in 0..12 {
-        // Each way has the picture looked at anew.
-        press(harness, NONE, Key::M);
-        std::thread::sleep(LOOK);
-    }
-    wait_for(harness, "of 56×56");
-    std::thread::sleep(5 * LOOK);
-    settle(harness);
 }
 
 /// The window onto an evenly grey picture, in which a small net sees a face: for what stands beside the video.
@@ -163,7 +148,7 @@ fn everything_of_the_inside_of_a_net() {
     harness::click(&mut harness, "one map large");
     wait_for(&mut harness, "opacity");
     harness::click(&mut harness, "pinned");
-    rest(&mut harness);
+    settle(&mut harness);
     compare(&mut results, &mut harness, "inside-map");
     let mut harness = plain_window(Look {
         size: [1280.0, 800.0],
@@ -182,7 +167,6 @@ fn two_nets_on_one_face() {
     let mut harness = harness::portrait_window(start, Look::default());
     wait_for(&mut harness, "beside it");
     wait_for(&mut harness, "of 56×56");
-    rest(&mut harness);
     press(&mut harness, NONE, Key::F);
     press(&mut harness, NONE, Key::M);
     settle(&mut harness);

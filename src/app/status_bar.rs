@@ -60,6 +60,8 @@ struct Item {
 impl Status {
     fn items(&self) -> Vec<Item> {
         let number = |value: Option<f64>, unit: &str| match value {
+            // As wide as smaller ones, so that nothing moves.
+            Some(value) if value >= 999.95 => format!("{value:5.0} {unit}"),
             Some(value) => format!("{value:5.1} {unit}"),
             None => format!("    – {unit}"),
         };
@@ -173,5 +175,34 @@ impl Status {
                     .on_hover_text(RichText::new(item.help));
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_take_as_much_room_whatever_they_are() {
+        let width = |latency_ms| {
+            let status = Status {
+                latency_ms,
+                ..Status::default()
+            };
+            let items = status.items();
+            let latency = items.iter().find(|item| item.name == "latency");
+            latency.map(|item| item.value.chars().count())
+        };
+        let usual = width(Some(12.5));
+        for latency in [
+            None,
+            Some(0.0),
+            Some(999.94),
+            Some(999.96),
+            Some(1234.5),
+            Some(98765.0),
+        ] {
+            assert_eq!(width(latency), usual, "{latency:?}");
+        }
     }
 }

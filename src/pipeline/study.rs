@@ -27,7 +27,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1);
 /// While frames come, the window is drawn for them and finds what is new; where none has come for so long it is woken.
 const QUIET: Duration = Duration::from_millis(100);
-/// A net that takes longer for a gradient has fewer parts covered.
+/// A net that works longer for a gradient has fewer parts covered.
 const SLOW: Duration = Duration::from_millis(30);
 /// Long side of a picture that a filter is applied to, pixels.
 const FILTERED_SIDE: std::ops::RangeInclusive<f32> = 48.0..=960.0;
@@ -340,15 +340,16 @@ impl Desk {
     }
 }
 
-/// How long a net takes for a gradient once libtorch has prepared it, which it does in its first passes; nothing where it gives none.
+/// How long a net works for a gradient, in CPU time of this thread (other work is none of the net's), once libtorch has prepared it,
+/// which it does in its first passes; nothing where it gives none.
 fn quickest_gradient(model: &KeypointModel) -> Duration {
-    /// Two to prepare, and some of which other work may delay one.
+    /// Two to prepare, and some more, of which the quickest counts.
     const PASSES: usize = 5;
     let blank = vec![0.5; (model.contract().input_side as usize).pow(2)];
     let times = (0..PASSES).filter_map(|_| {
-        let start = Instant::now();
+        let before = process::thread_cpu_time();
         model.saliency(&blank, 0).ok()?;
-        Some(start.elapsed())
+        Some(process::thread_cpu_time().saturating_sub(before))
     });
     times.min().unwrap_or_default()
 }
