@@ -44,7 +44,7 @@ pub struct Now {
     /// Frames a second on the screen.
     pub shown_fps: Option<f64>,
     /// Times of the last frames.
-    pub recent: Option<Recent>,
+    pub recent: Recent,
     /// Frames that gave way to a newer one so far.
     pub dropped: u64,
 }
@@ -74,8 +74,6 @@ impl History {
         }
         self.last = Some(moment);
         let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        // A stage that had nothing to do yet says nothing.
-        let time = |of: fn(&Recent) -> f64| or_nan(now.recent.as_ref().map(of).filter(|&ms| ms > 0.0));
         let usage = Usage::now();
         let new_drops = now.dropped.saturating_sub(self.dropped);
         if self.samples.len() >= SAMPLES {
@@ -84,10 +82,10 @@ impl History {
         self.samples.push_back(Sample {
             captured_fps: or_nan(now.captured_fps),
             shown_fps: or_nan(now.shown_fps),
-            latency_ms: time(|recent| recent.latency_ms),
-            net_ms: time(|recent| recent.infer_ms),
-            search_ms: time(|recent| recent.detect_ms),
-            compared_ms: time(|recent| recent.compare_ms),
+            latency_ms: or_nan(now.recent.latency_ms),
+            net_ms: or_nan(now.recent.infer_ms),
+            search_ms: or_nan(now.recent.detect_ms),
+            compared_ms: or_nan(now.recent.compare_ms),
             dropped: since.map_or(f64::NAN, |since| new_drops as f64 / since.as_secs_f64()),
             memory_mb: usage.memory_mb,
             threads: f64::from(usage.threads),
@@ -237,7 +235,7 @@ mod tests {
         let now = Now {
             captured_fps: Some(30.0),
             shown_fps: None,
-            recent: None,
+            recent: Recent::default(),
             dropped: 10,
         };
         let start = Instant::now();

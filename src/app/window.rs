@@ -200,6 +200,7 @@ impl Window {
             self.panels.take(ctx, &prepared, self.settings.view.held);
             let Prepared { scene, video, .. } = prepared;
             self.video.upload(ctx, video);
+            self.recorder().looked_again(&scene);
             self.scene = Some(scene);
         }
         if let Some(study) = self.pipeline.newest_study() {
@@ -548,15 +549,15 @@ impl Window {
             size: scene.map(|scene| scene.frame.picture.dimensions()),
             captured_fps: recorder.captured_fps(),
             shown_fps: recorder.shown_fps(),
-            detect_ms: recent.map(|recent| recent.detect_ms),
-            infer_ms: recent.filter(|_| net.is_some()).map(|recent| recent.infer_ms),
-            latency_ms: recent.map(|recent| recent.latency_ms),
+            detect_ms: recent.detect_ms,
+            infer_ms: recent.infer_ms.filter(|_| net.is_some()),
+            latency_ms: recent.latency_ms,
             dropped: recorder.frames_dropped(),
             net: net.map(|net| (net.name.clone(), net.device.clone())),
             loading: self.loading_weights.is_some(),
             compared: compared.map(|compared| Beside {
                 net: compared.net.name.clone(),
-                took_ms: recent.map(|recent| recent.compare_ms),
+                took_ms: recent.compare_ms,
                 apart: compared.apart,
             }),
         }

@@ -401,3 +401,47 @@ fn write_points(scene: &Scene, path: &Path) -> Result<(), RecordError> {
     )?;
     writer.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::{scene::tests::empty, tap::Tap};
+    use std::panic::AssertUnwindSafe;
+
+    #[test]
+    fn a_recording_outlives_a_panic_and_its_end_is_told() {
+        let (events, told) = EventSender::channel(Arc::new(|| ()));
+        let (wishes, commands) = crossbeam_channel::bounded(1);
+        let (_tap, scenes, valve) = Tap::channel(1);
+        let output = Output {
+            commands,
+            scenes,
+            valve,
+            events,
+            pulse: Pulse::default(),
+        };
+        let mut tape = None;
+        let recording = Recording {
+            video: None,
+            fps: None,
+            keypoints: None,
+        };
+        output.obey(Command::Record(recording), &mut tape);
+        // Beyond all times at last: the one way to have it panic.
+        let far = Duration::MAX;
+        for (sequence, time) in [Duration::ZERO, far, Duration::ZERO].into_iter().enumerate() {
+            output.write(&mut tape, &Arc::new(empty(sequence as u64, time)));
+        }
+        let write = || output.write(&mut tape, &Arc::new(empty(3, far)));
+        assert!(std::panic::catch_unwind(AssertUnwindSafe(write)).is_err());
+        // As the thread begins again.
+        drop(wishes);
+        output.run(&mut tape);
+        let event = told.try_recv().unwrap();
+        assert!(
+            matches!(&event, Event::SaveFailed { why, recording: true } if why.contains("an error in the program")),
+            "{event:?}"
+        );
+        assert!(!output.valve.open.load(Ordering::Relaxed));
+    }
+}

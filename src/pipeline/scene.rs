@@ -197,8 +197,33 @@ impl StageTimes {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use image::RgbaImage;
+    use std::time::Instant;
+
+    /// A scene without faces, of the frame of this number at this time of its source.
+    pub(in crate::pipeline) fn empty(sequence: u64, source_time: Duration) -> Scene {
+        let frame = Frame {
+            picture: RgbaImage::new(8, 8),
+            sequence,
+            opening: 1,
+            captured_at: Instant::now(),
+            source: "test".into(),
+            source_time,
+        };
+        Scene {
+            frame: Arc::new(frame),
+            faces: Vec::new(),
+            chosen: None,
+            inside: None,
+            searched: None,
+            net: None,
+            compared: None,
+            light: None,
+            times: StageTimes::default(),
+        }
+    }
 
     #[test]
     fn how_far_two_nets_are_apart_is_told_in_eye_distances() {

@@ -116,27 +116,27 @@ pub struct Recorder {
     dropped: u64,
     stages: BTreeMap<&'static str, Distribution>,
     last_sequence: Option<u64>,
-    recent: Option<Recent>,
+    recent: Recent,
     shown_rate: Rate,
     captured_rate: Rate,
 }
 
-/// Times of the last few frames, smoothed so that they can be read while they change; milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Times of the last few frames, smoothed so that they can be read while they change; milliseconds. What was not done yet has none.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Recent {
     /// From capture to screen.
-    pub latency_ms: f64,
+    pub latency_ms: Option<f64>,
     /// Finding faces.
-    pub detect_ms: f64,
+    pub detect_ms: Option<f64>,
     /// The net.
-    pub infer_ms: f64,
+    pub infer_ms: Option<f64>,
     /// The net that is compared with it.
-    pub compare_ms: f64,
+    pub compare_ms: Option<f64>,
 }
 
 impl Recent {
     fn of(scene: &Scene, latency: Duration) -> Self {
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let ms = |time: Duration| (!time.is_zero()).then_some(time.as_secs_f64() * 1e3);
         Self {
             latency_ms: ms(latency),
             detect_ms: ms(scene.times.detect),
@@ -146,11 +146,10 @@ impl Recent {
     }
 
     fn smoothed(self, newest: Self) -> Self {
-        // A stage that had nothing to do says nothing of its speed, and nothing was known of it before its first time.
-        let mix = |old: f64, new: f64| match (old, new) {
-            (_, 0.0) => old,
-            (0.0, _) => new,
-            _ => old + (new - old) * NEWEST_SHARE,
+        // A stage that had nothing to do says nothing of its speed.
+        let mix = |old: Option<f64>, new: Option<f64>| match (old, new) {
+            (Some(old), Some(new)) => Some(old + (new - old) * NEWEST_SHARE),
+            (old, new) => new.or(old),
         };
         Self {
             latency_ms: mix(self.latency_ms, newest.latency_ms),
@@ -185,8 +184,7 @@ impl Recorder {
         self.lately.add(latency);
         let before_painting = laid_out_at.saturating_duration_since(scene.frame.captured_at);
         self.latency_before_painting.add(before_painting);
-        let newest = Recent::of(scene, latency);
-        self.recent = Some(self.recent.map_or(newest, |recent| recent.smoothed(newest)));
+        self.recent = self.recent.smoothed(Recent::of(scene, latency));
         let stages = scene.times.by_name().into_iter();
         for (stage, time) in stages.filter(|(_, time)| !time.is_zero()) {
             self.stages.entry(stage).or_default().add(time);
@@ -194,6 +192,13 @@ impl Recorder {
         self.shown_rate.note(painted_at, self.shown);
         self.captured_rate
             .note(scene.frame.captured_at, scene.frame.sequence);
+    }
+
+    /// Notes the times of `scene`, whose frame was shown before: a picture that stays was looked at anew.
+    pub fn looked_again(&mut self, scene: &Scene) {
+        if self.has_shown(scene.frame.sequence) {
+            self.recent = self.recent.smoothed(Recent::of(scene, Duration::ZERO));
+        }
     }
 
     /// Frames shown since this was called last, and from capture to screen how long they took.
@@ -207,8 +212,8 @@ impl Recorder {
         self.dropped
     }
 
-    /// Times of the last few frames; `None` before the first.
-    pub fn recent(&self) -> Option<Recent> {
+    /// Times of the last few frames.
+    pub fn recent(&self) -> Recent {
         self.recent
     }
 
@@ -317,6 +322,7 @@ impl Percentiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::scene::{StageTimes, tests::empty};
 
     #[test]
     fn percentiles_are_good_to_one_percent() {
@@ -355,5 +361,24 @@ mod tests {
             rate.note(after + Duration::from_secs(5) * i, 400 + u64::from(i));
         }
         assert!((rate.per_second().unwrap() - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_looked_at_anew_has_times_though_its_frame_was_shown() {
+        let scene = |times| Scene {
+            times,
+            ..empty(0, Duration::ZERO)
+        };
+        let mut recorder = Recorder::default();
+        let now = Instant::now();
+        recorder.shown(&scene(StageTimes::default()), now, now);
+        assert_eq!(recorder.recent().infer_ms, None, "nothing was done yet");
+        let infer = Duration::from_millis(4);
+        recorder.looked_again(&scene(StageTimes {
+            infer,
+            ..StageTimes::default()
+        }));
+        let recent = recorder.recent();
+        assert_eq!((recent.infer_ms, recent.detect_ms), (Some(4.0), None));
     }
 }
