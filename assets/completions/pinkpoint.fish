@@ -24,7 +24,7 @@ function __fish_pinkpoint_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l source -d 'Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo [default: what was shown last, at first the first camera]' -r
+complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l source -d 'Where pictures come from: camera, camera:N, camera:NAME, camera:=EXACT NAME, /dev/videoN, FILE, URL or demo [default: what was shown last, at first the first camera]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l weights -d 'The net: a TorchScript file, or the name of a net that comes with the program [default: the one used last, at first pinkpoint]' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l device -d 'Where the net runs: auto, cpu, cuda or cuda:N' -r
 complete -c pinkpoint -n "__fish_pinkpoint_needs_command" -l cascade -d 'The face cascade [default: the frontal one that comes with the program]' -r -F
@@ -95,7 +95,7 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l name -d '
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l half -d 'Store numbers in half precision: half the size, nearly the same points'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -l json -d 'Print what was written as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand export" -s h -l help -d 'Print help'
-complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l source -d 'Where pictures come from: camera, camera:N, camera:NAME, /dev/videoN, FILE, URL or demo' -r
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l source -d 'Where pictures come from: camera, camera:N, camera:NAME, camera:=EXACT NAME, /dev/videoN, FILE, URL or demo' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l send -d 'To whom, instead of standard output: udp://HOST:PORT (JSON), osc://HOST:PORT, v4l2:/dev/videoN (a virtual camera), or - for standard output; may be given several times' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l weights -d 'The net: a TorchScript file, or the name of a net that comes with the program' -r
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand follow" -l device -d 'Where the net runs: auto, cpu, cuda or cuda:N' -r
