@@ -526,6 +526,18 @@ mod tests {
     }
 
     #[test]
+    fn a_crop_is_measured_in_long_sides_of_its_face() {
+        let crop = CropTransform::upright(Point::new(90.0, 40.0), 200.0, 96);
+        let (wide, high) = (
+            Rect::new(40.0, 40.0, 80.0, 40.0),
+            Rect::new(60.0, 20.0, 40.0, 80.0),
+        );
+        for face in [wide, high] {
+            assert_eq!(crop.about(&face), (2.5, -0.25), "{face:?}");
+        }
+    }
+
+    #[test]
     fn roll_turns_clockwise_on_the_screen() {
         let crop = CropTransform {
             centre: Point::new(50.0, 50.0),

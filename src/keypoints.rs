@@ -303,6 +303,7 @@ mod tests {
             ..PointScheme::unnamed(2)
         };
         scheme(vec![point.clone()]).validate().unwrap();
+        scheme(vec![point.clone(); MOST_PARTS]).validate().unwrap();
         let long = Contour {
             points: vec![0; 4],
             ..point.clone()
@@ -338,7 +339,57 @@ mod tests {
         assert_eq!(scheme.name_of(45), "right eye, 4 of 6");
         assert_eq!(PointScheme::unnamed(5).name_of(4), "all, 5 of 5");
         assert_eq!(PointScheme::five().name_of(2), "nose tip");
+        assert_eq!(PointScheme::kaggle15().name_of(10), "nose tip");
         assert_eq!(scheme.name_of(68), "");
+    }
+
+    #[test]
+    fn it_is_said_what_errors_are_divided_by() {
+        let words = PointScheme::five().norm_in_words();
+        assert_eq!(words, "the distance of left eye from right eye");
+        let words = PointScheme::unnamed(68).norm_in_words();
+        assert!(words.starts_with("the size of the points' box"), "{words}");
+    }
+
+    #[test]
+    fn a_scheme_that_says_more_than_a_number_of_points_is_not_unnamed() {
+        assert!(PointScheme::unnamed(5).is_unnamed());
+        assert!(!PointScheme::five().is_unnamed());
+        let measured = PointScheme {
+            face: Some(FaceExtent::OF_POINTS),
+            ..PointScheme::unnamed(5)
+        };
+        assert!(!measured.is_unnamed());
+    }
+
+    #[test]
+    fn a_face_lies_around_its_points_as_its_scheme_says_and_leans_with_them() {
+        let points = [(0.0, 0.0), (20.0, 0.0), (10.0, 10.0)].map(|(x, y)| Point::new(x, y));
+        let tight = PointScheme {
+            inter_ocular: vec![0, 1],
+            ..PointScheme::unnamed(3)
+        };
+        let scheme = PointScheme {
+            face: Some(FaceExtent {
+                width: 2.0,
+                height: 2.5,
+                right: 0.0,
+                down: 0.5,
+            }),
+            ..tight.clone()
+        };
+        let face = Rect::new(-10.0, -10.0, 40.0, 50.0);
+        for (scheme, face) in [(&tight, Rect::around(&points).unwrap()), (&scheme, face)] {
+            assert_eq!(scheme.upright_face(&points), Some(face));
+            assert_eq!(scheme.leaning_face_box(&points), Some(FaceBox::upright(&face)));
+        }
+        let turned = points.map(|p| Point::new(-p.y, p.x));
+        let leaning = scheme.leaning_face_box(&turned).unwrap();
+        assert!((leaning.roll - std::f32::consts::FRAC_PI_2).abs() < 1e-6);
+        assert!(leaning.centre.distance(Point::new(-15.0, 10.0)) < 1e-4);
+        assert!((leaning.width - 40.0).abs() < 1e-4 && (leaning.height - 50.0).abs() < 1e-4);
+        assert_eq!(scheme.upright_face(&[]), None);
+        assert_eq!(scheme.leaning_face_box(&[]), None);
     }
 
     #[test]

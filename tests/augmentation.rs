@@ -4,7 +4,7 @@
 use image::{GrayImage, Luma};
 use pinkpoint::{
     geometry::{Point, Rect},
-    keypoints::PointScheme,
+    keypoints::{FaceExtent, PointScheme},
     network::Architecture,
     transform::{Alteration, Blur, Coarse, CutOut, Dim, FaceCrop, Flip, Jpeg, Light, Noise, Picture, Sample},
 };
@@ -121,6 +121,37 @@ proptest! {
             prop_assert_eq!(again, Some(upper_left));
         }
     }
+}
+
+#[test]
+fn a_crop_is_of_the_face_around_its_keypoints() {
+    let crop = FaceCrop {
+        extent: Some(FaceExtent {
+            width: 1.5,
+            height: 1.2,
+            right: 0.0,
+            down: 0.25,
+        }),
+        margin: 1.0,
+        roll: 0.0,
+        scale: 1.0,
+        shift: 0.0,
+        ..CROP
+    };
+    let (sample, tight) = face();
+    let out = crop.apply(sample, &mut generator(1)).unwrap();
+    let there = Rect::around(&out.keypoints).unwrap();
+    // The face is 1.5 times as wide as the keypoints' box, whose middle lies a quarter of that width above the face's.
+    let (width, middle) = (SIDE as f32 / 1.5, (SIDE as f32 - 1.0) / 2.0);
+    assert!((there.width - width).abs() < 1e-3, "{there:?}");
+    assert!(
+        (there.height - width * tight.height / tight.width).abs() < 1e-3,
+        "{there:?}"
+    );
+    assert!(
+        there.centre().distance(Point::new(middle, middle - width / 4.0)) < 1e-3,
+        "{there:?}"
+    );
 }
 
 /// Where the crop without a face lies that `seed` gives: its centre, as seen from the face's, and its size, both in sizes of

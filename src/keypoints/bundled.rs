@@ -225,6 +225,7 @@ fn mirror(count: usize, pairs: impl IntoIterator<Item = (usize, usize)>) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::{Point, Rect};
     use std::collections::BTreeSet;
 
     #[test]
@@ -234,6 +235,8 @@ mod tests {
             scheme.validate().unwrap();
             assert_eq!(PointScheme::bundled(name).as_ref(), Some(&scheme));
             assert_eq!(PointScheme::assumed_for(scheme.count), scheme);
+            assert_ne!(scheme.name, PointScheme::unnamed(scheme.count).name);
+            assert!(scheme.groups.len() > 1, "{name}: errors are told apart");
             let grouped: Vec<usize> = scheme.groups.iter().flat_map(|g| g.points.clone()).collect();
             assert_eq!(
                 grouped,
@@ -279,6 +282,50 @@ mod tests {
         );
         assert_eq!(fixed(&PointScheme::kaggle15()), [10, 13, 14]);
         assert_eq!(fixed(&PointScheme::five()), [2]);
+    }
+
+    #[test]
+    fn lines_join_all_points_but_pupils_and_the_tip_of_a_nose() {
+        let alone = |scheme: &PointScheme| {
+            let joined: BTreeSet<usize> = scheme.contours.iter().flat_map(|c| c.points.clone()).collect();
+            (0..scheme.count)
+                .filter(|i| !joined.contains(i))
+                .collect::<Vec<_>>()
+        };
+        let found = PointScheme::BUNDLED.map(|(_, scheme)| alone(&scheme()));
+        assert_eq!(found, [vec![], vec![96, 97], vec![10], vec![]]);
+    }
+
+    #[test]
+    fn a_face_is_the_same_whatever_points_of_it_are_labelled() {
+        // One of tests/schemes: its 15 points, of which five are some, and the box of its 68.
+        let fifteen = [
+            (88, 53),
+            (54, 57),
+            (81, 55),
+            (94, 52),
+            (61, 57),
+            (48, 58),
+            (78, 45),
+            (102, 46),
+            (62, 47),
+            (39, 53),
+            (73, 75),
+            (92, 82),
+            (57, 87),
+            (75, 85),
+            (77, 97),
+        ]
+        .map(|(x, y): (u8, u8)| Point::new(x.into(), y.into()));
+        let five = [1, 0, 10, 12, 11].map(|i| fifteen[i]);
+        let expected = Rect::new(35.0, 41.0, 74.0, 74.0);
+        for (scheme, points) in [
+            (PointScheme::kaggle15(), &fifteen[..]),
+            (PointScheme::five(), &five[..]),
+        ] {
+            let face = scheme.upright_face(points).unwrap();
+            assert!(face.iou(&expected) > 0.75, "{}: {face:?}", scheme.name);
+        }
     }
 
     #[test]

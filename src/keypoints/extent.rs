@@ -124,4 +124,29 @@ mod tests {
         };
         assert_eq!(FaceExtent::between(&nothing, &points(0.0)), None);
     }
+
+    #[test]
+    fn faces_without_a_size_or_far_larger_than_their_points_or_far_off_are_refused() {
+        let changes: [fn(&mut FaceExtent, f32); 4] = [
+            |face, width| face.width = width,
+            |face, height| face.height = height,
+            |face, right| face.right = right,
+            |face, down| face.down = down,
+        ];
+        let fits = |change: usize, value: f32| {
+            let mut face = FaceExtent::OF_POINTS;
+            changes[change](&mut face, value);
+            face.complaint().is_none()
+        };
+        for size in [0, 1] {
+            assert!([LARGEST, 0.01].iter().all(|&v| fits(size, v)));
+            let bad = [0.0, -1.0, LARGEST + 1.0, f32::NAN, f32::INFINITY];
+            assert!(bad.iter().all(|&v| !fits(size, v)));
+        }
+        for shift in [2, 3] {
+            assert!([LARGEST, -LARGEST, 0.0].iter().all(|&v| fits(shift, v)));
+            let bad = [LARGEST + 1.0, -LARGEST - 1.0, f32::NAN, f32::INFINITY];
+            assert!(bad.iter().all(|&v| !fits(shift, v)));
+        }
+    }
 }
