@@ -202,7 +202,7 @@ impl PointScheme {
         self.inter_ocular.len() == 2
     }
 
-    /// What errors are divided by, such as `the distance of left eye, 1 of 6, from right eye, 4 of 6`.
+    /// What errors are divided by, such as `the distance of left eye, 1 of 6 from right eye, 4 of 6`.
     pub fn norm_in_words(&self) -> String {
         match *self.inter_ocular {
             [left, right] => format!(

@@ -67,7 +67,7 @@ impl FaceExtent {
     /// What is the matter with its numbers, if anything.
     pub(super) fn complaint(&self) -> Option<String> {
         let sizes = [self.width, self.height];
-        let fit = sizes.iter().all(|&s| s.is_finite() && s > 0.0 && s <= LARGEST)
+        let fit = sizes.iter().all(|&s| s > 0.0 && s <= LARGEST)
             && [self.right, self.down].iter().all(|v| v.abs() <= LARGEST);
         (!fit).then(|| {
             format!(
