@@ -337,6 +337,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nested_without_end_is_refused_and_takes_no_room() {
+        for (open, close) in [
+            ("(", ")"),
+            ("[", "]"),
+            ("{1: ", "}"),
+            ("torch.relu(", ")"),
+            ("x[", "]"),
+        ] {
+            let nested = format!("y = {}x{}", open.repeat(300_000), close.repeat(300_000));
+            let why = "brackets that are too deep";
+            assert_eq!(refused(&net(&nested)).as_deref(), Some(why), "{open}");
+        }
+        let kind = format!("y : {}int{} = x", "List[".repeat(300_000), "]".repeat(300_000));
+        assert_eq!(
+            refused(&net(&kind)).as_deref(),
+            Some("brackets that are too deep")
+        );
+    }
+
+    #[test]
     fn all_forms_that_pytorch_writes_are_known() {
         let code = "op_version_set = 1\nimport __torch__.torch.nn\nclass Colour(Enum):\n  RED = 1\n  NAME = \"a\"\n\
             class Pair(NamedTuple):\n  a : Tensor\n  b : Optional[Tuple[()]]\nclass Part(ModuleInterface):\n  def f(self, x: Tensor) -> Tensor:\n    pass\n\
