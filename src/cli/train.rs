@@ -26,6 +26,7 @@ use crate::{
     network::Architecture,
     report,
     source::SourceSpec,
+    text::listed,
     train::{Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig, scheme_of},
     transform::Alteration,
 };
@@ -275,13 +276,12 @@ impl Teller {
             Self::Person(None) => {}
             Self::Lines { steps } => print(&lines::of(event, config, steps)),
         }
-        if let Event::Ready {
-            found_nowhere: names @ 1..,
-            ..
-        } = event
+        if let Event::Ready { found_nowhere, .. } = event
+            && !found_nowhere.is_empty()
         {
             self.note(&format!(
-                "{names} of the names to leave out are nowhere in the data; give them as in the pictures' names"
+                "not in the data, and so not left out (all right where a list is for several sets): {}",
+                listed(found_nowhere)
             ));
         }
     }
