@@ -218,9 +218,32 @@ fn a_report_says_what_was_changed_on_the_way() {
     assert_eq!(rates[2 * per_epoch], config.learning_rate_at(2.0 / 3.0));
     assert_eq!(results.epochs_done, 3);
 
-    // Begun on a device that is not here, and on other data by now.
+    // Begun with another libtorch.
     let sittings = run.join("sittings.json");
     let text = fs::read_to_string(&sittings).unwrap();
+    let mut noted: Value = serde_json::from_str(&text).unwrap();
+    let epochs = noted[1]["epochs"].clone();
+    noted[0]["epochs"] = epochs;
+    let with = |first: &str, second: &str| {
+        let mut noted = noted.clone();
+        noted[0]["libtorch"] = first.into();
+        noted[1]["libtorch"] = second.into();
+        fs::write(&sittings, noted.to_string()).unwrap();
+        pinkpoint().arg("report").arg(&run).assert().success();
+        page()
+    };
+    let text_of_other = with("1.0", "2.0");
+    assert!(
+        text_of_other.contains("Changed on the way: libtorch's version."),
+        "{text_of_other}"
+    );
+    assert!(with("2.0", "2.0").contains("same net, bit for bit"));
+    assert!(
+        with("", "2.0").contains("same net, bit for bit"),
+        "not known is no other"
+    );
+
+    // Begun on a device that is not here, and on other data by now.
     fs::write(&sittings, text.replacen("\"cpu\"", "\"cuda:99\"", 1)).unwrap();
     synthetic_set(&data, 16);
     pinkpoint().arg("report").arg(&run).assert().success();
