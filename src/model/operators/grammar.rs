@@ -250,8 +250,16 @@ impl<'a, 'w> Reader<'a, 'w> {
         }
         let mut made = self.atom()?;
         // Numbers and texts have no parts that PyTorch would take.
-        let is_constant = matches!(self.words[self.at - 1].1, Word::Number | Word::Text(_));
-        while !is_constant {
+        if !matches!(self.words[self.at - 1].1, Word::Number | Word::Text(_)) {
+            made = self.taken_of(made)?;
+        }
+        self.depth -= 1;
+        Ok(made)
+    }
+
+    /// What is taken of something: parts, methods that are called, and places.
+    fn taken_of(&mut self, mut made: Made<'a>) -> Outcome<Made<'a>> {
+        loop {
             match self.word() {
                 Some(Word::Sign('.')) => {
                     let line = self.line();
@@ -272,11 +280,9 @@ impl<'a, 'w> Reader<'a, 'w> {
                     made = Made::Value;
                 }
                 Some(Word::Sign('(')) => return self.refuse("a call of something that has no name"),
-                _ => break,
+                _ => return Ok(made),
             }
         }
-        self.depth -= 1;
-        Ok(made)
     }
 
     fn atom(&mut self) -> Outcome<Made<'a>> {
