@@ -220,7 +220,12 @@ fn where_a_face_is_around_points_that_nobody_knows_is_measured() {
         .arg(data.join("images"))
         .assert()
         .success()
-        .stdout(contains("these points have no eyes"));
+        .stdout(
+            contains("these points have no eyes")
+                .and(contains("NME by box"))
+                .and(contains("inter-ocular").not())
+                .and(contains("by group").not()),
+        );
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn several_sets_are_trained_on_together_and_names_are_left_out_of_all() {
         predicates::str::contains("11 pictures to train on")
             .and(predicates::str::contains("5 left out"))
             .and(predicates::str::contains(
-                "2 of the names to leave out are nowhere in the data",
+                "not in the data, and so not left out (all right where a list is for several sets): Persn_3, Persn_2_05.jpg\n",
             )),
     );
     let run = Run::open(&folder.path().join("run")).unwrap();

@@ -258,19 +258,87 @@ fn a_history_stays_when_the_metrics_of_earlier_epochs_are_moved_away() {
 fn what_a_run_left_that_died_early_is_not_taken_over_by_a_new_one() {
     let _turn = turn();
     let folder = tempfile::tempdir().unwrap();
-    let run = new_run(folder.path());
-    assert_eq!(train(&run, 4), Finish::Stopped);
+    let mut run = new_run(folder.path());
+    run.preview_every(Duration::from_secs(3600));
+    assert_eq!(train(&run, 2), Finish::Stopped);
     fs::remove_file(run.checkpoint_path()).unwrap();
-    let run = Run::create(run.folder(), run.config().clone()).unwrap();
-    for left in [
+    let left = [
         run.events_path(),
-        run.metrics_path(),
+        run.preview_path(),
         run.folder().join("sittings.json"),
-    ] {
+    ];
+    assert!(left.iter().all(|left| left.exists()));
+    let run = Run::create(run.folder(), run.config().clone()).unwrap();
+    for left in left {
         assert!(!left.exists(), "{left:?}");
     }
     assert_eq!(train(&run, usize::MAX), Finish::Done);
     check(&run, true);
+}
+
+#[test]
+fn what_is_not_surely_of_a_run_that_died_early_stays_and_keeps_a_new_one_out() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = synthetic_set(&folder.path().join("data"), 16);
+    let place = folder.path().join("place");
+    fs::create_dir(&place).unwrap();
+    let refused = |name: &str| {
+        let error = Run::create(&place, recipe(data.clone())).unwrap_err().to_string();
+        assert!(
+            error.contains("stays; choose another folder") && error.contains(name),
+            "{name}: {error}"
+        );
+    };
+    // Somebody's own files, of names that a run uses, too.
+    for name in [
+        "metrics.csv",
+        "sittings.json",
+        "loss.png",
+        "net.pt",
+        "config.json",
+    ] {
+        fs::write(place.join(name), "mine").unwrap();
+        refused(name);
+        assert_eq!(fs::read(place.join(name)).unwrap(), b"mine");
+        fs::remove_file(place.join(name)).unwrap();
+    }
+    // A file may be elsewhere, on a disk that is not there now.
+    std::os::unix::fs::symlink("/nowhere/net.pt", place.join("net.pt")).unwrap();
+    refused("net.pt");
+    fs::remove_file(place.join("net.pt")).unwrap();
+    fs::write(place.join("notes.txt"), "mine").unwrap();
+
+    // A run that came to something, whose checkpoint was moved away.
+    let run = Run::create(&place, recipe(data.clone())).unwrap();
+    assert_eq!(train(&run, 4), Finish::Stopped);
+    fs::remove_file(run.checkpoint_path()).unwrap();
+    refused("metrics.csv");
+    for kept in [run.metrics_path(), run.events_path(), run.weights_path()] {
+        assert!(kept.exists(), "{kept:?}");
+    }
+}
+
+#[test]
+fn nobody_changes_a_run_between_its_being_made_or_changed_and_its_being_trained() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = new_run(folder.path());
+    let others = |epochs: u32| {
+        Run::open(&folder.path().join("run"))
+            .unwrap()
+            .amend(Some(epochs), Vec::new(), None)
+    };
+    others(9).unwrap_err();
+    run.amend(Some(2), Vec::new(), None).unwrap();
+    others(9).unwrap_err();
+    assert_eq!(train(&run, usize::MAX), Finish::Done);
+    assert_eq!(run.results().unwrap().epochs_done, 2);
+    others(3).unwrap();
+    // What cannot be written down is not what is trained by.
+    fs::remove_dir_all(run.folder()).unwrap();
+    run.amend(Some(9), Vec::new(), None).unwrap_err();
+    assert_eq!(run.config().epochs, 2);
 }
 
 #[test]

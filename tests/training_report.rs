@@ -11,7 +11,8 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use common::synthetic_set;
@@ -217,9 +218,32 @@ fn a_report_says_what_was_changed_on_the_way() {
     assert_eq!(rates[2 * per_epoch], config.learning_rate_at(2.0 / 3.0));
     assert_eq!(results.epochs_done, 3);
 
-    // Begun on a device that is not here, and on other data by now.
+    // Begun with another libtorch.
     let sittings = run.join("sittings.json");
     let text = fs::read_to_string(&sittings).unwrap();
+    let mut noted: Value = serde_json::from_str(&text).unwrap();
+    let epochs = noted[1]["epochs"].clone();
+    noted[0]["epochs"] = epochs;
+    let with = |first: &str, second: &str| {
+        let mut noted = noted.clone();
+        noted[0]["libtorch"] = first.into();
+        noted[1]["libtorch"] = second.into();
+        fs::write(&sittings, noted.to_string()).unwrap();
+        pinkpoint().arg("report").arg(&run).assert().success();
+        page()
+    };
+    let text_of_other = with("1.0", "2.0");
+    assert!(
+        text_of_other.contains("Changed on the way: libtorch's version."),
+        "{text_of_other}"
+    );
+    assert!(with("2.0", "2.0").contains("same net, bit for bit"));
+    assert!(
+        with("", "2.0").contains("same net, bit for bit"),
+        "not known is no other"
+    );
+
+    // Begun on a device that is not here, and on other data by now.
     fs::write(&sittings, text.replacen("\"cpu\"", "\"cuda:99\"", 1)).unwrap();
     synthetic_set(&data, 16);
     pinkpoint().arg("report").arg(&run).assert().success();
@@ -236,26 +260,53 @@ fn a_report_says_what_was_changed_on_the_way() {
     assert!(!text.contains("train again"), "{text}");
 }
 
-#[test]
-fn a_second_ctrl_c_leaves_the_report_out() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = synthetic_set(&folder.path().join("data"), 8);
-    let run = folder.path().join("run");
+/// A run in training whose report is never written: nobody reads what stands in its place.
+fn run_without_end_of_its_report(folder: &Path, options: &str) -> Child {
+    let data = synthetic_set(&folder.join("data"), 8);
+    let run = folder.join("run");
     fs::create_dir(&run).unwrap();
-    // Nobody reads it, so it is never written.
     let made = Command::new("mkfifo").arg(run.join("report.html")).status();
     assert!(made.unwrap().success());
-    let mut child = common::train("--json --epochs 1000 --batch 1", &data, &run)
+    common::train(options, &data, &run)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
+        .unwrap()
+}
+
+fn interrupt(child: &Child) {
+    Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
         .unwrap();
-    let interrupt = |child: &std::process::Child| {
-        Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap();
-    };
+}
+
+#[test]
+fn ctrl_c_leaves_the_report_of_a_run_that_is_done_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = run_without_end_of_its_report(folder.path(), "--json --epochs 1 --batch 4");
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"event\":\"epoch\"")));
+    // Until it is known that all is saved, it does nothing.
+    let ended = (0..1200).find_map(|_| {
+        interrupt(&child);
+        std::thread::sleep(Duration::from_millis(50));
+        child.try_wait().unwrap()
+    });
+    if ended.is_none() {
+        child.kill().unwrap();
+    }
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
+    let last: Value = serde_json::from_str(&lines.last().unwrap()).unwrap();
+    assert_eq!(last["event"], "done");
+}
+
+#[test]
+fn a_second_ctrl_c_leaves_the_report_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = run_without_end_of_its_report(folder.path(), "--json --epochs 1000 --batch 1");
     let mut lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map(Result::unwrap);

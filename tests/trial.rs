@@ -58,7 +58,7 @@ fn whole(path: &Path) -> Archive {
 #[test]
 fn what_a_net_does_wrong_costs_a_message() {
     let folder = TempDir::new().unwrap();
-    let deep = format!("y = {}x{}", "(".repeat(300_000), ")".repeat(300_000));
+    let deep = format!("y = x{}", "[0]".repeat(300_000));
     for (lines, said) in [
         ("i = 0\nwhile True:\n  i = torch.add(i, 1)", "of computing"),
         (
@@ -218,7 +218,7 @@ fn the_video_and_the_net_before_go_on_beside_a_net_that_hangs() {
 #[test]
 fn the_command_line_lets_no_net_pass_by() {
     let folder = TempDir::new().unwrap();
-    let deep = format!("y = {}x{}", "(".repeat(300_000), ")".repeat(300_000));
+    let deep = format!("y = x{}", "[0]".repeat(300_000));
     let path = hostile(&folder, &deep);
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/demo.jpg");
     let out = folder.path().join("out");

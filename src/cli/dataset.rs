@@ -21,12 +21,11 @@ use crate::{
     model::CropRule,
     picture,
     record::sheet,
+    text::listed,
 };
 
 /// Pictures on the contact sheet.
 const SHEET_PICTURES: usize = 24;
-/// Names that are listed of each kind of oddity.
-const NAMES_LISTED: usize = 8;
 
 /// Say what is in a data set, what looks wrong with it, and draw a contact sheet
 #[derive(Debug, clap::Args)]
@@ -383,14 +382,7 @@ fn list(what: &str, names: &[String]) {
     if names.is_empty() {
         return;
     }
-    let shown = names
-        .iter()
-        .take(NAMES_LISTED)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = if names.len() > NAMES_LISTED { ", ..." } else { "" };
-    say!("  {what}: {} ({shown}{more})", names.len());
+    say!("  {what}: {} ({})", names.len(), listed(names));
 }
 
 /// Smallest, median and largest.

@@ -28,17 +28,16 @@ fn say_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C sets, and whatever else asks for the end; `again` is called when it is asked for once more.
+/// A flag that Ctrl-C sets, and whatever else asks for the end; `first` is called before that, each time.
 ///
 /// # Errors
 /// When the system does not let one listen.
-fn stop_on_ctrl_c(again: impl Fn() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
+fn stop_on_ctrl_c(first: impl Fn() + Send + 'static) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let asked = move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            again();
-        }
+        first();
+        flag.store(true, Ordering::Relaxed);
     };
     ctrlc::set_handler(asked).context("cannot listen for Ctrl-C")?;
     Ok(stop)

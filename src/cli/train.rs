@@ -10,10 +10,7 @@ mod preview;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use anyhow::{Result, bail};
@@ -26,6 +23,7 @@ use crate::{
     network::Architecture,
     report,
     source::SourceSpec,
+    text::listed,
     train::{Event, Finish, Loss, OptimiserKind, Precision, Run, Schedule, THREADS, TrainConfig, scheme_of},
     transform::Alteration,
 };
@@ -206,8 +204,8 @@ fn train(args: TrainArgs, folder: &Path) -> Result<Finish> {
     if args.preview.is_some() {
         run.preview_every(preview::INTERVAL);
     }
-    let is_saved = Arc::new(AtomicBool::new(false));
-    let stop = super::stop_on_ctrl_c(at_once(is_saved.clone(), args.json, folder.to_path_buf()))?;
+    let saved = Arc::new(OnceLock::new());
+    let stop = super::stop_on_ctrl_c(at_once(saved.clone(), args.json, folder.to_path_buf()))?;
     teller.begin(run.config());
     let mut window = Beside::new(args.preview);
     let trained = run.train(&stop, &mut |event| {
@@ -221,27 +219,38 @@ fn train(args: TrainArgs, folder: &Path) -> Result<Finish> {
         teller.note(note);
     }
     let finish = trained?;
+    saved.get_or_init(|| finish);
     if finish == Finish::Stopped {
-        is_saved.store(true, Ordering::Relaxed);
         teller.note("Everything is saved; the report is being written (Ctrl-C leaves it out)");
     }
     teller.report(&run);
     Ok(finish)
 }
 
-/// What a further Ctrl-C does: nothing while everything is being saved, which is soon done and may be asked for twice by one
-/// terminal that closes; the end at once while a report of what is saved is written, which may take long.
-fn at_once(is_saved: Arc<AtomicBool>, is_for_programs: bool, folder: PathBuf) -> impl Fn() + Send {
+/// What Ctrl-C does: nothing by itself until all is `saved`, which is soon done and may be asked for twice by one terminal that
+/// closes; the end at once while a report of what is saved is written, which may take long.
+fn at_once(saved: Arc<OnceLock<Finish>>, is_for_programs: bool, folder: PathBuf) -> impl Fn() + Send {
     move || {
-        if !is_saved.load(Ordering::Relaxed) {
-            return;
-        }
-        if is_for_programs {
-            print(&lines::end("stopped", &folder, None));
-        }
-        complain!("Error: {}", stopped(&folder));
+        let status = match saved.get() {
+            None => return,
+            Some(Finish::Done) if is_for_programs => {
+                print(&lines::end("done", &folder, None));
+                0
+            }
+            Some(Finish::Done) => {
+                say!("Done. The run is in {}, without a report", folder.display());
+                0
+            }
+            Some(Finish::Stopped) => {
+                if is_for_programs {
+                    print(&lines::end("stopped", &folder, None));
+                }
+                complain!("Error: {}", stopped(&folder));
+                1
+            }
+        };
         // SAFETY: it takes a plain number. What other threads use stays as it is, since nothing is cleaned up.
-        unsafe { libc::_exit(1) };
+        unsafe { libc::_exit(status) };
     }
 }
 
@@ -275,13 +284,12 @@ impl Teller {
             Self::Person(None) => {}
             Self::Lines { steps } => print(&lines::of(event, config, steps)),
         }
-        if let Event::Ready {
-            found_nowhere: names @ 1..,
-            ..
-        } = event
+        if let Event::Ready { found_nowhere, .. } = event
+            && !found_nowhere.is_empty()
         {
             self.note(&format!(
-                "{names} of the names to leave out are nowhere in the data; give them as in the pictures' names"
+                "not in the data, and so not left out (all right where a list is for several sets): {}",
+                listed(found_nowhere)
             ));
         }
     }

@@ -79,7 +79,8 @@ fn yaw(points: &[Point], scheme: &PointScheme) -> Option<f64> {
     Some((along / NOSE).atan().to_degrees())
 }
 
-/// Mean grey within the tight box of the points, as far as the picture goes.
+/// Mean grey within the tight box of the points, as far as the picture goes. By whole numbers of pixels from the corner, cut, and
+/// not by [`Rect::pixels_of`]: published figures of dark faces are of the faces that are dark by this.
 fn brightness(points: &[Point], picture: &GrayImage) -> Option<f64> {
     let tight = Rect::around(points)?;
     let within = |from: f32, length: f32, side: u32| {

@@ -2,9 +2,11 @@
 //! by name, and some of them write files; a net for keypoints only computes. Knows text only.
 //!
 //! PyTorch writes code in a narrow form: operators as `torch.NAME` or `ops.prim.NAME`, methods of the file's own classes
-//! as `(self.conv1).forward(x, )`, and a handful of functions by a bare name. What is written in another way is refused,
+//! as `(self.conv1).forward(x, )`, and a handful of functions by a bare name. What is written in another way is refused (`grammar`),
 //! since its operators could not be told: that is what an allow-list needs.
 
+mod grammar;
+mod names;
 mod words;
 
 use std::{
@@ -13,72 +15,16 @@ use std::{
 };
 
 use crate::text::shortened;
+use grammar::Reader;
+use names::NATIVE_CLASSES;
 use words::{Word, words_of};
 
 /// Operators that may be named, and those of `aten` that may not: `scripts/make_operators.py` makes and explains both.
 static ALLOWED: LazyLock<HashSet<&str>> = LazyLock::new(|| listed(include_str!("operators/allowed.txt")));
 static REFUSED: LazyLock<HashSet<&str>> = LazyLock::new(|| listed(include_str!("operators/refused.txt")));
 
-/// Functions of TorchScript that may be called by their bare name. `print` and `fork` are the others.
-const FUNCTIONS: [&str; 28] = [
-    "abs",
-    "all",
-    "annotate",
-    "any",
-    "bool",
-    "complex",
-    "dict",
-    "divmod",
-    "enumerate",
-    "float",
-    "getattr",
-    "hasattr",
-    "int",
-    "isinstance",
-    "len",
-    "list",
-    "max",
-    "min",
-    "pow",
-    "range",
-    "round",
-    "sorted",
-    "str",
-    "sum",
-    "tuple",
-    "unchecked_cast",
-    "uninitialized",
-    "zip",
-];
-/// Words that a parenthesis may follow without a call.
-const KEYWORDS: [&str; 13] = [
-    "and", "assert", "elif", "else", "for", "if", "in", "is", "not", "or", "raise", "return", "while",
-];
 /// Most of a name that is shown, characters.
 const LONGEST_NAME: usize = 100;
-/// The functions that may not be called, nor be given another name.
-const OTHER_FUNCTIONS: [&str; 8] = [
-    "awaitable",
-    "fork",
-    "print",
-    "rpc_async",
-    "rpc_remote",
-    "rpc_sync",
-    "wait",
-    "_awaitable",
-];
-/// What takes a value for one of another type, unseen.
-const CASTS: [&str; 2] = ["unchecked_cast", "uninitialized"];
-/// What the types are made of that values may be taken for: an object that is none of a class would be read as one.
-const CAST_TO: [&str; 17] = [
-    "Any", "Device", "Dict", "Layout", "List", "None", "NoneType", "Optional", "Tensor", "Tuple", "Union",
-    "bool", "complex", "float", "int", "number", "str",
-];
-/// Classes written in C++, which bring code of their own.
-const NATIVE_CLASSES: &str = "__torch__.torch.classes";
-/// How texts name such, which may stand for types.
-const CLASSES: [&str; 2] = ["torch.classes", "torch.cuda."];
-
 /// What is refused, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refused {
@@ -131,11 +77,13 @@ fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), 
         files.push((file, words));
     }
     for (file, words) in files {
-        check_file(&words, &own, further).map_err(|(line, what)| Refused {
-            what: shortened(&what, LONGEST_NAME),
-            file: (*file).into(),
-            line,
-        })?;
+        Reader::new(&words, &own, further)
+            .file()
+            .map_err(|(line, what)| Refused {
+                what: shortened(&what, LONGEST_NAME),
+                file: (*file).into(),
+                line,
+            })?;
     }
     Ok(())
 }
@@ -147,186 +95,6 @@ struct Own<'a> {
     names: HashSet<&'a str>,
     /// Those of its classes.
     classes: HashSet<&'a str>,
-}
-
-fn check_file(words: &[(usize, Word)], own: &Own, further: &[[&str; 3]]) -> Result<(), (usize, String)> {
-    let word = |at: usize| words.get(at).map(|(_, word)| *word);
-    let mut bound = Bound::default();
-    // Of every bracket that is open, whether it holds what `getattr` is given.
-    let mut brackets = Vec::new();
-    let mut at = 0;
-    while at < words.len() {
-        let line = words[at].0;
-        let refuse = |what: String| Err((line, what));
-        let before = at.checked_sub(1).and_then(word);
-        let Some(Word::Name(first)) = word(at) else {
-            let nameless = matches!(
-                before,
-                Some(Word::Text(_) | Word::Number | Word::Sign(')' | ']' | '}'))
-            );
-            match word(at) {
-                Some(Word::Sign('(')) if nameless => {
-                    return refuse("a call of something that has no name".into());
-                }
-                Some(Word::Sign('(' | '[' | '{')) => brackets.push(before == Some(Word::Name("getattr"))),
-                Some(Word::Sign(')' | ']' | '}')) => {
-                    brackets.pop();
-                }
-                Some(Word::Sign(',')) if brackets.last() == Some(&true) => match (word(at + 1), word(at + 2))
-                {
-                    (Some(Word::Text(name)), Some(Word::Sign(')'))) => {
-                        if REFUSED.contains(name) || name.contains('\\') {
-                            return refuse(format!("the name {name:?}"));
-                        }
-                    }
-                    _ => return refuse("getattr without a plain name".into()),
-                },
-                Some(Word::Text(text)) if CLASSES.iter().any(|class| text.contains(class)) => {
-                    return refuse(format!("the name {text:?}"));
-                }
-                _ => {}
-            }
-            at += 1;
-            continue;
-        };
-        let mut names = vec![first];
-        at += 1;
-        while let (Some(Word::Sign('.')), Some(Word::Name(name))) = (word(at), word(at + 1)) {
-            names.push(name);
-            at += 2;
-        }
-        let path = names.join(".");
-        let is_called = word(at) == Some(Word::Sign('('));
-        let last = names.last().copied().unwrap_or(first);
-        if let "def" | "class" = first {
-            bound = Bound::of(&words[at..]);
-            continue;
-        }
-        if matches!(before, Some(Word::Name("def" | "class"))) {
-            continue;
-        }
-        let is_root = before != Some(Word::Sign('.'));
-        // A function or class of the archive, whatever its name; through a class one comes to values as well.
-        let through_class = || {
-            names[..names.len() - 1]
-                .iter()
-                .any(|name| own.classes.contains(name))
-        };
-        let is_own = is_root && first == "__torch__" && !through_class();
-        if is_root && matches!(first, "torch" | "ops") {
-            if !is_allowed(&names) && !further.iter().any(|allowed| names == allowed) {
-                return refuse(path);
-            }
-        } else if path.starts_with(NATIVE_CLASSES)
-            || matches!(names[..], ["__torch__"] | ["__torch__", "torch"])
-        {
-            return refuse(path);
-        } else if !is_called && is_root && names.len() == 1 {
-            if OTHER_FUNCTIONS.contains(&first) {
-                return refuse(path);
-            }
-        } else if !is_called {
-            // An operator that is taken from a value, to be called later. Parts of a net have any name.
-            let is_part = is_own || (is_root && first == "self");
-            if !is_part && REFUSED.contains(last) {
-                return refuse(path);
-            }
-        } else if CASTS.contains(&first) && is_root && casts_to_other(&words[at..]) {
-            return refuse(format!("{path} to a class"));
-        } else if is_root && first == "__torch__" && last == "__new__" {
-            // An object of one of the archive's own classes.
-        } else if is_called && is_root && names.len() == 1 {
-            let known = FUNCTIONS.contains(&first) && !bound.anything.contains(first);
-            if !known && !KEYWORDS.contains(&first) && !bound.functions.contains(first) {
-                return refuse(first.into());
-            }
-        } else if is_called && ((REFUSED.contains(last) && !is_own) || !own.names.contains(last)) {
-            return refuse(last.into());
-        }
-    }
-    Ok(())
-}
-
-/// What names stand for in a function.
-#[derive(Default)]
-struct Bound<'a> {
-    /// Those that are nothing but other names for functions of the archive, as in `_0 = __torch__.torch.nn.functional.relu`.
-    functions: HashSet<&'a str>,
-    /// Those that may have been given any value.
-    anything: HashSet<&'a str>,
-}
-
-impl<'a> Bound<'a> {
-    /// Of the function whose words come first in `words`.
-    fn of(words: &[(usize, Word<'a>)]) -> Self {
-        let begins = |(_, word): &(usize, Word)| matches!(word, Word::Name("def" | "class"));
-        let end = words.iter().position(begins).unwrap_or(words.len());
-        let word = |at: usize| words[..end].get(at).map(|(_, word)| *word);
-        let (mut functions, mut otherwise, mut anything) = (HashSet::new(), HashSet::new(), HashSet::new());
-        // Of every bracket that is open, whether what it holds is a call's, an index's or a type's, which name what there is.
-        let mut brackets = vec![false];
-        for at in 0..end {
-            let before = at.checked_sub(1).and_then(word);
-            let within = brackets.last() == Some(&true);
-            let name = match word(at) {
-                Some(Word::Sign('(' | '[' | '{')) => {
-                    let named = matches!(before, Some(Word::Name(name)) if !KEYWORDS.contains(&name));
-                    brackets.push(within || named);
-                    continue;
-                }
-                Some(Word::Sign(')' | ']' | '}')) => {
-                    brackets.pop();
-                    continue;
-                }
-                Some(Word::Name(name)) if before != Some(Word::Sign('.')) => name,
-                _ => continue,
-            };
-            match (word(at + 1), word(at + 2), word(at + 3)) {
-                (Some(Word::Sign('(')), ..) => {}
-                (Some(Word::Sign('=')), Some(Word::Name("__torch__")), Some(Word::Sign('.'))) => {
-                    functions.insert(name);
-                }
-                _ => {
-                    otherwise.insert(name);
-                    // Behind a colon at the end of a line a statement begins.
-                    let is_type = at > 0
-                        && words[at - 1].0 == words[at].0
-                        && matches!(before, Some(Word::Sign(':' | '>')));
-                    if !within && !is_type {
-                        anything.insert(name);
-                    }
-                }
-            }
-        }
-        functions.retain(|name| !otherwise.contains(name));
-        Self { functions, anything }
-    }
-}
-
-/// Whether a cast, behind whose name these words begin, is to anything but a type of the language.
-fn casts_to_other(words: &[(usize, Word)]) -> bool {
-    let mut open = 0_usize;
-    for (_, word) in words {
-        match word {
-            Word::Sign('(' | '[') => open += 1,
-            Word::Sign(']') => open = open.saturating_sub(1),
-            Word::Sign(')') => return false,
-            Word::Sign(',') if open == 1 => return false,
-            Word::Sign(',') => {}
-            Word::Name(name) if CAST_TO.contains(name) => {}
-            _ => return true,
-        }
-    }
-    false
-}
-
-/// Whether `torch.NAME` or `ops.NAMESPACE.NAME` is in the list.
-fn is_allowed(names: &[&str]) -> bool {
-    match *names {
-        ["torch", name] | ["ops", "aten", name] => ALLOWED.contains(name),
-        ["ops", "prim", name] => ALLOWED.contains(format!("prim.{name}").as_str()),
-        _ => false,
-    }
 }
 
 /// Whether a pickle names a class written in C++.
@@ -458,12 +226,150 @@ mod tests {
             "y = annotate(Optional[\"torch.cuda.Stream\"], None)",
             "f = awaitable",
             "y = x...",
+            "u = abs\n    (int) = self.weight.resize_\n    y = int([2])",
+            "u = x\n    [int] = self.weight.resize_\n    y = int([2])",
+            "int = self.weight.resize_ ; y = int([2])",
+            "int : Tensor = self.weight.resize_\n    y = int([2])",
+            "int += self.weight.resize_\n    y = int([2])",
+            "a = int = self.weight.resize_\n    y = int([2])",
+            "a = (int := self.weight.resize_)\n    y = int([2])",
+            "with self.weight.resize_ as int:\n      y = int([2])",
+            "for a, int in x:\n      y = int([2])",
+            "for range in range(2):\n      pass\n    for i in range(2):\n      pass",
+            "for i in enumerate(x):\n      pass",
+            "while x: y = 1",
+            "if x: y = 1",
+            "z = [int([2]) for int in [self.weight.resize_]]",
+            "z = lambda int: int([2])",
+            "z = x if x else self.weight.resize_",
+            "z = f\"{x.resize_([2])}\"",
+            "z = r\"a\"",
+            "global int",
+            "import torch",
+            "from torch import save",
+            "del x",
+            "raise x",
+            "assert x",
+            "try:\n      pass\n    except:\n      pass",
+            "@x",
+            "z = x @ x",
+            "z = -x",
+            "z = not x",
+            "z = x and x",
+            "z = x == x",
+            "z = *x",
+            "y = torch.relu(*x)",
+            "f = torch.relu",
+            "torch = x",
+            "CONSTANTS = x",
+            "wait = __torch__.relu",
+            "relu = __torch__.relu\n    y = relu(x)",
+            "abs = __torch__.relu\n    y = abs(x)",
+            "int = __torch__.relu\n    y = int(x)",
+            "y = _1(x)\n    _1 = x.resize_",
+            "y = abs(x)",
+            "y = (x)(x)",
+            "y = torch.relu(x)(x)",
+            "y = x[0](x)",
+            "y = {\"a\": x.resize_}[\"a\"](x)",
+            "y = 1.resize_([2])",
+            "y = 1.e5.resize_([2])",
+            "y = \"a\".resize_([2])",
+            "y = 0x1",
+            "y = x\t",
+            "y = x\r",
+            "   y = x",
+            "self = x",
+            "self : Tensor = x\n    abs = self.resize_",
+            "self, y = (x, x)",
+            "class Inner:\n      pass",
+            "y = (x",
+            "y = (x]",
+            "y = x)",
+            "y, x",
+            "x.y, z = (x, x)",
+            "return",
         ] {
             assert!(refused(&net(body)).is_some(), "{body}");
         }
         // Its own method of that name would hide the operator.
         let own = "class Net(Module):\n  def save(self, x) -> Tensor:\n    return x\n  def forward(self, x):\n    return x.save(\"f\")\n";
         assert_eq!(refused(own).as_deref(), Some("save"));
+    }
+
+    #[test]
+    fn definitions_stand_where_pytorch_writes_them() {
+        let inner = "  int = self._reshape_alias\n  def inner(a: Tensor) -> Tensor:\n    return a\n  return int([5000], [1])\n";
+        let class = "class Net(Module):\n  weight : Tensor\n";
+        for code in [
+            // A function within a function, which could make one forget what was bound before it.
+            format!("def f(self: Tensor) -> Tensor:\n{inner}"),
+            format!(
+                "{class}  def g(self, x: Tensor) -> Tensor:\n    return x\ndef f(self: Tensor) -> Tensor:\n{inner}"
+            ),
+            format!("class Net(Module):\n def f(self: __torch__.Net) -> Tensor:\n{inner}"),
+            format!("{class}    def f(self: __torch__.Net) -> Tensor:\n      return self.weight\n"),
+            "def f(x: Tensor) -> Tensor:\n  class Inner:\n    a : int\n  return x\n".into(),
+            "def f(x: Tensor) -> Tensor: return x\n".into(),
+            "def f(x: Tensor, int: Any=1) -> Tensor:\n  return int([2])\n".into(),
+            "def f(x: Tensor=torch.from_file(\"f\")) -> Tensor:\n  return x\n".into(),
+            "def f(x: Tensor, *y) -> Tensor:\n  return x\n".into(),
+            "@g\ndef f(x: Tensor) -> Tensor:\n  return x\n".into(),
+            "class Net(torch.classes.X):\n  a : int\n".into(),
+            "class Net(Module, Module):\n  a : int\n".into(),
+            format!("{class}  a : Final[Tensor] = torch.from_file(\"f\")\n"),
+            format!("{class}  torch.from_file(\"f\")\n"),
+            format!("{class}  int = x\n  if x:\n    pass\n"),
+            "  def f(x: Tensor) -> Tensor:\n    return x\n".into(),
+            "x = 1\n".into(),
+            // Only what a method belongs to is an object of the archive.
+            "def f(self: Tensor) -> Tensor:\n  y = self.resize_\n  return self\n".into(),
+            format!("{class}  def f(self: Tensor) -> Tensor:\n    y = self.resize_\n    return self\n"),
+        ] {
+            assert!(refused(&code).is_some(), "{code}");
+        }
+        assert_eq!(
+            refused(&format!(
+                "{class}  def f(self: __torch__.Net) -> Tensor:\n    y = self.resize_\n    return y\n"
+            )),
+            None
+        );
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_refused_and_takes_no_room() {
+        for (open, close) in [
+            ("(", ")"),
+            ("[", "]"),
+            ("{1: ", "}"),
+            ("torch.relu(", ")"),
+            ("x[", "]"),
+        ] {
+            let nested = format!("y = {}x{}", open.repeat(300_000), close.repeat(300_000));
+            let why = "brackets that are too deep";
+            assert_eq!(refused(&net(&nested)).as_deref(), Some(why), "{open}");
+        }
+        let kind = format!("y : {}int{} = x", "List[".repeat(300_000), "]".repeat(300_000));
+        assert_eq!(
+            refused(&net(&kind)).as_deref(),
+            Some("brackets that are too deep")
+        );
+    }
+
+    #[test]
+    fn all_forms_that_pytorch_writes_are_known() {
+        let code = "op_version_set = 1\nimport __torch__.torch.nn\nclass Colour(Enum):\n  RED = 1\n  NAME = \"a\"\n\
+            class Pair(NamedTuple):\n  a : Tensor\n  b : Optional[Tuple[()]]\nclass Part(ModuleInterface):\n  def f(self, x: Tensor) -> Tensor:\n    pass\n\
+            class Empty:\n  pass\n\
+            class Net(Module):\n  __parameters__ = [\"weight\", ]\n  __annotations__ = []\n  __annotations__[\"0\"] = __torch__.Part\n  \
+            weight : Tensor\n  steps : Final[List[int]] = [1, -2]\n  sizes : Final[Dict[str, int]] = annotate(Dict[str, int], {})\n  \
+            def forward(self: __torch__.Net,\n    x: Tensor,\n    y: float=-inf,\n    z: complex=1.+2.j) -> Tuple[Tensor, int]:\n    \
+            a, b, = torch.split(x, [1, -1])\n    c, = (a,)\n    d, e = a, b\n    self.weight = (d)[0]\n    (self.part).count = (c)[0:2]\n    \
+            CONSTANTS.c0.n = 3\n    with self.guard as g:\n      pass\n    with (self).guard:\n      pass\n    while e:\n      e = torch.__is__(d, None)\n    \
+            h = __torch__.Pair(a, {\"k\": b, \"l\": c})\n    _0 = isinstance(h, (int, List[int]))\n    k = __torch__.Colour.RED\n    l = (k).value\n    \
+            m = sorted(annotate(List[str], []))\n    n = float(str(1e-5))\n    o = uninitialized(Optional[Tensor])\n    p = torch.zeros([2], dtype=6, device=torch.device(\"cpu\"))\n    \
+            max = torch.max(a)\n    return (a, 1)\n";
+        assert_eq!(refused(code), None);
     }
 
     #[test]

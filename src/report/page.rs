@@ -1,5 +1,7 @@
 //! The page: everything that is text, in its order. Whatever comes from outside is escaped by `maud`.
 
+use std::collections::BTreeSet;
+
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
@@ -296,17 +298,32 @@ fn gives(results: &Results) -> String {
     let config = &results.config;
     let is_by_share = config.schedule != Schedule::Constant || config.warm_up > 0.0;
     let other_epochs = |sitting: &&Sitting| sitting.epochs.is_some_and(|epochs| epochs != config.epochs);
-    let mut changed = Vec::new();
-    if is_by_share && sittings.iter().any(other_epochs) {
-        changed.push("the number of epochs, and with it the step size,");
-    }
-    if sittings.iter().any(|sitting| sitting.device != config.device) {
-        changed.push("the device");
-    }
-    if !changed.is_empty() {
-        let changed = changed.join(" and ");
+    // What was not known then is not taken for another.
+    let differs = |of: fn(&Sitting) -> &str| {
+        let known: BTreeSet<&str> = sittings.iter().map(|sitting| of(sitting)).collect();
+        known.into_iter().filter(|name| !name.is_empty()).count() > 1
+    };
+    let changed: Vec<&str> = [
+        (
+            is_by_share && sittings.iter().any(other_epochs),
+            "the number of epochs (and with it the step size)",
+        ),
+        (
+            sittings.iter().any(|sitting| sitting.device != config.device),
+            "the device",
+        ),
+        (differs(|sitting| &sitting.version), "the program's version"),
+        (differs(|sitting| &sitting.libtorch), "libtorch's version"),
+        (differs(|sitting| &sitting.processor), "the processor"),
+    ]
+    .into_iter()
+    .filter_map(|(is, what)| is.then_some(what))
+    .collect();
+    if let [others @ .., last] = &changed[..] {
+        let and = if others.is_empty() { "" } else { " and " };
         format!(
-            "This trains by the same recipe, but does not give the same net: {changed} was changed on the way."
+            "This trains by the same recipe, but does not give the same net. Changed on the way: {}{and}{last}.",
+            others.join(", ")
         )
     } else if results.epochs_done < config.epochs {
         "On a machine of this kind this gives, bit for bit, the net that the run will have given at its end:"

@@ -25,7 +25,7 @@ pub(super) struct Selection {
     /// Pictures left out as the recipe says.
     pub(super) left_out: usize,
     /// Names to leave out that are in none of the sets.
-    pub(super) found_nowhere: usize,
+    pub(super) found_nowhere: Vec<String>,
     /// Labels and pictures that do not match.
     pub(super) unmatched: Unmatched,
     /// Keypoints a face.
@@ -89,15 +89,17 @@ impl Selection {
         let has_person = |name: &str| sets.iter().any(|set| set.persons_left_out.contains(name));
         let has_picture = |name: &str| sets.iter().any(|set| set.pictures_left_out.contains(name));
         let persons = config.persons_left_out();
-        let persons_nowhere = persons
+        let mut found_nowhere: Vec<String> = persons
             .iter()
             .filter(|name| !has_person(name) && !has_person(person_of(name)))
-            .count();
+            .map(|name| (*name).to_owned())
+            .collect();
+        let persons_nowhere = found_nowhere.len();
         let pictures = &config.left_out_pictures;
-        let pictures_nowhere = pictures.iter().filter(|name| !has_picture(name)).count();
+        found_nowhere.extend(pictures.iter().filter(|name| !has_picture(name)).cloned());
         for (names, nowhere, what) in [
             (persons.len(), persons_nowhere, "persons"),
-            (pictures.len(), pictures_nowhere, "pictures"),
+            (pictures.len(), found_nowhere.len() - persons_nowhere, "pictures"),
         ] {
             if names > 0 && nowhere == names {
                 return fail(format!(
@@ -117,7 +119,7 @@ impl Selection {
         }
         Ok(Self {
             left_out,
-            found_nowhere: persons_nowhere + pictures_nowhere,
+            found_nowhere,
             unmatched: sets
                 .iter()
                 .fold(Unmatched::default(), |sum, set| sum + set.unmatched),

@@ -4,7 +4,10 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -32,7 +35,7 @@ pub enum Event<'a> {
         /// Pictures left out as the recipe says.
         left_out: usize,
         /// Names to leave out that are nowhere in the data.
-        found_nowhere: usize,
+        found_nowhere: &'a [String],
         /// Labels and pictures that do not match.
         unmatched: Unmatched,
         /// Steps of an epoch.
@@ -81,45 +84,85 @@ pub struct Run {
     preview_every: Option<Duration>,
     /// Nobody looks at the preview any more.
     preview_over: AtomicBool,
+    /// What keeps others from the run between its being made or changed and its being trained.
+    alone: Mutex<Option<File>>,
 }
 
 impl Run {
     /// Starts a new run in `folder`, which is made once the recipe can be followed. What the points are is written down with
-    /// it, told by the data where the recipe does not say. What a run left there that died before its first checkpoint is removed.
+    /// it, told by the data where the recipe does not say. What a run left there that died before its first checkpoint is
+    /// removed, and nothing else. Nobody else can change it or train in it until it was trained.
     ///
     /// # Errors
-    /// When the recipe makes no sense, its device or data are not there, or the folder holds a run already or cannot be
-    /// written to.
+    /// When the recipe makes no sense, its device or data are not there, or the folder holds a run already, or files that are
+    /// none of a run that died so early, or cannot be written to.
     pub fn create(folder: &Path, mut config: TrainConfig) -> Result<Self, TrainError> {
         if config.scheme.is_none() {
             config.scheme = Some(scheme_of(&config.data, None)?);
         }
-        let run = Self {
-            folder: folder.to_path_buf(),
-            config: settled(config)?,
-            preview_every: None,
-            preview_over: AtomicBool::new(false),
-        };
+        let run = Self::in_folder(folder, settled(config)?);
         fs::create_dir_all(folder).map_err(|e| {
             TrainError::run(folder, format!("its folder cannot be made: {e}; choose another"))
         })?;
-        let _alone = run.lock()?;
-        if run.checkpoint_path().exists() {
-            let why = "the folder holds a run already; go on with it by --resume, or choose another";
-            return Err(TrainError::run(folder, why));
+        let alone = run.lock()?;
+        run.clear()?;
+        run.save_config(&run.config)?;
+        run.stay_alone(alone);
+        Ok(run)
+    }
+
+    fn in_folder(folder: &Path, config: TrainConfig) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            config,
+            preview_every: None,
+            preview_over: AtomicBool::new(false),
+            alone: Mutex::new(None),
         }
-        for left in [run.events_path(), run.sittings_path(), run.metrics_path()] {
-            match fs::remove_file(&left) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                    let why =
-                        format!("a file of an earlier run cannot be removed: {e}; choose another folder");
-                    return Err(TrainError::run(&left, why));
-                }
-                _ => {}
+    }
+
+    /// Removes what a run left that died before its first checkpoint.
+    ///
+    /// # Errors
+    /// When a file that a run would write is there and is not surely of such; then none is removed.
+    fn clear(&self) -> Result<(), TrainError> {
+        if is_there(&self.checkpoint_path())? {
+            let why = "the folder holds a run already; go on with it by --resume, or choose another";
+            return Err(TrainError::run(&self.folder, why));
+        }
+        let foreign = |file: &Path| {
+            let why =
+                "it is not of a run that died before its first checkpoint, and stays; choose another folder";
+            Err(TrainError::run(file, why))
+        };
+        // An epoch was finished: what came of it is worth more than a place to train in.
+        for file in [self.metrics_path(), self.curve_path(), self.weights_path()] {
+            if is_there(&file)? {
+                return foreign(&file);
             }
         }
-        run.save_config()?;
-        Ok(run)
+        let config = self.config_path();
+        let is_run = is_there(&config)?;
+        if is_run && super::read_own::<TrainConfig>(&config).is_err() {
+            return foreign(&config);
+        }
+        let mut left = Vec::new();
+        for file in [self.events_path(), self.sittings_path(), self.preview_path()] {
+            if is_there(&file)? {
+                left.push(file);
+            }
+        }
+        match left.first() {
+            Some(file) if !is_run => return foreign(file),
+            _ => {}
+        }
+        for file in left {
+            fs::remove_file(&file).map_err(|e| {
+                let why = format!("a file of an earlier run cannot be removed: {e}; choose another folder");
+                TrainError::run(&file, why)
+            })?;
+        }
+        Ok(())
     }
 
     /// Opens a run that was started before.
@@ -127,18 +170,13 @@ impl Run {
     /// # Errors
     /// When there is none in the folder or its recipe is damaged.
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
-        let run = Self {
-            folder: folder.to_path_buf(),
-            config: super::read_own(&folder.join("config.json"))?,
-            preview_every: None,
-            preview_over: AtomicBool::new(false),
-        };
+        let run = Self::in_folder(folder, super::read_own(&folder.join("config.json"))?);
         run.config.validate()?;
         Ok(run)
     }
 
     /// Changes what may change between sittings: the number of epochs, where the data lie, and the device, though on
-    /// another one the run is not bit for bit what it would have been.
+    /// another one the run is not bit for bit what it would have been. Nobody else can until it was trained.
     ///
     /// # Errors
     /// When the recipe makes no sense any more, its device or data are not there, it cannot be written, or somebody trains by
@@ -156,20 +194,33 @@ impl Run {
         }
         config.device = device.map_or(config.device, |device| device.to_string());
         let config = settled(config)?;
-        let _alone = self.lock()?;
+        let alone = self.lock()?;
+        self.save_config(&config)?;
         self.config = config;
-        self.save_config()
+        self.stay_alone(alone);
+        Ok(())
     }
 
-    /// Keeps others from the run as long as what is given back is open.
+    /// Keeps others from the run as long as what is given back is open: what was kept since it was made or changed, or anew.
     fn lock(&self) -> Result<File, TrainError> {
-        let folder = File::open(&self.folder).map_err(|e| TrainError::run(&self.folder, e.to_string()))?;
+        let kept = self.alone.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let folder = File::open(&self.folder).map_err(|e| {
+            let why = format!("its folder cannot be opened: {e}; make it readable, or choose another");
+            TrainError::run(&self.folder, why)
+        })?;
         if files::lock(&folder) {
             Ok(folder)
         } else {
             let why = "another run is training in it now; wait for its end, or choose another folder";
             Err(TrainError::run(&self.folder, why))
         }
+    }
+
+    fn stay_alone(&self, alone: File) {
+        *self.alone.lock().unwrap_or_else(PoisonError::into_inner) = Some(alone);
     }
 
     /// The recipe.
@@ -228,8 +279,12 @@ impl Run {
         self.folder.join("config.json")
     }
 
-    fn save_config(&self) -> Result<(), TrainError> {
-        Ok(files::replace_json(&self.config_path(), &self.config)?)
+    fn curve_path(&self) -> PathBuf {
+        self.folder.join("loss.png")
+    }
+
+    fn save_config(&self, config: &TrainConfig) -> Result<(), TrainError> {
+        Ok(files::replace_json(&self.config_path(), config)?)
     }
 
     /// Trains until all epochs are done or `stop` is set, from the checkpoint where there is one.
@@ -256,7 +311,7 @@ impl Run {
             training: data.training.len(),
             validation: data.validation.len(),
             left_out: selection.left_out,
-            found_nowhere: selection.found_nowhere,
+            found_nowhere: &selection.found_nowhere,
             unmatched: selection.unmatched,
             steps_per_epoch,
             losses: &trainer.progress.losses,
@@ -274,9 +329,7 @@ impl Run {
             };
             if trainer.epoch(&data, &transform, stop, &mut after_step)? == Finish::Stopped {
                 trainer.save()?;
-                if let Some(preview) = &mut preview {
-                    preview.write(&trainer)?;
-                }
+                preview.iter_mut().for_each(|preview| preview.end(&trainer));
                 return Ok(Finish::Stopped);
             }
             let losses = &trainer.progress.losses;
@@ -295,16 +348,14 @@ impl Run {
             metrics.push(last.clone());
             // The checkpoint comes last: after a crash in between, the surplus line is dropped on resuming.
             journal::write(&self.metrics_path(), &metrics)?;
-            journal::draw_curve(&self.folder.join("loss.png"), losses, &metrics, steps_per_epoch)?;
+            journal::draw_curve(&self.curve_path(), losses, &metrics, steps_per_epoch)?;
             let shown = shown::of_epoch(&trainer.first_filters()?, validation.as_ref(), &data.validation)?;
             history.epoch(&last, shown)?;
             trainer.export(&self.weights_path())?;
             trainer.save()?;
             observe(Event::Epoch(&last));
         }
-        if let Some(preview) = &mut preview {
-            preview.write(&trainer)?;
-        }
+        preview.iter_mut().for_each(|preview| preview.end(&trainer));
         Ok(Finish::Done)
     }
 
@@ -369,6 +420,25 @@ impl Preview<'_> {
             self.written = Instant::now();
         }
         Ok(())
+    }
+
+    /// Writes it for the last time. The run is saved by then, and does not fail by this.
+    fn end(&mut self, trainer: &Trainer<'_>) {
+        if let Err(error) = self.write(trainer) {
+            tracing::warn!("the last preview is not written: {error}");
+        }
+    }
+}
+
+/// Whether a file is there, be it a link that leads nowhere.
+fn is_there(file: &Path) -> Result<bool, TrainError> {
+    match fs::symlink_metadata(file) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(TrainError::run(
+            file,
+            format!("it cannot be looked at: {e}; choose another folder"),
+        )),
     }
 }
 

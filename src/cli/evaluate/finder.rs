@@ -12,14 +12,14 @@ use crate::{
     geometry::{CropTransform, FaceBox, Point, Rect},
     model::Contract,
     pipeline::{KeypointFitter, verified},
-    train::name,
 };
 
 /// A detected face is the labelled one when their boxes share more than this of their union.
 const SAME_FACE_IOU: f32 = 0.3;
 
 /// Where the crop handed to the net comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Boxes {
     /// Whole pictures.
     Image,
@@ -69,13 +69,13 @@ impl Finder {
         }
     }
 
-    /// The name of its kind, as `--boxes` has it.
-    pub fn boxes(&self) -> String {
-        name(match self {
+    /// Its kind, as `--boxes` has it.
+    pub fn boxes(&self) -> Boxes {
+        match self {
             Self::Image => Boxes::Image,
             Self::Labels => Boxes::Labels,
             Self::Detector(_) => Boxes::Detector,
-        })
+        }
     }
 
     /// What the net makes of a labelled picture, and how many faces were found; no points when the labelled one was not.

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::finder::Boxes;
 use crate::{
     dataset::person_of,
     evaluate::{Condition, Outcome, Score, interval, score},
     keypoints::PointScheme,
+    train::name,
 };
 
 /// What `--json` holds: the figures, and of what they are.
@@ -14,7 +16,7 @@ pub struct Report {
     /// The weights file.
     pub weights: String,
     /// Where the face is known from, as in `--boxes`.
-    pub boxes: String,
+    pub boxes: Boxes,
     /// Where the net ran.
     pub device: String,
     /// Pictures a second, reading them and finding faces included.
@@ -42,8 +44,13 @@ pub struct Figures {
     pub score: Score,
     /// 95 % interval of the mean NMEio: bootstrap over persons, as far as names say who that is.
     pub nme_io_interval: Option<(f64, f64)>,
+    /// That of the mean NME by box, of points without eyes.
+    pub nme_box_interval: Option<(f64, f64)>,
     /// Of hard faces.
     pub conditions: Vec<OfCondition>,
+    /// Whether errors can be given by the distance of the eyes.
+    #[serde(skip)]
+    has_eyes: bool,
 }
 
 /// Figures of the faces under one condition.
@@ -57,6 +64,8 @@ pub struct OfCondition {
     pub miss: usize,
     /// Mean error over the distance of the outer eye corners.
     pub nme_io_mean: Option<f64>,
+    /// The same, or by box of points without eyes.
+    pub error_mean: Option<f64>,
 }
 
 impl Report {
@@ -65,12 +74,12 @@ impl Report {
         let result = &self.figures.score;
         say!(
             "{weights}, boxes from {}: {} pictures, {} missed, {:.1} images/s",
-            self.boxes,
+            name(self.boxes),
             result.n,
             result.miss,
             self.images_per_second
         );
-        if self.boxes == "detector" {
+        if self.boxes == Boxes::Detector {
             say!("  further faces          {:.3} a picture", self.extra_faces);
         }
         match &self.normalised_by[..] {
@@ -95,7 +104,7 @@ impl Figures {
     pub fn of(outcomes: &[Outcome], conditions: &[Vec<Condition>], scheme: &PointScheme) -> Self {
         let errors = outcomes
             .iter()
-            .filter_map(|o| Some((person_of(&o.name), o.nme_io(scheme)?)));
+            .filter_map(|o| Some((person_of(&o.name), o.error(scheme)?)));
         let under = |condition: Condition| {
             let pairs = outcomes.iter().zip(conditions);
             let faces: Vec<Outcome> = pairs
@@ -108,11 +117,15 @@ impl Figures {
                 n: score.n,
                 miss: score.miss,
                 nme_io_mean: score.nme_io_mean,
+                error_mean: score.error_mean(),
             }
         };
+        let interval = interval(errors);
         Self {
             score: score(outcomes, scheme),
-            nme_io_interval: interval(errors),
+            nme_io_interval: interval.filter(|_| scheme.has_eyes()),
+            nme_box_interval: interval.filter(|_| !scheme.has_eyes()),
+            has_eyes: scheme.has_eyes(),
             conditions: Condition::ALL.into_iter().map(under).collect(),
         }
     }
@@ -120,32 +133,39 @@ impl Figures {
     fn print(&self) {
         let result = &self.score;
         say!("  MSE, course's scale    {}", figure(result.mse_course, 1.0, 4));
-        let interval = self
-            .nme_io_interval
-            .map(|(low, high)| format!(" ({} to {})", percent(Some(low), 2), percent(Some(high), 2)));
+        let between = |interval: Option<(f64, f64)>| {
+            interval.map_or_else(String::new, |(low, high)| {
+                format!(" ({} to {})", percent(Some(low), 2), percent(Some(high), 2))
+            })
+        };
+        if self.has_eyes {
+            say!(
+                "  inter-ocular NME       mean {} %{}, median {} %",
+                percent(result.nme_io_mean, 2),
+                between(self.nme_io_interval),
+                percent(result.nme_io_median, 2)
+            );
+        }
         say!(
-            "  inter-ocular NME       mean {} %{}, median {} %",
-            percent(result.nme_io_mean, 2),
-            interval.unwrap_or_default(),
-            percent(result.nme_io_median, 2)
-        );
-        say!(
-            "  NME by box             mean {} %, median {} %",
+            "  NME by box             mean {} %{}, median {} %",
             percent(result.nme_box_mean, 2),
+            between(self.nme_box_interval),
             percent(result.nme_box_median, 2)
         );
-        say!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
-        say!(
-            "  failures above 0.08    {} %, above 0.10 {} %",
-            percent(result.fr8, 1),
-            percent(result.fr10, 1)
-        );
-        let groups: Vec<String> = result
-            .groups
-            .iter()
-            .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
-            .collect();
-        say!("  by group, % of eye distance: {}", groups.join(", "));
+        if self.has_eyes {
+            say!("  AUC at 0.08            {}", figure(result.auc8, 1.0, 3));
+            say!(
+                "  failures above 0.08    {} %, above 0.10 {} %",
+                percent(result.fr8, 1),
+                percent(result.fr10, 1)
+            );
+            let groups: Vec<String> = result
+                .groups
+                .iter()
+                .map(|(name, error)| format!("{name} {}", percent(*error, 1)))
+                .collect();
+            say!("  by group, % of eye distance: {}", groups.join(", "));
+        }
         let hard: Vec<String> = self
             .conditions
             .iter()
@@ -165,7 +185,7 @@ impl OfCondition {
         } else {
             String::new()
         };
-        let error = percent(self.nme_io_mean, 2);
+        let error = percent(self.error_mean, 2);
         format!("{} {error} ({}{missed})", self.condition, self.n)
     }
 }
@@ -176,4 +196,35 @@ fn percent(value: Option<f64>, digits: usize) -> String {
 
 fn figure(value: Option<f64>, scale: f64, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{:.digits$}", scale * v))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Point;
+
+    #[test]
+    fn errors_of_points_without_eyes_are_by_box_everywhere() {
+        let labelled: Vec<Point> = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)]
+            .map(|(x, y)| Point::new(x, y))
+            .to_vec();
+        let outcome = |person: u32, off: f32| Outcome {
+            name: format!("Person_{person}_01.jpg"),
+            predicted: Some(labelled.iter().map(|p| Point::new(p.x + off, p.y)).collect()),
+            labelled: labelled.clone(),
+            crop_extent: 20.0,
+        };
+        let outcomes = [outcome(1, 1.0), outcome(2, 3.0)];
+        let conditions = [vec![Condition::Dark], Vec::new()];
+        let figures = Figures::of(&outcomes, &conditions, &PointScheme::unnamed(3));
+        let (low, high) = figures.nme_box_interval.unwrap();
+        assert!(low >= 0.1 && high <= 0.3 + 1e-9 && low < high, "{low} {high}");
+        assert_eq!(figures.nme_io_interval, None);
+        let dark = figures
+            .conditions
+            .iter()
+            .find(|of| of.condition == "dark")
+            .unwrap();
+        assert_eq!(dark.in_words(), "dark 10.00 (1)");
+    }
 }
