@@ -516,3 +516,20 @@ fn a_contract_written_by_hand_may_name_its_scheme() {
     let message = Contract::from_json(wrong.as_bytes()).unwrap_err().to_string();
     assert!(message.contains("kaggle15"), "{message}");
 }
+
+#[test]
+fn points_of_which_nothing_is_known_are_found_by_the_detector_where_they_lie_in_a_face() {
+    let folder = tempfile::tempdir().unwrap();
+    // Eyes and nose: their own box is far smaller than the face that is found.
+    let data = set_of(folder.path(), "", |points| points[27..47].to_vec());
+    let net = here("tests/schemes/notebook-20.pt");
+    pinkpoint(&["evaluate", "--boxes", "detector", "--weights"])
+        .arg(net)
+        .arg("--labels")
+        .arg(data.join("keypoints.csv"))
+        .arg("--images")
+        .arg(data.join("images"))
+        .assert()
+        .success()
+        .stdout(contains("8 pictures, 0 missed"));
+}

@@ -7,7 +7,7 @@ use image::GrayImage;
 
 use crate::{
     dataset::LabelRow,
-    detect::{CascadeDetector, CascadeSettings, FaceDetector},
+    detect::{CascadeDetector, CascadeSettings, Detection, FaceDetector},
     evaluate::Outcome,
     geometry::{CropTransform, FaceBox, Point, Rect},
     model::Contract,
@@ -108,7 +108,11 @@ impl Finder {
                         face.map(|face| fitter.contract().crop_of_face(&FaceBox::upright(&face.face_box)));
                     (crop, face.map(|face| face.points.clone()), faces.len())
                 } else {
-                    let find = nearest(&labelled, &finds, |find| find.face_box.bounds());
+                    let find = if scheme.is_unnamed() {
+                        around(&row.points, &finds)
+                    } else {
+                        nearest(&labelled, &finds, |find| find.face_box.bounds())
+                    };
                     let (crop, predicted, _) = at(fitter, grey, |net| {
                         find.map(|find| net.crop_of_face(&find.face_box))
                     })?;
@@ -139,6 +143,19 @@ fn at(
         Some(crop) => (Some(crop), fitter.fit_crops(grey, &[crop])?.pop(), 1),
         None => (None, None, 0),
     })
+}
+
+/// Of all that was found what most of the points lie in, the smallest of several: where a face is around them is not known.
+fn around<'a>(points: &[Point], finds: &'a [Detection]) -> Option<&'a Detection> {
+    let holds = |find: &&Detection| {
+        let bounds = find.face_box.bounds();
+        2 * points.iter().filter(|&&point| bounds.contains(point)).count() > points.len()
+    };
+    let size = |find: &Detection| find.face_box.long_side();
+    finds
+        .iter()
+        .filter(holds)
+        .min_by(|a, b| size(a).total_cmp(&size(b)))
 }
 
 /// Of all that was found what overlaps the labelled face most, if it overlaps it enough.
