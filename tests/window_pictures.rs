@@ -56,7 +56,7 @@ fn compare(results: &mut SnapshotResults, harness: &mut Harness<'_, Window>, nam
     let mut picture = harness.render().unwrap();
     let scale = harness.ctx.pixels_per_point();
     let is_figure = |text: &str| {
-        let ends = [" fps", " ms", " frames", " MB", "s ago", " %"]
+        let ends = [" fps", " ms", " frame", " frames", " MB", "s ago", " %"]
             .iter()
             .any(|unit| text.ends_with(unit));
         ends || text.starts_with("last search")

@@ -95,7 +95,10 @@ impl Status {
             ),
             item(
                 "dropped",
-                format!("{} frames", self.dropped),
+                match self.dropped {
+                    1 => "1 frame".into(),
+                    dropped => format!("{dropped} frames"),
+                },
                 "Frames that a newer one took the place of, so that the delay does not grow",
             ),
         ];
