@@ -125,6 +125,9 @@ fn scores_and_what_is_exported_are_printed() {
         said["data"].as_str().unwrap().starts_with("4 labelled pictures"),
         "{said}"
     );
+    let report = printed(folder.path(), &["report", "run", "--out", "page.html", "--json"]);
+    assert_eq!(report, json!({"report": "page.html"}));
+    assert!(folder.path().join("page.html").is_file());
     export_with_another_recipe(folder.path(), &export);
     // A picture without a label is told of elsewhere.
     std::fs::copy(
@@ -183,4 +186,15 @@ fn cameras_are_a_list() {
         listed.as_array().unwrap().len(),
         pinkpoint::source::cameras::list().len()
     );
+}
+
+#[test]
+fn schemes_are_printed_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = printed(folder.path(), &["scheme", "--json"]);
+    assert_eq!(
+        [&all["ibug68"]["count"], &all["five"]["count"]],
+        [&json!(68), &json!(5)]
+    );
+    assert_eq!(printed(folder.path(), &["scheme", "five", "--json"]), all["five"]);
 }

@@ -58,7 +58,7 @@ fn compare(results: &mut SnapshotResults, harness: &mut Harness<'_, Window>, nam
     let is_figure = |text: &str| {
         let ends = [" fps", " ms", " frame", " frames", " MB", "s ago", " %"]
             .iter()
-            .any(|unit| text.ends_with(unit));
+            .any(|unit| text.trim_end().ends_with(unit));
         ends || text.starts_with("last search")
     };
     let figures = harness.query_all_by(move |node| {

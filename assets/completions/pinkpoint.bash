@@ -605,7 +605,7 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__report)
-            opts="-h --out --help"
+            opts="-h --out --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -623,7 +623,7 @@ _pinkpoint() {
             return 0
             ;;
         pinkpoint__subcmd__scheme)
-            opts="-h --help"
+            opts="-h --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -111,7 +111,9 @@ complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l point -d
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -l json -d 'Print what is known as JSON'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand inspect" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand report" -l out -d 'Where to write the page [default: report.html in the run\'s folder]' -r -F
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand report" -l json -d 'Print the page\'s name as JSON instead of text'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand report" -s h -l help -d 'Print help'
+complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand scheme" -l json -d 'Print all of them as JSON, by name; a single one is JSON anyway'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand scheme" -s h -l help -d 'Print help'
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l data -d 'Folder of a data set: training_frames_keypoints.csv and training/, or keypoints.csv and images/; may be given again, and a set that is given twice counts double' -r -F
 complete -c pinkpoint -n "__fish_pinkpoint_using_subcommand train" -l out -d 'Folder for the run: recipe, checkpoint, metrics, loss curve, weights' -r -F

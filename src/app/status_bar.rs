@@ -96,8 +96,8 @@ impl Status {
             item(
                 "dropped",
                 match self.dropped {
-                    1 => "1 frame".into(),
-                    dropped => format!("{dropped} frames"),
+                    1 => "  1 frame ".into(),
+                    dropped => format!("{dropped:3} frames"),
                 },
                 "Frames that a newer one took the place of, so that the delay does not grow",
             ),
@@ -187,17 +187,28 @@ mod tests {
 
     #[test]
     fn figures_take_as_much_room_whatever_they_are() {
-        let width = |latency_ms| {
+        let width = |name, status: Status| {
+            let items = status.items();
+            let item = items.iter().find(|item| item.name == name);
+            item.map(|item| item.value.chars().count())
+        };
+        let latency = |latency_ms| {
             let status = Status {
                 latency_ms,
                 ..Status::default()
             };
-            let items = status.items();
-            let latency = items.iter().find(|item| item.name == "latency");
-            latency.map(|item| item.value.chars().count())
+            width("latency", status)
         };
-        let usual = width(Some(12.5));
-        for latency in [
+        let dropped = |dropped| {
+            let status = Status {
+                dropped,
+                ..Status::default()
+            };
+            width("dropped", status)
+        };
+        assert_eq!([0, 1, 999].map(dropped), [dropped(2); 3]);
+        let usual = latency(Some(12.5));
+        for ms in [
             None,
             Some(0.0),
             Some(999.94),
@@ -205,7 +216,7 @@ mod tests {
             Some(1234.5),
             Some(98765.0),
         ] {
-            assert_eq!(width(latency), usual, "{latency:?}");
+            assert_eq!(latency(ms), usual, "{ms:?}");
         }
     }
 }

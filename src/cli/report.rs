@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::train::again;
+use serde::Serialize;
+
+use super::{say_json, train::again};
 use crate::{report, train::Run};
 
 /// Write a page about a training run
@@ -17,6 +19,16 @@ pub struct ReportArgs {
     /// Where to write the page [default: report.html in the run's folder]
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
+    /// Print the page's name as JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was written, as `--json` prints it.
+#[derive(Serialize)]
+struct Written {
+    /// The page.
+    report: PathBuf,
 }
 
 /// Runs the command.
@@ -27,6 +39,9 @@ pub fn run(args: ReportArgs) -> anyhow::Result<()> {
     let run = Run::open(&args.run)?;
     let file = args.out.unwrap_or_else(|| report::usual_file(&run));
     report::write(&run, &again(run.config()), &file)?;
+    if args.json {
+        return say_json(&Written { report: file });
+    }
     say!("Report: {}", file.display());
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `pinkpoint scheme`: the point schemes that come with the program, to look at and to begin one's own with.
 
+use std::collections::BTreeMap;
+
 use super::say_json;
 use crate::keypoints::PointScheme;
 
@@ -10,6 +12,9 @@ pub struct SchemeArgs {
     /// One of those that are listed
     #[arg(value_parser = named)]
     name: Option<PointScheme>,
+    /// Print all of them as JSON, by name; a single one is JSON anyway
+    #[arg(long)]
+    json: bool,
 }
 
 fn named(text: &str) -> Result<PointScheme, String> {
@@ -25,8 +30,11 @@ pub fn run(args: SchemeArgs) -> anyhow::Result<()> {
     if let Some(scheme) = args.name {
         return say_json(&scheme);
     }
-    for (name, scheme) in PointScheme::BUNDLED {
-        let scheme = scheme();
+    let all = PointScheme::BUNDLED.map(|(name, scheme)| (name, scheme()));
+    if args.json {
+        return say_json(&BTreeMap::from(all));
+    }
+    for (name, scheme) in all {
         let groups: Vec<String> = scheme
             .groups
             .iter()

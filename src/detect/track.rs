@@ -8,6 +8,7 @@
 mod judge;
 mod learn;
 mod motion;
+mod patch;
 
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::{
 pub use judge::{Verdict, better_aim, judge};
 use learn::Learner;
 use motion::Motion;
+use patch::correlation;
+pub use patch::unit;
 
 /// Frames further apart than this show nothing of how a face moved in between: everybody is lost, and may be found again.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
@@ -45,8 +48,6 @@ const SAME_LOOKS: f32 = 0.5;
 const SAME_SCENE: f32 = 0.65;
 /// And its shape changes less than this: so in 1658 of the 1659, and in 12 of the 40.
 const SAME_SHAPE: f32 = 0.13;
-/// A patch whose greys differ by less than this on the whole (standard deviation, a fifth of a grey level) is blank.
-const LEAST_CONTRAST: f32 = 0.2 / 255.0;
 /// How much of a face's remembered patch is its newest: it follows within a second or two.
 const NEWEST_LOOKS: f32 = 0.05;
 /// Without a confidence from the net, a face that no search has found for so long is taken for something else.
@@ -594,24 +595,4 @@ impl Track {
         }
         self.last_patch = patch;
     }
-}
-
-/// A patch from values 0 to 1: mean 0, length 1; empty where they hardly differ, which tells nothing of a face.
-pub fn unit(mut values: Vec<f32>) -> Vec<f32> {
-    let mean = values.iter().sum::<f32>() / values.len().max(1) as f32;
-    values.iter_mut().for_each(|value| *value -= mean);
-    let length = values.iter().map(|v| v * v).sum::<f32>().sqrt();
-    if length < LEAST_CONTRAST * (values.len() as f32).sqrt() {
-        return Vec::new();
-    }
-    values.iter_mut().for_each(|value| *value /= length);
-    values
-}
-
-/// How alike two patches are, -1 to 1; 1 when one is not known.
-fn correlation(a: &[f32], b: &[f32]) -> f32 {
-    if a.is_empty() || a.len() != b.len() {
-        return 1.0;
-    }
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
