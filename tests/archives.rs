@@ -93,6 +93,20 @@ fn code_that_is_no_text_and_classes_written_in_cpp_are_refused() {
     assert!(changed("code/__torch__.py", b"x = \"\xff\"\n").contains("damaged"));
     let pickle = b"\x80\x02c__torch__.torch.classes.quantized\nConv2dPackedParamsBase\n.";
     assert!(changed("/data.pkl", pickle).contains("written in C++"));
+    // As libtorch reads them, blanks and escapes mean the same.
+    for hidden in [
+        &b"\x80\x02c__torch__.torch .classes.profiling\n_ScriptProfile\n."[..],
+        b"\x80\x02c\"__torch__.torch\\056classes.profiling\n_ScriptProfile\"\n.",
+    ] {
+        for file in ["/data.pkl", "/constants.pkl"] {
+            assert!(changed(file, hidden).contains("nothing but tensors and objects of its own"));
+        }
+    }
+    let much = vec![b'('; 17 << 20];
+    assert!(changed("code/__torch__.py", &much).contains("17 MB"));
+    let mut old = entries();
+    old.push(("steady-64/model.json".into(), b"{}".to_vec()));
+    assert!(refused(zipped(&old, "")).contains("before 1.4"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ use zip::{
 use super::{
     contract::{Contract, ContractError, FILE_NAME},
     operators,
+    pickle::{self, NATIVE_CLASSES, Odd},
 };
 use crate::{files::plain, text::shortened};
 
@@ -28,6 +29,8 @@ const LARGEST_FILE: u64 = 2 << 30;
 /// only source text is compressed, so a larger promise is a zip bomb.
 const LARGEST_GROWTH: u64 = 16;
 const LARGEST_EXTRA: u64 = 64 << 20;
+/// All code of a net, and each of its pickles, unpacks to no more than this: what is read of it takes many times as much memory.
+const LARGEST_READ: usize = 16 << 20;
 /// PyTorch starts the data of every tensor at a multiple of this, so that it can be mapped into memory.
 const ALIGNMENT: u16 = 64;
 /// Marks a folder among an entry's attributes. libtorch takes it at its word, whatever the name, and reads nothing.
@@ -134,6 +137,22 @@ pub enum Problem {
         "the net is made of classes written in C++ ({0}), as quantised nets are; export it before it is quantised"
     )]
     NativeClass(String),
+    /// It would have something made as it is loaded that is none of its own classes.
+    #[error(
+        "the net has libtorch make {what} as it is loaded ({file}), and it may make nothing but tensors and objects of its own \
+         classes; export it without that"
+    )]
+    Makes {
+        /// What is named.
+        what: String,
+        /// The file within the archive.
+        file: String,
+    },
+    /// In a form that is not written any more, and not read here.
+    #[error(
+        "the weights file was saved by PyTorch before 1.4; load it in a newer PyTorch, and save it again"
+    )]
+    TooOld,
     /// The JSON of the contract is not usable.
     #[error("the weights file's {FILE_NAME} cannot be used: {0}; export it again")]
     Contract(#[from] ContractError),
@@ -176,11 +195,14 @@ pub fn check(bytes: Vec<u8>) -> Result<Archive, Problem> {
     else {
         return Err(no_code(&unpacked));
     };
+    if names.contains(&format!("{top}/model.json").as_str()) {
+        return Err(Problem::TooOld);
+    }
     let code = format!("{top}/code/");
     if !names.iter().any(|name| name.starts_with(&code)) {
         return Err(no_code(&unpacked));
     }
-    check_code(&unpacked, &code)?;
+    check_code(&unpacked, top)?;
     let json = format!("{top}/extra/{FILE_NAME}");
     let contract = unpacked
         .iter()
@@ -372,24 +394,50 @@ fn check_names(unpacked: &[(String, Vec<u8>)]) -> Result<(), Problem> {
 }
 
 /// Its source and what it unpickles may name operators and classes that compute, and no others.
-fn check_code(unpacked: &[(String, Vec<u8>)], folder: &str) -> Result<(), Problem> {
-    let mut code = BTreeMap::new();
+fn check_code(unpacked: &[(String, Vec<u8>)], top: &str) -> Result<(), Problem> {
+    let folder = format!("{top}/code/");
+    let (mut code, mut pickles, mut length) = (BTreeMap::new(), Vec::new(), 0);
     for (name, content) in unpacked {
-        if name.ends_with(".pkl") && operators::names_native_class(content) {
-            return Err(Problem::NativeClass(name.clone()));
+        let is_code = name.starts_with(&folder);
+        let below = name.strip_prefix(top).unwrap_or_default();
+        if matches!(below, "/data.pkl" | "/constants.pkl") || is_code && name.ends_with(".debug_pkl") {
+            too_large(name, content.len())?;
+            pickles.push((name, content));
+        } else if is_code {
+            length += content.len();
+            too_large(&folder, length)?;
+            let text = std::str::from_utf8(content)
+                .map_err(|e| Problem::Damaged(format!("{e} in its entry {name}")))?;
+            code.insert(name.as_str(), text);
         }
-        if !name.starts_with(folder) || name.ends_with(".debug_pkl") {
-            continue;
-        }
-        let text =
-            std::str::from_utf8(content).map_err(|e| Problem::Damaged(format!("{e} in its entry {name}")))?;
-        code.insert(name.as_str(), text);
     }
-    operators::check(&code).map_err(|operators::Refused { what, file, line }| Problem::Refused {
-        what,
-        file,
-        line,
-    })
+    let classes = operators::check(&code)
+        .map_err(|operators::Refused { what, file, line }| Problem::Refused { what, file, line })?;
+    let classes = classes.iter().map(|(file, class)| {
+        let module = file.strip_prefix(&folder).unwrap_or(file);
+        let module = module.strip_suffix(".py").unwrap_or(module);
+        format!("{}.{class}", module.replace('/', "."))
+    });
+    let classes = classes.collect();
+    for (name, content) in pickles {
+        pickle::check(content, &classes).map_err(|odd| match odd {
+            Odd::Names(what) if what.contains(NATIVE_CLASSES) => Problem::NativeClass(name.clone()),
+            Odd::Names(what) => Problem::Makes {
+                what: shortened(&what, LONGEST_NAME),
+                file: name.clone(),
+            },
+            Odd::Form(how) => Problem::Damaged(format!("its entry {name} holds a pickle {how}")),
+        })?;
+    }
+    Ok(())
+}
+
+fn too_large(name: &str, length: usize) -> Result<(), Problem> {
+    if length > LARGEST_READ {
+        let name = shortened(name, LONGEST_NAME);
+        return Err(Problem::TooLarge(format!("has {} MB in {name}", length >> 20)));
+    }
+    Ok(())
 }
 
 /// What a zip archive is that holds no TorchScript.

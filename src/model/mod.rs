@@ -12,6 +12,7 @@ mod maps;
 mod net;
 mod operators;
 mod output;
+mod pickle;
 mod probe;
 mod taps;
 pub mod trial;

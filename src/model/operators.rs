@@ -16,7 +16,6 @@ use std::{
 
 use crate::text::shortened;
 use grammar::Reader;
-use names::NATIVE_CLASSES;
 use words::{Word, words_of};
 
 /// Operators that may be named, and those of `aten` that may not: `scripts/make_operators.py` makes and explains both.
@@ -41,11 +40,11 @@ fn listed(text: &'static str) -> HashSet<&'static str> {
     lines.flat_map(str::split_whitespace).collect()
 }
 
-/// Checks all code of an archive, by the names of its files.
+/// Checks all code of an archive, by the names of its files. The classes in it, each with its file.
 ///
 /// # Errors
 /// The first thing in it that is refused.
-pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
+pub(super) fn check<'a>(code: &BTreeMap<&'a str, &'a str>) -> Result<Vec<(&'a str, &'a str)>, Refused> {
     check_with(code, &[])
 }
 
@@ -54,10 +53,14 @@ pub(super) fn check(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
 /// # Errors
 /// The first thing in it that is refused.
 pub(super) fn check_tapped(code: &BTreeMap<&str, &str>) -> Result<(), Refused> {
-    check_with(code, &[["ops", "prim", "TimePoint"]])
+    check_with(code, &[["ops", "prim", "TimePoint"]]).map(drop)
 }
 
-fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), Refused> {
+fn check_with<'a>(
+    code: &BTreeMap<&'a str, &'a str>,
+    further: &[[&str; 3]],
+) -> Result<Vec<(&'a str, &'a str)>, Refused> {
+    let mut classes = Vec::new();
     let mut own = Own::default();
     let mut files = Vec::with_capacity(code.len());
     for (file, text) in code {
@@ -71,6 +74,7 @@ fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), 
                 own.names.insert(*name);
                 if *kind == "class" {
                     own.classes.insert(*name);
+                    classes.push((*file, *name));
                 }
             }
         }
@@ -85,7 +89,7 @@ fn check_with(code: &BTreeMap<&str, &str>, further: &[[&str; 3]]) -> Result<(), 
                 line,
             })?;
     }
-    Ok(())
+    Ok(classes)
 }
 
 /// What an archive defines itself.
@@ -95,13 +99,6 @@ struct Own<'a> {
     names: HashSet<&'a str>,
     /// Those of its classes.
     classes: HashSet<&'a str>,
-}
-
-/// Whether a pickle names a class written in C++.
-pub(super) fn names_native_class(pickle: &[u8]) -> bool {
-    pickle
-        .windows(NATIVE_CLASSES.len())
-        .any(|window| window == NATIVE_CLASSES.as_bytes())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::{ALLOWED, Own, REFUSED, grammar::Outcome};
+use crate::model::pickle::NATIVE_CLASSES;
 
 /// Functions of TorchScript that PyTorch writes by their bare name. `print` and `fork` are the others.
 const FUNCTIONS: [&str; 11] = [
@@ -42,8 +43,6 @@ pub(super) const CAST_TO: [&str; 17] = [
 ];
 /// What stands for the same everywhere, and for a value nowhere.
 const ROOTS: [&str; 4] = ["torch", "ops", "__torch__", "CONSTANTS"];
-/// Classes written in C++, which bring code of their own.
-pub(super) const NATIVE_CLASSES: &str = "__torch__.torch.classes";
 /// How texts name such, which may stand for types.
 const CLASSES: [&str; 2] = ["torch.classes", "torch.cuda."];
 
