@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "src/model/operators"
 
 # Names with a leading underscore are internals; these are what PyTorch's own layers call.
 INTERNALS = """
-_convolution _convolution_mode _weight_norm _set_item _pad_enum _pad_circular _softmax _log_softmax _assert_scalar
+_convolution _convolution_mode _unwrap_optional _weight_norm _set_item _pad_enum _pad_circular _softmax _log_softmax _assert_scalar
 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa _upsample_nearest_exact1d _upsample_nearest_exact2d
 _upsample_nearest_exact3d _adaptive_avg_pool2d _adaptive_avg_pool3d _batch_norm_impl_index _scaled_dot_product_attention_math
 _native_multi_head_attention _transformer_encoder_layer_fwd _unique _unique2 _trilinear _cdist_forward _shape_as_tensor
@@ -28,7 +28,7 @@ _dim_arange _nested_tensor_from_mask _nested_tensor_from_mask_left_aligned _cast
 PRIM = """
 RaiseException device dtype layout min max abs data grad requires_grad is_cpu is_cuda is_nested is_quantized is_sparse is_meta
 is_mkldnn is_mps is_xla is_xpu itemsize nbytes NumToTensor TupleIndex TupleUnpack
-rangelist tolist type index id StringIndex EnumName EnumValue IfThenElse
+rangelist tolist unchecked_unwrap_optional type index id StringIndex EnumName EnumValue IfThenElse
 """.split()
 
 REASONS = {
@@ -41,7 +41,7 @@ REASONS = {
     "believes what it is told of sizes (seen to crash); layers use others": ["native_batch_norm", "ctc_loss"],
     "changes the memory below a tensor": [
         "set_", "set", "resize_", "resize", "resize_as_", "resize_as", "resize_as_sparse_", "resize_as_sparse", "record_stream",
-        "storage_offset", "data_ptr", "get_gradients", "backward", "retain_grad", "requires_grad_", "detach_",
+        "data_ptr", "get_gradients", "backward", "retain_grad",
     ],
 }
 # By their beginning or end: they believe what they are told of indices, or belong to devices and data types of their own.
