@@ -76,6 +76,19 @@ fn train(data: &Path, run: &Path, arguments: &[&str]) -> assert_cmd::assert::Ass
     Command::from_std(command).assert()
 }
 
+/// The command that scores a net on a set.
+fn evaluate(net: &Path, data: &Path) -> Command {
+    let mut command = pinkpoint(&["evaluate"]);
+    for (option, value) in [
+        ("--weights", net.to_path_buf()),
+        ("--labels", data.join("keypoints.csv")),
+        ("--images", data.join("images")),
+    ] {
+        command.arg(option).arg(value);
+    }
+    command
+}
+
 fn contract_of(net: &Path) -> Contract {
     archive::look_into(net).unwrap().contract.unwrap()
 }
@@ -212,20 +225,12 @@ fn where_a_face_is_around_points_that_nobody_knows_is_measured() {
         .assert()
         .success()
         .stdout(contains("1 faces"));
-    pinkpoint(&["evaluate", "--weights"])
-        .arg(run.join("net.pt"))
-        .arg("--labels")
-        .arg(data.join("keypoints.csv"))
-        .arg("--images")
-        .arg(data.join("images"))
-        .assert()
-        .success()
-        .stdout(
-            contains("these points have no eyes")
-                .and(contains("NME by box"))
-                .and(contains("inter-ocular").not())
-                .and(contains("by group").not()),
-        );
+    evaluate(&run.join("net.pt"), &data).assert().success().stdout(
+        contains("these points have no eyes")
+            .and(contains("NME by box"))
+            .and(contains("inter-ocular").not())
+            .and(contains("by group").not()),
+    );
 }
 
 #[test]
@@ -522,13 +527,8 @@ fn points_of_which_nothing_is_known_are_found_by_the_detector_where_they_lie_in_
     let folder = tempfile::tempdir().unwrap();
     // Eyes and nose: their own box is far smaller than the face that is found.
     let data = set_of(folder.path(), "", |points| points[27..47].to_vec());
-    let net = here("tests/schemes/notebook-20.pt");
-    pinkpoint(&["evaluate", "--boxes", "detector", "--weights"])
-        .arg(net)
-        .arg("--labels")
-        .arg(data.join("keypoints.csv"))
-        .arg("--images")
-        .arg(data.join("images"))
+    evaluate(&here("tests/schemes/notebook-20.pt"), &data)
+        .args(["--boxes", "detector"])
         .assert()
         .success()
         .stdout(contains("8 pictures, 0 missed"));

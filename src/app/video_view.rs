@@ -311,20 +311,12 @@ fn paint(painter: &Painter, placement: &Placement, shape: &Shape) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{frame::Frame, pipeline::StageTimes};
-    use std::time::{Duration, Instant};
+    use crate::pipeline::empty_scene;
+    use std::time::Duration;
 
     /// A scene with a face of one keypoint, which the net gave 20 pixels to the right of where it is smoothed to.
     fn scene(sequence: u64) -> Scene {
         Scene {
-            frame: Arc::new(Frame {
-                picture: Default::default(),
-                sequence,
-                opening: 0,
-                captured_at: Instant::now(),
-                source: "test".into(),
-                source_time: Duration::ZERO,
-            }),
             faces: vec![Face {
                 id: 1,
                 face_box: geometry::Rect::new(0.0, 0.0, 100.0, 100.0),
@@ -334,12 +326,7 @@ mod tests {
                 spread: Vec::new(),
             }],
             chosen: Some(0),
-            inside: None,
-            searched: None,
-            net: None,
-            compared: None,
-            light: None,
-            times: StageTimes::default(),
+            ..empty_scene(sequence, Duration::ZERO)
         }
     }
 

@@ -65,6 +65,8 @@ pub use govern::Limits;
 pub use inside::{Atlas, Channel, Inside, Looking, OnScreen, Pin, Strip};
 pub use output::{Recording, Snapshot};
 pub use recycle::Recycled;
+#[cfg(all(test, feature = "window"))]
+pub(crate) use scene::tests::empty as empty_scene;
 pub use scene::{Compared, Layer, NetInfo, Scene, Searched, StageTimes};
 pub use send::{SendState, Sending};
 pub use setup::Setup;

@@ -203,7 +203,7 @@ pub(super) mod tests {
     use std::time::Instant;
 
     /// A scene without faces, of the frame of this number at this time of its source.
-    pub(in crate::pipeline) fn empty(sequence: u64, source_time: Duration) -> Scene {
+    pub(crate) fn empty(sequence: u64, source_time: Duration) -> Scene {
         let frame = Frame {
             picture: RgbaImage::new(8, 8),
             sequence,
